@@ -1,0 +1,1 @@
+"""Flows that bring the exchange's data into the lake: client, ingest, flows."""

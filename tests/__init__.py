@@ -1,0 +1,1 @@
+"""Tests mirror the code: one folder an area, one file a subject."""
