@@ -1,0 +1,145 @@
+"""Arguments on their way into a query, checked here because Kalshi silently ignores what it does not know.
+
+Source: KALSHI.md §5 and gotcha 11 of §12 (2026): unknown and obsolete parameters are silently ignored.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from urllib.parse import quote
+
+from pipelines.client.errors import NaiveTime, RequestError
+
+PERIODS_MIN: Final = {60: 1, 3_600: 60, 86_400: 1_440}
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
+_FORBIDDEN_IN_TICKERS: Final = frozenset("/?#%,\\ ")
+
+Query = dict[str, str | int | list[str]]
+
+
+def query(**values: str | int | list[str] | None) -> Query:
+    """Return the parameters that are set; booleans as Kalshi spells them."""
+    sent: Query = {}
+    for name, value in values.items():
+        if isinstance(value, bool):
+            sent[name] = "true" if value else "false"
+        elif value is not None:
+            sent[name] = value
+    return sent
+
+
+def seconds(name: str, at_ts: datetime | None) -> int | None:
+    """Return Unix seconds, rounded down: a bound that is asked from.
+
+    Raises:
+        NaiveTime: `at_ts` has no time zone.
+    """
+    return None if at_ts is None else (_aware(name, at_ts) - _EPOCH) // _SECOND
+
+
+def seconds_up(name: str, at_ts: datetime | None) -> int | None:
+    """Return Unix seconds, rounded up: a bound that is asked until.
+
+    Raises:
+        NaiveTime: `at_ts` has no time zone.
+    """
+    return None if at_ts is None else -((_EPOCH - _aware(name, at_ts)) // _SECOND)
+
+
+def in_order(min_name: str, min_ts: datetime | None, max_name: str, max_ts: datetime | None) -> None:
+    """Check that an interval does not run backwards.
+
+    Raises:
+        RequestError: it does.
+        NaiveTime: a bound has no time zone.
+    """
+    if min_ts is not None and max_ts is not None and _aware(min_name, min_ts) > _aware(max_name, max_ts):
+        raise RequestError(
+            f"{min_name} {min_ts.isoformat()} is after {max_name} {max_ts.isoformat()}: swap them"
+        )
+
+
+def segment(ticker: str) -> str:
+    """Return a ticker as one segment of a path; parentheses stay, they occur in real tickers.
+
+    Raises:
+        RequestError: empty, or with characters that no ticker has.
+    """
+    if not ticker or _FORBIDDEN_IN_TICKERS & set(ticker):
+        raise RequestError(f"{ticker!r} is no ticker: it is empty or holds a blank, comma, slash, ?, # or %")
+    return quote(ticker, safe="()")
+
+
+def joined(name: str, tickers: Sequence[str] | None, *, at_most: int) -> str | None:
+    """Return tickers as a comma list, None for None.
+
+    Raises:
+        RequestError: none, too many, one text instead of a list, or a ticker with a comma or the like.
+    """
+    if tickers is None:
+        return None
+    if isinstance(tickers, str):
+        raise RequestError(f"{name} is the text {tickers!r}: give a list of tickers")
+    if not 1 <= len(tickers) <= at_most:
+        raise RequestError(f"{name} has {len(tickers)} tickers: give 1 to {at_most} a call")
+    for ticker in tickers:
+        segment(ticker)
+    return ",".join(tickers)
+
+
+def limit(page_size: int, *, at_most: int) -> int:
+    """Check a page size.
+
+    Raises:
+        RequestError: not 1 to `at_most`.
+    """
+    if not 1 <= page_size <= at_most:
+        raise RequestError(f"page_size is {page_size}: this endpoint takes 1 to {at_most}")
+    return page_size
+
+
+def one_of(name: str, value: str | None, words: Collection[str], hint: str = "") -> str | None:
+    """Check a word against the documented ones.
+
+    Raises:
+        RequestError: another word.
+    """
+    if value is not None and value not in words:
+        raise RequestError(f"{name} is {value!r}: write one of {', '.join(sorted(words))}{hint}")
+    return value
+
+
+def period_minutes(period_s: int) -> int:
+    """Return a candle length in minutes.
+
+    Raises:
+        RequestError: Kalshi has no such candles.
+    """
+    if period_s not in PERIODS_MIN:
+        raise RequestError(f"period_s is {period_s}: Kalshi has candles of 60, 3600 and 86400 seconds")
+    return PERIODS_MIN[period_s]
+
+
+def candle_windows(
+    start_ts: datetime, end_ts: datetime, *, period_s: int, n_candles: int
+) -> list[tuple[int, int]]:
+    """Return (start_s, end_s), both inclusive, that cover the interval once; `n_candles` each at most.
+
+    Raises:
+        NaiveTime: a bound has no time zone.
+        RequestError: the interval runs backwards.
+    """
+    in_order("start_ts", start_ts, "end_ts", end_ts)
+    start_s = -((_EPOCH - _aware("start_ts", start_ts)) // _SECOND)
+    last_s = (_aware("end_ts", end_ts) - _EPOCH) // _SECOND
+    # One day a year has 23 hours, so a window of n days can hold the ends of n + 1 daily candles.
+    span_s = max(n_candles - 1, 1) * period_s
+    return [(from_s, min(from_s + span_s - 1, last_s)) for from_s in range(start_s, last_s + 1, span_s)]
+
+
+def _aware(name: str, at_ts: datetime) -> datetime:
+    if at_ts.tzinfo is None:
+        raise NaiveTime(f"{name} {at_ts.isoformat()} has no time zone: add tzinfo=UTC")
+    return at_ts

@@ -1,0 +1,122 @@
+"""The client: what the exchange's API offers, asked politely and answered exactly.
+
+```python
+async with Client() as client:                       # environment variables say where and who
+    async for page in client.trades("KXHIGHNY-26JUL19-T80"):
+        for trade in page:
+            print(trade.created_time, trade.yes_price_dollars)
+```
+"""
+
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from pipelines.client.breaker import Breaker
+from pipelines.client.budget import Budget, Costs, with_headroom
+from pipelines.client.drift import Drift
+from pipelines.client.endpoints.house import HouseEndpoints
+from pipelines.client.endpoints.listing import ListingEndpoints
+from pipelines.client.endpoints.tape import TapeEndpoints
+from pipelines.client.paging import MAX_PAGES
+from pipelines.client.retry import Retry
+from pipelines.client.session import CONCURRENT_REQUESTS, Session
+from pipelines.client.settings import Settings
+from pipelines.client.signing import ExchangeClock, signer_of
+from pipelines.client.tiers import Limits
+from pipelines.client.wire import AccountLimits
+
+
+class Client(HouseEndpoints, ListingEndpoints, TapeEndpoints):
+    """One exchange, one key (or none), one connection pool; an async context manager for one event loop.
+
+    Args:
+        settings: where and who; None reads the environment.
+        budget: share one among clients that use one key; None makes one for `settings.tier`.
+        retry: how often and how long a request is tried.
+        breaker: share one among clients of one host; None makes one.
+        clock: for signatures.
+        n_concurrent: requests under way at once; more wait in line.
+        max_pages: pages that one iterator may fetch.
+
+    Raises:
+        SettingsError: settings or key cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        budget: Budget | None = None,
+        retry: Retry | None = None,
+        breaker: Breaker | None = None,
+        clock: ExchangeClock | None = None,
+        n_concurrent: int = CONCURRENT_REQUESTS,
+        max_pages: int = MAX_PAGES,
+    ) -> None:
+        self.settings = settings or Settings()
+        self.budget = budget or Budget.for_tier(self.settings.tier)
+        self.drift = Drift()
+        self._max_pages = max_pages
+        self._session = Session(
+            self.settings.base_url,
+            signer=signer_of(self.settings),
+            clock=clock or ExchangeClock(),
+            budget=self.budget,
+            breaker=breaker or Breaker(urlsplit(self.settings.base_url).netloc),
+            retry=retry or Retry(),
+            drift=self.drift,
+            n_concurrent=n_concurrent,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        # A traceback with variables also shows a client whose making failed half-way.
+        session = vars(self).get("_session")
+        return f"Client({session.base_url}, {session.signer or 'without key'})" if session else "Client()"
+
+    async def close(self) -> None:
+        """Close every connection; the client cannot be used afterwards."""
+        await self._session.close()
+
+    @property
+    def n_requests(self) -> int:
+        """How many times a request was sent, retries included."""
+        return self._session.n_requests
+
+    @property
+    def clock_skew_ms(self) -> int | None:
+        """How far our clock is behind the last answer's `Date` header (±500 ms); None before the first."""
+        return self._session.skew_ms
+
+    @property
+    def key_kind(self) -> str | None:
+        """`RSA-2048`, `Ed25519` or the like; None without a key."""
+        return None if self._session.signer is None else self._session.signer.kind
+
+    async def adopt_limits(self) -> AccountLimits | None:
+        """Ask the exchange for our real limits and prices, follow and return them; without a key ask nothing.
+
+        Raises:
+            Unauthorized, Unreachable, HttpError, WireError: see `pipelines.client.errors`.
+
+        Source: KALSHI.md §3 (rate limits page of 2026-09-22).
+        """
+        if self._session.signer is None:
+            return None
+        limits = await self.account_limits()
+        costs = await self.endpoint_costs()
+        for bucket, real in ((self.budget.read, limits.read), (self.budget.write, limits.write)):
+            bucket.adopt(
+                with_headroom(Limits(tokens_per_s=real.refill_rate, capacity_tokens=real.bucket_capacity))
+            )
+        routes = {(one.method.upper(), one.path): one.cost for one in costs.endpoint_costs or []}
+        self.budget.costs = Costs(costs.default_cost, routes)
+        return limits
