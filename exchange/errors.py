@@ -6,7 +6,8 @@ TapehouseError                      exit code 1: the work failed
 │   └── UnknownFeeType              a fee type whose formula nobody published
 ├── pipelines.client.errors.KalshiError
 ├── warehouse.errors.WarehouseError
-└── backtest.errors.BacktestError
+├── backtest.errors.BacktestError
+└── sandbox.errors.SandboxError
 """
 
 from typing import ClassVar

@@ -116,8 +116,8 @@ def test_a_key_that_the_exchange_does_not_know_is_refused(sandbox: Running) -> N
     asked(sandbox, story, key_id=KEY_ID, private_key=pem("ed25519"))
 
 
-def test_a_long_pull_uses_the_whole_budget_and_is_never_refused(world: World) -> None:
-    """100 reads are 1,000 tokens: 550 at once, 450 at 200 a second: nearly all that is allowed, no 429."""
+def test_a_pull_of_more_than_the_burst_is_paced_and_never_refused(world: World) -> None:
+    """100 reads are 1,000 tokens: 550 at once, 450 at 200 a second, no 429; `make bench` has the share."""
 
     async def story(client: Client) -> None:
         page = await anext(client.markets(mve_filter="exclude"))
@@ -127,7 +127,6 @@ def test_a_long_pull_uses_the_whole_budget_and_is_never_refused(world: World) ->
         usage = asked(fresh, story).budget.read.usage()
         assert fresh.meter.refused == 0
     assert (usage.spent_tokens, usage.n_refused) == (1_000, 0)
-    assert usage.share > 0.95
 
 
 def test_programs_that_share_a_key_without_knowing_slow_down_and_none_fails(world: World) -> None:

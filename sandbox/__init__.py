@@ -1,0 +1,34 @@
+"""A local exchange that speaks Kalshi's API: a deterministic world, or any lake, served over HTTP.
+
+It shares no decoding, encoding or signing code with the client, so a mistake must be made twice to pass.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from sandbox.app import create_app
+    from sandbox.recording import write_recording
+    from sandbox.serve import Running, running
+    from sandbox.source import Source, Tape
+    from sandbox.world import World
+
+__all__ = ["Running", "Source", "Tape", "World", "create_app", "running", "write_recording"]
+
+# Loaded when asked for: `tapehouse --help` must not start a web server's imports.
+_HOMES: Final = {
+    "Running": "serve",
+    "Source": "source",
+    "Tape": "source",
+    "World": "world",
+    "create_app": "app",
+    "running": "serve",
+    "write_recording": "recording",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
+    """Return a public name of the sandbox."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sandbox' has no attribute {name!r}")
+    return getattr(import_module(f"sandbox.{_HOMES[name]}"), name)

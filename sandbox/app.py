@@ -1,0 +1,66 @@
+"""The exchange's REST API over any source, as a starlette application."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+
+from sandbox import routes_account, routes_candles, routes_listings, routes_markets, routes_trades
+from sandbox.bucket import COSTS, Buckets, Meter, Prices, read_allowance
+from sandbox.catalog import Catalog
+from sandbox.gate import PREFIX, Gate, wall_ms
+from sandbox.replies import Refused, on_missing, on_refused
+from sandbox.signature import TOLERANCE_MS, Keyring, PublicKey
+from sandbox.source import Source
+
+Keys = Mapping[str, PublicKey | str | bytes]
+
+
+def create_app(
+    source: Source,
+    *,
+    tier: str = "basic",
+    keys: Keys | None = None,
+    tolerance_ms: int = TOLERANCE_MS,
+    clock_ms: Callable[[], int] = wall_ms,
+    monotonic_s: Callable[[], float] = time.monotonic,
+) -> Starlette:
+    """Return an application that serves `source` under /trade-api/v2.
+
+    `keys` maps key ids to public keys (objects, or PEM text); without keys every signed request is a 401.
+    `clock_ms` is the time of day that signatures are held against, `monotonic_s` refills the token buckets.
+    `app.state.meter` counts what happened.
+
+    Raises:
+        BadWorld: unknown tier.
+        BadKey: a key that is neither RSA nor Ed25519.
+    """
+    meter = Meter()
+    gate = Middleware(
+        Gate,
+        keyring=Keyring(keys or {}, tolerance_ms=tolerance_ms),
+        buckets=Buckets(read_allowance(tier), monotonic_s),
+        prices=Prices(COSTS),
+        meter=meter,
+        clock_ms=clock_ms,
+    )
+    # Fixed paths first: /markets/trades must not be taken for a market called "trades".
+    routes = [
+        *routes_trades.ROUTES,
+        *routes_candles.ROUTES,
+        *routes_listings.ROUTES,
+        *routes_markets.ROUTES,
+        *routes_account.ROUTES,
+    ]
+    app = Starlette(
+        routes=[Mount(PREFIX, routes=routes)],
+        middleware=[gate],
+        exception_handlers={Refused: on_refused, HTTPException: on_missing},
+    )
+    app.state.catalog = Catalog(source)
+    app.state.meter = meter
+    app.state.tier = tier
+    return app

@@ -1,0 +1,108 @@
+"""`tapehouse sandbox`: serve a world or a lake, or write a recording of one."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from exchange.errors import BadInput
+
+if TYPE_CHECKING:
+    from sandbox.source import Source
+
+app = typer.Typer(
+    name="sandbox",
+    help="A Kalshi on your machine: the same API over a made-up world, or over your own lake.",
+    no_args_is_help=True,
+)
+
+Seed = Annotated[int, typer.Option(help="Which world: the same seed is the same exchange, byte for byte.")]
+Days = Annotated[int, typer.Option(help="Days of history in the world (6 or more).")]
+Scale = Annotated[float, typer.Option(help="How busy the world is; 1 is some 50,000 trades in ten days.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+@app.command()
+def serve(
+    ctx: typer.Context,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    seed: Seed = 7,
+    days: Days = 10,
+    scale: Scale = 1.0,
+    lake: Annotated[str | None, typer.Option(help="Serve this lake instead of a world.")] = None,
+    tier: Annotated[str, typer.Option(help="Rate limit tier: basic, advanced, … prestige.")] = "basic",
+    key: Annotated[
+        list[str] | None, typer.Option(help="KEY_ID=FILE of a public key in PEM; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002 - typer reads flags from booleans
+) -> None:
+    """Answer Kalshi's REST API on 127.0.0.1 until Ctrl-C; point KALSHI_BASE_URL at the printed address."""
+    from sandbox.serve import serve as serve_source
+
+    keys = dict(_key(each) for each in key or [])
+    source = _world(seed, days, scale) if lake is None else _lake(ctx, lake)
+
+    def on_ready(base_url: str) -> None:
+        sys.stderr.write(f"sandbox: {base_url} (tier {tier}; Ctrl-C ends it)\n")
+        sys.stderr.flush()
+        if as_json:
+            told = {"base_url": base_url, "tier": tier, "now_ts": source.now_ts.isoformat(), "lake": lake}
+            sys.stdout.write(json.dumps(told | {"seed": None if lake else seed}) + "\n")
+            sys.stdout.flush()
+
+    serve_source(source, port=port, tier=tier, keys=keys, on_ready=on_ready)
+
+
+@app.command()
+def record(
+    path: Annotated[Path, typer.Argument(help="File to write: .jsonl or .jsonl.gz.")],
+    ticker: Annotated[
+        list[str] | None,
+        typer.Option(help="Market to record; may be repeated. Default: three quarter-hours."),
+    ] = None,
+    seed: Seed = 7,
+    days: Days = 10,
+    scale: Scale = 1.0,
+    hole: Annotated[
+        int | None, typer.Option(help="Lose some deltas of each market, chosen by this seed.")
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002 - typer reads flags from booleans
+) -> None:
+    """Write what a WebSocket recorder would have seen of some markets, for `tapehouse import ws`."""
+    from sandbox.recording import write_recording
+    from sandbox.world import World
+
+    world = World(seed, days=days, activity=scale)
+    finished = [m.ticker for m in world.markets() if m.status == "finalized" and "15M" in m.ticker]
+    done = write_recording(world, path, ticker or finished[-3:], hole_seed=hole)
+    sys.stderr.write(f"sandbox: {done.n_markets} markets, {done.n_deltas} deltas in {done.path}\n")
+    if as_json:
+        told = {"path": str(done.path), "markets": done.n_markets, "lines": done.n_lines}
+        sys.stdout.write(json.dumps(told | {"deltas": done.n_deltas, "lost": done.n_lost}) + "\n")
+
+
+def _world(seed: int, days: int, scale: float) -> "Source":
+    from sandbox.world import World
+
+    return World(seed, days=days, activity=scale)
+
+
+def _lake(ctx: typer.Context, lake: str) -> "Source":
+    """Open a lake with the factory that whoever composed the command line put into the context."""
+    open_lake = (ctx.obj or {}).get("open_lake")
+    if open_lake is None:
+        raise BadInput("--lake needs the whole of Tapehouse: run `tapehouse sandbox serve --lake DIR`")
+    source: Source = open_lake(lake)
+    return source
+
+
+def _key(given: str) -> tuple[str, str]:
+    key_id, _, file = given.partition("=")
+    if not key_id or not file:
+        raise BadInput(f"--key {given}: write KEY_ID=FILE, with the public key of the account in PEM")
+    try:
+        return key_id, Path(file).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"--key {given}: {error}; give the file of a public key in PEM") from error

@@ -1,0 +1,70 @@
+"""Opaque cursors and pages, newest first.
+
+A cursor holds a rank counted from the oldest row, so rows that arrive later shift nothing, and a fingerprint
+of route and filters, so it cannot be used with others.
+Source: KALSHI.md §4 (page pagination, 2026-05-05).
+"""
+
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from sandbox.queries import Query
+from sandbox.replies import Refused, invalid
+
+Row = TypeVar("Row")
+RANK_BYTES: Final = 8
+MARK_BYTES: Final = 10
+
+
+class Cursor:
+    """Where a listing stands, for one route and one set of filters."""
+
+    def __init__(self, route: str, query: Query) -> None:
+        self._mark = hashlib.sha256(f"{route}{query.fingerprint()}".encode()).digest()[:MARK_BYTES]
+        self._given = query.text("cursor")
+
+    def rank(self, *, end: int) -> int:
+        """Return the rank where the next page ends; `end` for a first page.
+
+        Raises:
+            Refused: the cursor is not ours, or belongs to other filters.
+        """
+        if self._given is None:
+            return end
+        try:
+            raw = urlsafe_b64decode(self._given + "=" * (-len(self._given) % 4))
+        except ValueError as error:
+            raise _bad_cursor() from error
+        if len(raw) != MARK_BYTES + RANK_BYTES or raw[:MARK_BYTES] != self._mark:
+            raise _bad_cursor()
+        return min(int.from_bytes(raw[MARK_BYTES:], "big"), end)
+
+    def text(self, rank: int | None) -> str:
+        """Return the cursor of the next page; an empty text when there is none."""
+        if rank is None:
+            return ""
+        raw = self._mark + rank.to_bytes(RANK_BYTES, "big")
+        return urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def page(
+    rows: Sequence[Row], *, end: int, limit: int, keep: Callable[[Row], bool]
+) -> tuple[list[Row], int | None]:
+    """Return up to `limit` rows below rank `end`, newest first, and the rank to go on from.
+
+    Walking all pages looks at every row once.
+    """
+    found: list[Row] = []
+    for rank in range(end - 1, -1, -1):
+        if not keep(rows[rank]):
+            continue
+        if len(found) == limit:
+            return found, rank + 1
+        found.append(rows[rank])
+    return found, None
+
+
+def _bad_cursor() -> Refused:
+    return invalid("invalid cursor")

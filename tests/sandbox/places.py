@@ -1,0 +1,53 @@
+"""Worlds and clients that the tests of the sandbox share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import httpx
+
+from sandbox.app import Keys
+from sandbox.serve import Running, running
+from sandbox.source import Source
+from sandbox.world import World
+
+Json = dict[str, Any]
+
+
+@cache
+def a_world(seed: int = 7) -> World:
+    """Return a small world: ten days, every kind of market, a quarter of the usual trading."""
+    return World(seed, activity=0.25)
+
+
+def first_settled() -> str:
+    """Return the market that was settled first: only the archive knows it."""
+    settled = [(each.settlement_ts, each.ticker) for each in a_world().markets() if each.settlement_ts]
+    return min(settled)[1]
+
+
+@contextmanager
+def a_client(
+    source: Source | None = None, *, tier: str = "prestige", keys: Keys | None = None
+) -> Iterator[tuple[httpx.Client, Running]]:
+    """Serve a source on a real socket and hand out a client that knows where."""
+    with (
+        running(source or a_world(), tier=tier, keys=keys) as server,
+        httpx.Client(base_url=server.base_url) as client,
+    ):
+        yield client, server
+
+
+def every_page(client: httpx.Client, path: str, key: str, **params: str | int) -> list[Json]:
+    """Follow cursors to the end and return all rows."""
+    rows: list[Json] = []
+    cursor = ""
+    while True:
+        answer = client.get(path, params={**params, **({"cursor": cursor} if cursor else {})})
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        rows += body[key]
+        cursor = body["cursor"]
+        if not cursor:
+            return rows
