@@ -1,0 +1,45 @@
+# Every target sets up its own environment first; Python 3.11-3.13 and make are all it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check bench notebooks docs lock setup clean
+
+demo: setup          ## the whole path, offline and without keys: sandbox, flows, lake, backtest, report
+	$(BIN)/tapehouse demo
+
+test: setup          ## the specification
+	$(BIN)/pytest -q
+
+check: setup         ## what must be green besides the tests: style, types, import contracts, lock file
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy exchange warehouse pipelines backtest sandbox tapehouse.py tests
+	$(BIN)/lint-imports
+
+bench: setup         ## measured on this machine, written to docs/benchmarks.md
+	$(BIN)/python -m tests.benchmarks
+
+notebooks: setup     ## execute the notebooks and export them with their outputs to build/notebooks
+	$(BIN)/python -m tests.export_notebooks
+
+docs: setup          ## the data dictionary, from the table declarations
+	$(BIN)/python -m warehouse.dictionary
+
+setup: .venv/ready   ## .venv with pinned, hashed dependencies and .venv/bin/tapehouse
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Tapehouse needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is {v[0]}.{v[1]}: say make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:                ## renew requirements.lock: hashes, no host names
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet --disable-pip-version-check uv
+	build/lock/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o build/lock/requirements.txt
+	sed 's/^ *//' build/lock/requirements.txt > requirements.lock
+
+clean:               ## forget the environment and everything built
+	rm -rf .venv build out

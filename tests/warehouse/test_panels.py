@@ -1,0 +1,140 @@
+"""Readers by series, event, ticker and time, and the errors that say what comes close."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.warehouse.rows import a_market, a_quote, a_trade, an_event, at, frame
+from warehouse import Lake
+from warehouse.errors import NaiveTime, ReversedInterval, UnknownEvent, UnknownSeries, UnknownTicker
+from warehouse.tables import CANDLES, EVENTS, MARKETS, QUOTES, SERIES, TRADES
+
+
+def a_lake(folder: Path) -> Lake:
+    """Make a lake of three markets in two events of two series, each with one trade a second after the other.
+
+    The series of KXB-1 is told by its event only, as the API does.
+    """
+    lake = Lake(folder)
+    listed = [
+        a_market("KXA-1", event_ticker="KXA", series_ticker="KX"),
+        a_market("KXA-2", event_ticker="KXA", series_ticker="KX"),
+        a_market("KYB-1", event_ticker="KYB", series_ticker=None),
+    ]
+    lake.commit(MARKETS, frame(MARKETS, *listed))
+    lake.commit(EVENTS, frame(EVENTS, an_event("KXA"), an_event("KYB", series_ticker="KY")))
+    trades = [
+        a_trade(f"t{i}", ticker=row["ticker"], event_ts=at(i)) for i, row in enumerate(reversed(listed))
+    ]
+    lake.commit(TRADES, frame(TRADES, *trades))
+    return lake
+
+
+def test_filters_by_series_event_and_ticker_name_the_same_markets(tmp_path: Path) -> None:
+    """Trades come sorted by market, whatever their order of time."""
+    lake = a_lake(tmp_path)
+    for rows in (lake.trades(series="KX"), lake.trades(event="KXA"), lake.trades(ticker=["KXA-2", "KXA-1"])):
+        assert rows.collect()["ticker"].to_list() == ["KXA-1", "KXA-2"]
+    assert lake.trades(series="KY").collect()["ticker"].to_list() == ["KYB-1"]
+    assert lake.trades(series="KX", ticker="KXA-1").collect()["trade_id"].to_list() == ["t2"]
+    assert lake.trades(series="KY", event="KXA").collect().is_empty()
+    assert lake.trades().collect().height == 3
+
+
+def test_intervals_are_half_open(tmp_path: Path) -> None:
+    """[0 s, 2 s) has the trades of 0 s and 1 s; dates are UTC midnights."""
+    lake = a_lake(tmp_path)
+    assert set(lake.trades(start=at(0), end=at(2)).collect()["trade_id"]) == {"t0", "t1"}
+    assert lake.trades(start="2026-05-13", end="2026-05-14").collect().height == 3
+    assert lake.trades(start="2026-05-13T12:00:01Z").collect().height == 2
+    assert lake.trades(end="2026-05-13").collect().is_empty()
+
+
+def test_a_trade_is_known_when_it_printed(tmp_path: Path) -> None:
+    trades = a_lake(tmp_path).trades().collect()
+    assert trades["known_ts"].to_list() == trades["event_ts"].to_list()
+
+
+def test_a_quote_is_known_when_the_later_clock_says_so(tmp_path: Path) -> None:
+    """Happened at 1 s, received at 3 s: known at 3 s. A recorder that lags: known when it happened."""
+    lake = Lake(tmp_path)
+    late, early = a_quote(1, received_ts=at(3)), a_quote(2, received_ts=at(1.9), bid_cc=None)
+    lake.commit(QUOTES, frame(QUOTES, late, early, a_quote(9, received_ts=None)))
+    quotes = lake.quotes(ticker="KXA-1").collect()
+    assert quotes.columns == [
+        "ticker", "known_ts", "bid_cc", "bid_size_centi", "ask_cc", "ask_size_centi", "last_price_cc",
+        "quote_age", "source", "session",
+    ]  # fmt: skip
+    assert quotes["known_ts"].to_list() == [at(2), at(3), at(9)]
+    assert quotes["quote_age"].to_list() == [timedelta(0), timedelta(seconds=2), timedelta(0)]
+    assert lake.quotes(start=at(3), end=at(9)).collect()["known_ts"].to_list() == [at(3)]
+
+
+def test_candles_end_in_the_interval_and_have_one_period(tmp_path: Path) -> None:
+    """A bar that ends at the end is known only then, so it is outside."""
+    lake = Lake(tmp_path)
+    bar = {"ticker": "KXA-1", "volume_centi": 0, "source": "test"}
+    bars = [
+        bar | {"period_s": period_s, "end_ts": at(minute * 60)}
+        for period_s in (60, 3_600)
+        for minute in (0, 60)
+    ]
+    lake.commit(CANDLES, frame(CANDLES, *bars))
+    assert lake.candles(period_s=60, end=at(3_600)).collect()["end_ts"].to_list() == [at(0)]
+    assert lake.candles().collect().height == 4
+
+
+def test_unknown_names_come_with_what_is_near(tmp_path: Path) -> None:
+    lake = a_lake(tmp_path)
+    with pytest.raises(UnknownTicker, match=r"unknown ticker 'KXA-3' in .*: did you mean KXA-\d or KXA-\d"):
+        lake.trades(ticker="KXA-3")
+    with pytest.raises(UnknownEvent, match=r"unknown event 'KXAA' in .* did you mean KXA"):
+        lake.quotes(event="KXAA")
+    with pytest.raises(UnknownSeries, match="none close to it") as caught:
+        lake.candles(series="WEATHER")
+    assert caught.value.exit_code == 2
+    with pytest.raises(UnknownTicker, match="`tapehouse sync` or `tapehouse import` first"):
+        Lake(tmp_path / "empty").trades(ticker="KXA-1")
+
+
+def test_a_recording_without_a_listing_is_known(tmp_path: Path) -> None:
+    """Trades of a market that was never listed here can be read by ticker."""
+    lake = Lake(tmp_path)
+    lake.commit(TRADES, frame(TRADES, a_trade()))
+    assert lake.trades(ticker="KXA-1").collect().height == 1
+
+
+def test_a_known_series_without_markets_has_no_rows(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.commit(SERIES, frame(SERIES, {"ticker": "KX", "observed_ts": at(), "source": "test"}))
+    assert lake.trades(series="KX").collect().is_empty()
+
+
+def test_reversed_and_naive_times_are_refused(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with pytest.raises(ReversedInterval, match="is empty: the end must come after the start"):
+        lake.trades(start="2026-05-14", end="2026-05-13")
+    with pytest.raises(NaiveTime, match="add tzinfo=UTC"):
+        lake.quotes(start=datetime(2026, 5, 13))  # noqa: DTZ001 - on purpose
+
+
+def test_markets_are_their_latest_state_with_the_series_filled_in(tmp_path: Path) -> None:
+    lake = a_lake(tmp_path)
+    lake.commit(MARKETS, frame(MARKETS, a_market("KXA-1", observed_ts=at(60), status="closed")))
+    markets = lake.markets().collect()
+    assert markets.select("ticker", "status", "series_ticker").rows() == [
+        ("KXA-1", "closed", "KX"),
+        ("KXA-2", "active", "KX"),
+        ("KYB-1", "active", "KY"),
+    ]
+    assert lake.events().select("ticker", "series_ticker").collect().rows() == [("KXA", "KX"), ("KYB", "KY")]
+    assert lake.series().collect().is_empty()
+
+
+def test_readers_stay_lazy(tmp_path: Path) -> None:
+    """Nothing is read before it is collected, so a plan can push its own filters down."""
+    lake = a_lake(tmp_path)
+    for rows in (lake.trades(), lake.quotes(), lake.candles(), lake.markets(), lake.markets(asof=at())):
+        assert isinstance(rows, pl.LazyFrame)

@@ -1,0 +1,36 @@
+"""A market's day has quotes from one source: recordings where there are any, else candles."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from tests.warehouse.rows import a_candle, a_quote, at, frame
+from warehouse import Lake
+from warehouse.tables import CANDLES, QUOTES
+
+
+def test_the_close_of_a_candle_is_a_quote_without_sizes_known_at_its_end(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.commit(CANDLES, frame(CANDLES, a_candle(end_ts=at(), yes_bid_close_cc=4_500, yes_ask_close_cc=None)))
+    row = lake.quotes().collect().row(0, named=True)
+    assert (row["known_ts"], row["bid_cc"], row["ask_cc"]) == (at(), 4_500, None)
+    assert (row["bid_size_centi"], row["source"], row["session"]) == (None, "candles", "candles_3600")
+    assert row["quote_age"] == timedelta(0)
+
+
+def test_a_day_with_recorded_quotes_does_not_mix_in_candles(tmp_path: Path) -> None:
+    """Day one was recorded, day two was not."""
+    lake = Lake(tmp_path)
+    lake.commit(QUOTES, frame(QUOTES, a_quote(event_ts=at(5))))
+    lake.commit(CANDLES, frame(CANDLES, a_candle(end_ts=at()), a_candle(end_ts=at(days=1))))
+    assert [row["source"] for row in lake.quotes().collect().iter_rows(named=True)] == ["test", "candles"]
+
+
+def test_of_candles_the_shortest_speak(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    bars = [a_candle(end_ts=at(), period_s=3_600), a_candle(end_ts=at(-60), period_s=60)]
+    lake.commit(CANDLES, frame(CANDLES, *bars))
+    assert lake.quotes().collect()["session"].to_list() == ["candles_60"]
+
+
+def test_a_lake_without_either_has_no_quotes(tmp_path: Path) -> None:
+    assert Lake(tmp_path).quotes().collect().is_empty()

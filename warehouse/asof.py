@@ -1,0 +1,80 @@
+"""What a live trader could know of a market at some past moment.
+
+A state that was observed by then is what it was. A market that we first saw later, but that existed already,
+is assumed to have had the terms it had when we saw it; what could have been different then is masked, each
+column until the condition named below. Both the DuckDB macro and the polars reader are made from this table.
+"""
+
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from warehouse.tables import MARKETS
+
+OBSERVED: Final = "observed"
+ASSUMED: Final = "assumed"
+
+# Masked column -> the condition under which a later sighting tells the truth about then.
+MASKS: Final[dict[str, str]] = {
+    "updated_ts": "updated",
+    "yes_sub_title": "opened",
+    "no_sub_title": "opened",
+    "floor_strike": "opened",
+    "cap_strike": "opened",
+    "close_ts": "closed",
+    "expected_expiration_ts": "settled",
+    "latest_expiration_ts": "settled",
+    "status": "settled",
+    "result": "settled",
+    "settlement_value_cc": "settled",
+    "settlement_ts": "settled",
+    "expiration_value": "settled",
+    "last_price_cc": "settled",
+    "volume_centi": "settled",
+    "open_interest_centi": "settled",
+}
+
+# `ts` is the moment asked about. A close that cannot come early is known from the listing on.
+SQL_CONDITIONS: Final[dict[str, str]] = {
+    "updated": "updated_ts <= ts",
+    "opened": "open_ts <= ts",
+    "closed": "(close_ts <= ts or can_close_early is false)",
+    "settled": "settlement_ts <= ts",
+}
+
+
+def markets_asof(states: pl.LazyFrame, at_ts: datetime) -> pl.LazyFrame:
+    """Return one row per market that existed at `at_ts`, as it could be known then, sorted by ticker.
+
+    `states` is the markets table. The extra column `basis` says observed or assumed.
+    """
+    ordered = states.sort("ticker", "observed_ts")
+    observed = (
+        ordered.filter(pl.col("observed_ts") <= at_ts)
+        .group_by("ticker", maintain_order=True)
+        .last()
+        .with_columns(basis=pl.lit(OBSERVED))
+    )
+    first = ordered.group_by("ticker", maintain_order=True).first()
+    truths = _conditions(at_ts)
+    assumed = first.filter(
+        pl.col("observed_ts") > at_ts, pl.min_horizontal("created_ts", "open_ts") <= at_ts
+    ).with_columns(
+        *(
+            pl.when(truths[condition]).then(pl.col(column)).alias(column)
+            for column, condition in MASKS.items()
+        ),
+        basis=pl.lit(ASSUMED),
+    )
+    columns = [*MARKETS.columns, "basis"]
+    return pl.concat([observed.select(columns), assumed.select(columns)]).sort("ticker")
+
+
+def _conditions(at_ts: datetime) -> dict[str, pl.Expr]:
+    return {
+        "updated": pl.col("updated_ts") <= at_ts,
+        "opened": pl.col("open_ts") <= at_ts,
+        "closed": (pl.col("close_ts") <= at_ts) | ~pl.col("can_close_early"),
+        "settled": pl.col("settlement_ts") <= at_ts,
+    }

@@ -1,0 +1,169 @@
+"""The published catalog: a small DuckDB file whose views name the exact files of one version of each table.
+
+Analysts open `LAKE/warehouse.duckdb` read-only from anywhere, with the plain DuckDB client. Paths in it are
+absolute: a relative path would mean the reader's working directory. After moving a lake, publish again.
+A new catalog replaces the old one by rename, so that readers keep the one they opened.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+
+from warehouse import storage
+from warehouse.errors import NoLake
+from warehouse.macros import MACROS
+from warehouse.storage import CATALOG_FILE, TableFiles
+from warehouse.tables import TABLES, Table
+from warehouse.views import VIEWS, raw_comments, sql_type
+
+if TYPE_CHECKING:
+    from warehouse.lake import Lake
+
+# Clients from DuckDB 1.2 on can open it; the default of 2.0 locks out everything older (PLATFORM.md §1.3).
+STORAGE_VERSION: Final = "v1.2.0"
+_ABANDONED_S: Final = 3_600.0
+
+_SNAPSHOT_COMMENTS: Final = {
+    "table_name": "Name of the table.",
+    "version": "Its version in this catalog; empty while the table has never been written.",
+    "n_rows": "Rows of that version.",
+    "n_files": "Files of that version.",
+    "published_ts": "When this catalog was published.",
+}
+
+
+def publish(lake: "Lake") -> Path:
+    """Write the catalog of the lake's newest versions and put it in place atomically; return its path.
+
+    Raises:
+        NoLake: nothing was ever committed here.
+        LakeUnwritable: the folder refuses writing.
+        CorruptFile: a file of the lake is damaged; the old catalog stays.
+    """
+    if not lake.exists():
+        raise NoLake(f"{lake.uri}: no lake there; `tapehouse sync` or `tapehouse import` makes one")
+    target = lake.path / CATALOG_FILE
+    fresh = target.with_name(f".{CATALOG_FILE}.{os.getpid()}.{time.monotonic_ns()}")
+    try:
+        with _one_publisher(lake.path):
+            files = {name: lake.files(table) for name, table in TABLES.items()}
+            for found in files.values():
+                if found is not None:
+                    storage.check_files(lake.place, found)
+            _write(fresh, files)
+            _sync(fresh)
+            fresh.replace(target)
+            _sync(lake.path)
+    except (OSError, duckdb.IOException) as error:
+        raise storage.unwritable(lake.place, error) from error
+    finally:
+        fresh.unlink(missing_ok=True)
+    return target
+
+
+def build(connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles | None]) -> None:
+    """Create schema raw, views, macros, `_snapshot` and all comments in an empty database."""
+    connection.execute("create schema raw")
+    for name, table in TABLES.items():
+        connection.execute(f"create view raw.{name} as {_raw_select(table, files.get(name))}")
+        _comment(connection, f"raw.{name}", table.sentence, raw_comments(table))
+    for view in VIEWS:
+        connection.execute(f"create view {view.name} as {view.sql}")
+        _comment(connection, view.name, view.sentence, view.comments)
+    for macro in MACROS:
+        connection.execute(f"create macro {macro.name}({macro.parameters}) as table {macro.sql}")
+        connection.execute(f"comment on macro table {macro.name} is {_quoted(macro.sentence)}")
+    _snapshot(connection, files)
+
+
+def _write(path: Path, files: Mapping[str, TableFiles | None]) -> None:
+    connection = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
+    try:
+        connection.execute("begin")  # one transaction: hundreds of comments would each wait for the disk
+        build(connection, files)
+        connection.execute("commit")
+        connection.execute("checkpoint")
+    finally:
+        connection.close()
+
+
+def _raw_select(table: Table, files: TableFiles | None) -> str:
+    dated = bool(table.partition_by)
+    if files is None or files.files.is_empty():
+        typed = ", ".join(f"cast(null as {sql_type(t)}) as {name}" for name, t in table.polars_schema.items())
+        return f"select {typed}{', cast(null as date) as date' if dated else ''} where false"
+    listed = ", ".join(_quoted(_literal(path)) for path in files.paths)
+    hive = "hive_partitioning = true, hive_types = {'date': date}" if dated else "hive_partitioning = false"
+    # Qualified, because DuckDB takes a bare `ticker` for the parameter of a macro that reads this view.
+    columns = ", ".join(f"f.{each}" for each in [*table.columns, *(["date"] if dated else [])])
+    return f"select {columns} from read_parquet([{listed}], {hive}) f"
+
+
+def _snapshot(connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles | None]) -> None:
+    connection.execute(
+        "create table _snapshot (table_name varchar, version bigint, n_rows bigint, n_files bigint, "
+        "published_ts timestamptz)"
+    )
+    published_ts = datetime.now(UTC)
+    for name in TABLES:
+        found = files.get(name)
+        row = (
+            (name, None, 0, 0, published_ts)
+            if found is None
+            else (name, found.version, int(found.files["n_rows"].sum()), found.files.height, published_ts)
+        )
+        connection.execute("insert into _snapshot values (?, ?, ?, ?, ?)", row)
+    _comment(
+        connection,
+        "_snapshot",
+        "Which version of every table this catalog reads.",
+        _SNAPSHOT_COMMENTS,
+        "table",
+    )
+
+
+def _comment(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    sentence: str,
+    columns: Mapping[str, str],
+    kind: str = "view",
+) -> None:
+    connection.execute(f"comment on {kind} {name} is {_quoted(sentence)}")
+    for column, said in columns.items():
+        connection.execute(f"comment on column {name}.{column} is {_quoted(said)}")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _literal(path: str) -> str:
+    """Keep DuckDB from reading a folder's name as a pattern."""
+    return "".join("[*]" if letter == "*" else letter for letter in path)
+
+
+@contextmanager
+def _one_publisher(folder: Path) -> Iterator[None]:
+    """Let publishers of one machine take turns, so that an older catalog never replaces a newer one."""
+    with (folder / ".publish.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in folder.glob(f".{CATALOG_FILE}.*"):
+            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                left.unlink(missing_ok=True)
+        yield
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,181 @@
+"""`tapehouse warehouse`: what is in the lake, questions in SQL, the catalog for analysts."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import duckdb
+import typer
+
+from exchange.units import format_ts
+from warehouse.errors import QueryFailed
+from warehouse.lake import Lake
+from warehouse.status import status as status_of
+from warehouse.storage import CATALOG_FILE
+
+app = typer.Typer(
+    name="warehouse",
+    help="Look into the lake: what it holds, what was asked for, questions in SQL.",
+    no_args_is_help=True,
+)
+
+ROWS_SHOWN: Final = 100
+_BATCH: Final = 10_000
+
+LakeOption = Annotated[
+    str | None,
+    typer.Option("--lake", envvar="TAPEHOUSE_LAKE", help="Folder or s3:// address; default ./lake."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+@app.command()
+def status(*, lake: LakeOption = None, as_json: JsonOption = False) -> None:
+    """Show tables, versions, sizes and times, and which windows were pulled, with holes and failures."""
+    told = status_of(Lake(lake))
+    if as_json:
+        typer.echo(json.dumps(told, default=_plain))
+        return
+    _show_tables(told)
+    _show_coverage(told)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help='SQL over the views, such as "from trades limit 5".')],
+    *,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+) -> None:
+    """Ask the published catalog; it is published first when there is none yet.
+
+    Examples: "from markets limit 5", "from ohlc('TICKER', interval 1 hour)", "from _snapshot".
+    """
+    opened = Lake(lake)
+    path = opened.path / CATALOG_FILE
+    if not path.is_file():
+        opened.publish()
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            _warn_if_old(connection, opened)
+            connection.execute(query)
+            columns = [str(each[0]) for each in connection.description or []]
+            _print_rows(columns, connection, as_json=as_json, as_csv=as_csv)
+    except duckdb.Error as error:
+        raise QueryFailed(f"DuckDB: {_one_line(error)}") from error
+
+
+@app.command()
+def publish(*, lake: LakeOption = None, as_json: JsonOption = False) -> None:
+    """Write warehouse.duckdb anew, for the newest version of every table; do so after moving a lake."""
+    opened = Lake(lake)
+    path = opened.publish()
+    versions = opened.versions()
+    if as_json:
+        typer.echo(json.dumps({"catalog": str(path), "versions": versions}))
+    else:
+        typer.echo(
+            f"published {path}: {', '.join(f'{name} {version}' for name, version in versions.items())}"
+        )
+
+
+def _print_rows(
+    columns: Sequence[str], connection: duckdb.DuckDBPyConnection, *, as_json: bool, as_csv: bool
+) -> None:
+    if as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        for rows in _batches(connection):
+            writer.writerows([_cell(each) for each in row] for row in rows)
+    elif as_json:
+        found = [dict(zip(columns, row, strict=True)) for rows in _batches(connection) for row in rows]
+        typer.echo(json.dumps({"columns": columns, "rows": found}, default=_plain))
+    else:
+        rows = connection.fetchmany(ROWS_SHOWN + 1)
+        _table(columns, [[_cell(each) for each in row] for row in rows[:ROWS_SHOWN]])
+        if len(rows) > ROWS_SHOWN:
+            typer.echo(f"only the first {ROWS_SHOWN} rows: add a limit, or --csv for all", err=True)
+
+
+def _batches(connection: duckdb.DuckDBPyConnection) -> Iterator[list[Any]]:
+    while rows := connection.fetchmany(_BATCH):
+        yield rows
+
+
+def _warn_if_old(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    rows = connection.execute(
+        "select table_name, version from _snapshot where version is not null"
+    ).fetchall()
+    if dict(rows) != lake.versions():
+        typer.echo("the catalog is older than the lake: `tapehouse warehouse publish` renews it", err=True)
+
+
+def _show_tables(told: dict[str, Any]) -> None:
+    typer.echo(f"{told['lake']} (format {told['format']})")
+    header = ["table", "version", "rows", "files", "MB", "from", "to"]
+    rows = [
+        [
+            each["table"],
+            "-" if each["version"] is None else str(each["version"]),
+            f"{each['n_rows']:,}",
+            f"{each['n_files']:,}",
+            f"{each['n_bytes'] / 1e6:,.2f}",
+            _cell(each["first_ts"]),
+            _cell(each["last_ts"]),
+        ]
+        for each in told["tables"]
+    ]
+    _table(header, rows, right=(1, 2, 3, 4))
+
+
+def _show_coverage(told: dict[str, Any]) -> None:
+    if not told["coverage"]:
+        typer.echo("no windows were ever pulled; imports do not make any")
+        return
+    rows = [
+        [
+            each["resource"],
+            each["scope"],
+            _cell(each["start_ts"]),
+            _cell(each["end_ts"]),
+            "\n".join(f"{_cell(hole['start_ts'])} .. {_cell(hole['end_ts'])}" for hole in each["holes"])
+            or "none",
+            "\n".join(f"{_cell(bad['start_ts'])}: {bad['reason']}" for bad in each["failed"]) or "none",
+        ]
+        for each in told["coverage"]
+    ]
+    _table(["resource", "scope", "from", "to", "holes", "failed"], rows)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for index, name in enumerate(header):
+        table.add_column(name, justify="right" if index in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(each) for each in row))
+    console = Console()
+    # A pipe has no width: give every column what it needs.
+    wide = Console(width=10_000) if not console.is_terminal else console
+    wide.print(table) if console.is_terminal else wide.print(table, crop=False, soft_wrap=True)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(_plain(value))
+
+
+def _plain(value: object) -> object:
+    return format_ts(value) if isinstance(value, datetime) and value.tzinfo else str(value)
+
+
+def _one_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2]) if lines else type(error).__name__

@@ -1,0 +1,108 @@
+"""What the warehouse raises on purpose.
+
+WarehouseError
+├── LakeBusy                 other writers won every try; nothing was written, so run it again
+├── LakeUnwritable           the lake's folder or bucket refuses writing
+├── LakeTooNew               a later Tapehouse wrote this lake
+├── NoLake                   there is nothing at this place
+├── NeedsFolder              a catalog of a lake that lies in a bucket
+├── NoSuchVersion            a pinned version is not in the table's log any more
+├── CorruptFile              a data file is damaged or gone
+├── RowsRefused              a frame whose columns or dtypes are not the declared ones
+├── NaiveTime                a time without a zone
+├── ReversedInterval         an interval that ends before it starts
+├── UnknownTicker            no such market here
+│   ├── UnknownEvent
+│   └── UnknownSeries
+├── BookUnknown              the book at this moment cannot be known from what was recorded
+└── QueryFailed              SQL that DuckDB refuses
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import ClassVar
+
+from exchange.errors import BadInput, TapehouseError
+
+
+class WarehouseError(TapehouseError):
+    """Anything the warehouse refuses or fails to do."""
+
+
+class LakeBusy(WarehouseError):
+    """Every try to commit lost the race to another writer."""
+
+
+class LakeUnwritable(WarehouseError, BadInput):
+    """The lake cannot be written where it lies."""
+
+
+class LakeTooNew(WarehouseError, BadInput):
+    """The lake's format is newer than this program."""
+
+
+class NoLake(WarehouseError, BadInput):
+    """There is no lake at the given place."""
+
+
+class NeedsFolder(WarehouseError, BadInput):
+    """Something that only a lake in a folder has."""
+
+
+class NoSuchVersion(WarehouseError, BadInput):
+    """A version of a table that is not there."""
+
+
+class CorruptFile(WarehouseError, BadInput):
+    """A file of the lake that is not what the log says it is."""
+
+
+class RowsRefused(WarehouseError, BadInput):
+    """A frame that does not fit its table: columns missing or extra, or a dtype that would lose value."""
+
+
+class NaiveTime(WarehouseError, BadInput):
+    """A time without a zone, which could mean any of twenty-four moments."""
+
+
+class ReversedInterval(WarehouseError, BadInput):
+    """A half-open interval `[start, end)` with nothing in it."""
+
+
+class BookUnknown(WarehouseError, BadInput):
+    """Nobody can say what the book was: no snapshot yet, or the stream was broken."""
+
+
+class QueryFailed(WarehouseError, BadInput):
+    """SQL that DuckDB does not accept."""
+
+
+class UnknownTicker(WarehouseError, BadInput):
+    """A market that the lake has never heard of; `near` are the closest names it has."""
+
+    kind: ClassVar[str] = "ticker"
+
+    def __init__(self, name: str, known: Iterable[str], *, where: str) -> None:
+        """Name what was asked for and what comes close to it."""
+        candidates = list(known)
+        self.name = name
+        self.near = tuple(get_close_matches(name, candidates, n=3, cutoff=0.5))
+        if self.near:
+            advice = f"did you mean {' or '.join(self.near)}?"
+        elif candidates:
+            advice = f"{len(candidates)} others are there, none close to it"
+        else:
+            advice = "the lake has none yet: run `tapehouse sync` or `tapehouse import` first"
+        super().__init__(f"unknown {self.kind} {name!r} in {where}: {advice}")
+
+
+class UnknownEvent(UnknownTicker):
+    """An event that the lake has never heard of."""
+
+    kind = "event"
+
+
+class UnknownSeries(UnknownTicker):
+    """A series that the lake has never heard of."""
+
+    kind = "series"

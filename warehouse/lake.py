@@ -1,0 +1,291 @@
+"""The lake: tables on disk, written idempotently, read at exact versions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from exchange.books import OrderBook
+from warehouse import books, catalog, panels, storage
+from warehouse.asking import Moment, interval
+from warehouse.books import BookEvents
+from warehouse.casting import conform
+from warehouse.errors import LakeUnwritable
+from warehouse.intervals import Interval, uncovered
+from warehouse.naming import Tickers
+from warehouse.quarantine import Rejected, rejected_rows, split
+from warehouse.tables import QUARANTINE, TABLES, WINDOWS, Table
+from warehouse.tops import tops
+from warehouse.writing import append_new
+
+COMPLETE: Final = "complete"
+FAILED: Final = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one commit did: `version` is the table's afterwards (None while the table does not exist)."""
+
+    table: str
+    version: int | None
+    n_new: int
+    n_known: int
+    n_quarantined: int
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Lake:
+    """A folder (or s3:// address) of Delta tables; nothing is created before the first commit.
+
+    Args:
+        uri: where it lies; None means TAPEHOUSE_LAKE, else ./lake.
+        now: the clock that stamps windows and quarantined rows.
+
+    Raises:
+        LakeTooNew: a later Tapehouse wrote it.
+    """
+
+    def __init__(self, uri: str | Path | None = None, *, now: Callable[[], datetime] = _utc_now) -> None:
+        self._place = storage.place(uri)
+        self._now = now
+        self._is_made = storage.check_format(self._place) is not None
+        self._pins: Mapping[str, int] | None = None
+
+    def __repr__(self) -> str:
+        return f"Lake({self.uri!r})"
+
+    @property
+    def uri(self) -> str:
+        """Absolute folder or s3:// address."""
+        return self._place.uri
+
+    @property
+    def place(self) -> storage.Place:
+        """Address and access options, for those who read files themselves."""
+        return self._place
+
+    @property
+    def path(self) -> Path:
+        """The folder; an error for a lake in a bucket."""
+        return self._place.path
+
+    def exists(self) -> bool:
+        """Whether anything was ever committed here."""
+        return storage.check_format(self._place) is not None
+
+    def pinned(self, versions: Mapping[str, int] | None = None) -> "Lake":
+        """Return this lake as it was at these versions (default: now), for reading only.
+
+        Tables that `versions` does not name have no rows. Pin before reading several tables that must agree.
+        """
+        lake = Lake(self.uri, now=self._now)
+        lake._pins = dict(self.versions() if versions is None else versions)
+        return lake
+
+    def commit(self, table: Table, rows: pl.DataFrame, *, location: str = "") -> Commit:
+        """Store the rows that are good and new; put bad ones into quarantine; the rest was known.
+
+        Rows lack no declared column but nullable ones; `_location` may say where each row came from
+        (else `location` does). One Delta commit, or none when nothing is new.
+
+        Raises:
+            RowsRefused: columns or dtypes do not fit the table.
+            LakeUnwritable, LakeBusy, CorruptFile: nothing was stored.
+        """
+        good, rejected = split(table, conform(table, rows), location=location)
+        if rejected:
+            self.quarantine(table.name, rejected)
+        version, n_new = self._append(table, good)
+        return Commit(table.name, version, n_new, good.height - n_new, len(rejected))
+
+    def quarantine(self, table_name: str, rejected: Sequence[Rejected]) -> Commit:
+        """Keep payloads that could not even become rows of `table_name`."""
+        rows = rejected_rows(table_name, rejected, seen_ts=self._now())
+        version, n_new = self._append(QUARANTINE, rows)
+        return Commit(QUARANTINE.name, version, n_new, rows.height - n_new, 0)
+
+    def scan(
+        self,
+        table: Table,
+        *,
+        version: int | None = None,
+        dates: tuple[date | None, date | None] = (None, None),
+    ) -> pl.LazyFrame:
+        """Read a table lazily with its declared columns; no rows when it does not exist yet.
+
+        `dates` (both included) limits the files that are looked at, not the rows.
+
+        Raises:
+            NoSuchVersion: the pinned version is gone.
+            CorruptFile: a file is damaged, before anything is read.
+        """
+        found = self.files(table, version=version)
+        if found is None:
+            return table.empty().lazy()
+        files = found.between(*dates)
+        storage.check_files(self._place, files)
+        return storage.scan_files(self._place, table, files.paths)
+
+    def version(self, table: Table) -> int | None:
+        """Return the newest (or pinned) version of a table; None when it does not exist yet."""
+        if self._pins is not None:
+            return self._pins.get(table.name)
+        delta = storage.open_table(self._place, table)
+        return None if delta is None else int(delta.version())
+
+    def versions(self) -> dict[str, int]:
+        """Return the newest version of every table that exists."""
+        found = {name: self.version(table) for name, table in TABLES.items()}
+        return {name: version for name, version in found.items() if version is not None}
+
+    def files(self, table: Table, *, version: int | None = None) -> storage.TableFiles | None:
+        """List the exact files of one version; None when the table does not exist yet."""
+        if self._pins is not None and version is None:
+            version = self._pins.get(table.name)
+            if version is None:
+                return None
+        delta = storage.open_table(self._place, table, version=version)
+        return None if delta is None else storage.files_of(self._place, table, delta)
+
+    def record_window(
+        self,
+        resource: str,
+        scope: str,
+        start_ts: Moment,
+        end_ts: Moment,
+        *,
+        n_rows: int,
+        digest: str,
+        status: str = COMPLETE,
+        reason: str | None = None,
+    ) -> Commit:
+        """Write down that `[start_ts, end_ts)` was asked for; the same answer twice is one row.
+
+        Raises:
+            ReversedInterval, NaiveTime: the window is none.
+        """
+        start_ts, end_ts = interval(start_ts, end_ts)
+        row = {
+            "resource": resource,
+            "scope": scope,
+            "start_ts": start_ts,
+            "end_ts": end_ts,
+            "asked_ts": self._now(),
+            "n_rows": n_rows,
+            "digest": digest,
+            "status": status,
+            "reason": reason,
+        }
+        return self.commit(
+            WINDOWS, pl.DataFrame([row], schema=WINDOWS.polars_schema), location="record_window"
+        )
+
+    def is_complete(self, resource: str, scope: str, start_ts: Moment, end_ts: Moment) -> bool:
+        """Tell whether complete windows together cover `[start_ts, end_ts)`."""
+        return not self.missing(resource, scope, start_ts, end_ts)
+
+    def missing(self, resource: str, scope: str, start_ts: Moment, end_ts: Moment) -> list[Interval]:
+        """Return the parts of `[start_ts, end_ts)` that no complete window covers, ascending.
+
+        A window of scope "all" covers every scope.
+        """
+        start_ts, end_ts = interval(start_ts, end_ts)
+        complete = (
+            self.scan(WINDOWS)
+            .filter(
+                pl.col("resource") == resource,
+                pl.col("scope").is_in([scope, "all"]),
+                pl.col("status") == COMPLETE,
+            )
+            .select("start_ts", "end_ts")
+        )
+        covered = storage.collected(complete, self.uri)
+        spans = (
+            (begin_ts.astimezone(UTC), until_ts.astimezone(UTC)) for begin_ts, until_ts in covered.iter_rows()
+        )
+        return uncovered(start_ts, end_ts, spans)
+
+    def series(self) -> pl.LazyFrame:
+        """Return the latest state of every series, sorted by ticker."""
+        return panels.series(self)
+
+    def events(self) -> pl.LazyFrame:
+        """Return the latest state of every event, sorted by ticker."""
+        return panels.events(self)
+
+    def markets(self, asof: Moment | None = None) -> pl.LazyFrame:
+        """Return every market once; see `warehouse.panels.markets`."""
+        return panels.markets(self, asof)
+
+    def trades(
+        self,
+        *,
+        series: str | None = None,
+        event: str | None = None,
+        ticker: Tickers | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+    ) -> pl.LazyFrame:
+        """Return executions of `[start, end)`; see `warehouse.panels.trades`."""
+        return panels.trades(self, series=series, event=event, ticker=ticker, start=start, end=end)
+
+    def candles(
+        self,
+        *,
+        series: str | None = None,
+        event: str | None = None,
+        ticker: Tickers | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        period_s: int | None = None,
+    ) -> pl.LazyFrame:
+        """Return bars that ended in `[start, end)`; see `warehouse.panels.candles`."""
+        return panels.candles(
+            self, series=series, event=event, ticker=ticker, start=start, end=end, period_s=period_s
+        )
+
+    def quotes(
+        self,
+        *,
+        series: str | None = None,
+        event: str | None = None,
+        ticker: Tickers | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+    ) -> pl.LazyFrame:
+        """Return tops of book known in `[start, end)`; see `warehouse.panels.quotes`."""
+        return panels.quotes(self, series=series, event=event, ticker=ticker, start=start, end=end)
+
+    def tops(self, tickers: Sequence[str]) -> pl.LazyFrame:
+        """Return rows of the table `quotes`, from recordings or else candles; see `warehouse.tops`."""
+        return tops(self, tickers)
+
+    def book(self, ticker: str, at: Moment, *, session: str | None = None) -> OrderBook:
+        """Return the book of one market at one moment; see `warehouse.books.book`."""
+        return books.book(self, ticker, at, session=session)
+
+    def book_events(
+        self, tickers: Sequence[str] | None = None, start: Moment | None = None, end: Moment | None = None
+    ) -> BookEvents:
+        """Return the frames that rebuild books; see `warehouse.books.BookEvents`."""
+        return books.book_events(self, tickers, start, end)
+
+    def publish(self) -> Path:
+        """Write the DuckDB catalog of the newest versions and put it in place atomically."""
+        return catalog.publish(self)
+
+    def _append(self, table: Table, rows: pl.DataFrame) -> tuple[int | None, int]:
+        if rows.is_empty():
+            return self.version(table), 0
+        if self._pins is not None:
+            raise LakeUnwritable(f"{self.uri}: a pinned lake is for reading; commit to Lake({self.uri!r})")
+        if not self._is_made:
+            storage.write_format(self._place)
+            self._is_made = True
+        return append_new(self._place, table, rows)

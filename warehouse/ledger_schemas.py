@@ -1,0 +1,38 @@
+"""Columns of what we know about our own work: coverage windows and quarantined payloads."""
+
+import dataframely as dy
+import polars as pl
+
+from warehouse.columns import moment, name, text, whole
+
+
+class Windows(dy.Schema):
+    """What was asked of whom, for which time, and how it went."""
+
+    resource = name("What was asked for: trades, candles_60, markets and so on.")
+    scope = text("all, series:X, event:X or ticker:X.", regex=r"^(all|(series|event|ticker):.+)$")
+    start_ts = moment("Start of the window, included.")
+    end_ts = moment("End of the window, excluded.")
+    asked_ts = moment("When we asked.")
+    n_rows = whole("How many rows came back.", least=0)
+    digest = text("Digest of what came back: the same window with the same digest says nothing new.")
+    status = text("complete or failed.", regex="^(complete|failed)$")
+    reason = text("Why it failed.", nullable=True)
+
+    @dy.rule()
+    def starts_before_it_ends(cls) -> pl.Expr:  # noqa: N805 -- dataframely hands the schema in
+        """A window has a length."""
+        return pl.col("start_ts") < pl.col("end_ts")
+
+
+class Quarantine(dy.Schema):
+    """What could not be read, whole, with the reason."""
+
+    digest = name("SHA-256 of table, location, field and payload.")
+    table_name = name("The table that it was meant for.")
+    location = text("Where it came from: file and line, or the request's path.")
+    field = text("The field at fault, when one is.", nullable=True)
+    value = text("What that field held.", nullable=True)
+    reason = text("Why it was refused.")
+    payload = text("The row or message as it came.")
+    seen_ts = moment("When we met it.")

@@ -1,0 +1,100 @@
+"""From series, events and tickers to the markets they name, or an error that says what comes close."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from warehouse.errors import UnknownEvent, UnknownSeries, UnknownTicker
+from warehouse.storage import collected
+from warehouse.tables import EVENTS, MARKETS, SERIES, Table
+
+if TYPE_CHECKING:
+    from warehouse.lake import Lake
+
+Tickers = str | Sequence[str]
+
+
+def tickers_of(
+    lake: "Lake",
+    table: Table,
+    *,
+    series: str | None = None,
+    event: str | None = None,
+    ticker: Tickers | None = None,
+) -> list[str] | None:
+    """Return the markets that all given filters name, sorted; None when no filter is given.
+
+    A market is known when the markets table or `table` itself has it: recordings come without listings.
+
+    Raises:
+        UnknownTicker, UnknownEvent, UnknownSeries: the lake has never heard of it.
+    """
+    if series is None and event is None and ticker is None:
+        return None
+    listed = listing(lake)
+    named: list[set[str]] = []
+    if ticker is not None:
+        asked = [ticker] if isinstance(ticker, str) else list(ticker)
+        _check_tickers(lake, table, asked, listed)
+        named.append(set(asked))
+    if event is not None:
+        named.append(set(listed.filter(pl.col("event_ticker") == event)["ticker"]))
+        if not named[-1]:
+            _check_event(lake, event, listed)
+    if series is not None:
+        named.append(set(listed.filter(pl.col("series_ticker") == series)["ticker"]))
+        if not named[-1]:
+            _check_series(lake, series, listed)
+    return sorted(set.intersection(*named))
+
+
+def listing(lake: "Lake") -> pl.DataFrame:
+    """Return ticker, event_ticker and series_ticker of every market; an event tells a missing series."""
+    events = (
+        lake.scan(EVENTS)
+        .sort("ticker", "observed_ts")
+        .group_by("ticker", maintain_order=True)
+        .agg(pl.col("series_ticker").last().alias("event_series"))
+        .rename({"ticker": "event_ticker"})
+    )
+    listed = (
+        lake.scan(MARKETS)
+        .select("ticker", "event_ticker", "series_ticker")
+        .unique()
+        .join(events, on="event_ticker", how="left")
+        .select("ticker", "event_ticker", pl.coalesce("series_ticker", "event_series").alias("series_ticker"))
+        .unique()
+        .sort("ticker")
+    )
+    return collected(listed, lake.uri)
+
+
+def _check_tickers(lake: "Lake", table: Table, asked: Sequence[str], listed: pl.DataFrame) -> None:
+    strange = set(asked) - set(listed["ticker"])
+    if not strange:
+        return
+    found = _tickers_in(lake, table, sorted(strange))
+    for each in sorted(strange - found):
+        known = set(listed["ticker"]) | _tickers_in(lake, table)
+        raise UnknownTicker(each, sorted(known), where=lake.uri)
+
+
+def _tickers_in(lake: "Lake", table: Table, among: Sequence[str] | None = None) -> set[str]:
+    rows = lake.scan(table).select("ticker")
+    if among is not None:
+        rows = rows.filter(pl.col("ticker").is_in(among))
+    return set(collected(rows.unique(), lake.uri)["ticker"])
+
+
+def _check_event(lake: "Lake", event: str, listed: pl.DataFrame) -> None:
+    known = set(listed["event_ticker"]) | _tickers_in(lake, EVENTS)
+    if event not in known:
+        raise UnknownEvent(event, sorted(known), where=lake.uri)
+
+
+def _check_series(lake: "Lake", series: str, listed: pl.DataFrame) -> None:
+    of_events = collected(lake.scan(EVENTS).select("series_ticker").unique(), lake.uri)["series_ticker"]
+    known = set(listed["series_ticker"].drop_nulls()) | set(of_events) | _tickers_in(lake, SERIES)
+    if series not in known:
+        raise UnknownSeries(series, sorted(known), where=lake.uri)

@@ -1,0 +1,150 @@
+"""Readers for notebooks and engines: tidy lazy frames by series, event, ticker and time."""
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from warehouse.asking import Moment, bounds, moment
+from warehouse.asof import markets_asof
+from warehouse.naming import Tickers, listing, tickers_of
+from warehouse.tables import CANDLES, EVENTS, MARKETS, QUOTES, SERIES, TRADES, Table
+from warehouse.tops import tops
+
+if TYPE_CHECKING:
+    from warehouse.lake import Lake
+
+_DAY = timedelta(days=1)
+
+
+def series(lake: "Lake") -> pl.LazyFrame:
+    """Return the latest state of every series, sorted by ticker."""
+    return _latest(lake, SERIES)
+
+
+def events(lake: "Lake") -> pl.LazyFrame:
+    """Return the latest state of every event, sorted by ticker."""
+    return _latest(lake, EVENTS)
+
+
+def markets(lake: "Lake", asof: Moment | None) -> pl.LazyFrame:
+    """Return every market once, sorted by ticker; `series_ticker` is filled in from the event.
+
+    With `asof`, as it could be known then, with a column `basis` (observed or assumed; see warehouse.asof).
+    """
+    states = lake.scan(MARKETS)
+    rows = _latest(lake, MARKETS) if asof is None else markets_asof(states, moment(asof))
+    told = listing(lake).lazy().select("ticker", pl.col("series_ticker").alias("_told"))
+    told = told.unique("ticker", keep="any")
+    return (
+        rows.join(told, on="ticker", how="left", maintain_order="left")
+        .with_columns(pl.coalesce("series_ticker", "_told").alias("series_ticker"))
+        .drop("_told")
+        .sort("ticker")
+    )
+
+
+def trades(
+    lake: "Lake",
+    *,
+    series: str | None,
+    event: str | None,
+    ticker: Tickers | None,
+    start: Moment | None,
+    end: Moment | None,
+) -> pl.LazyFrame:
+    """Return executions of `[start, end)` with `known_ts`, sorted by (ticker, event_ts, trade_id)."""
+    rows = _asked(lake, TRADES, series=series, event=event, ticker=ticker, start=start, end=end)
+    return rows.sort("ticker", "event_ts", "trade_id")
+
+
+def candles(
+    lake: "Lake",
+    *,
+    series: str | None,
+    event: str | None,
+    ticker: Tickers | None,
+    start: Moment | None,
+    end: Moment | None,
+    period_s: int | None,
+) -> pl.LazyFrame:
+    """Return bars that ended in `[start, end)` with `known_ts`, sorted by (ticker, period_s, end_ts)."""
+    rows = _asked(lake, CANDLES, series=series, event=event, ticker=ticker, start=start, end=end)
+    if period_s is not None:
+        rows = rows.filter(pl.col("period_s") == period_s)
+    return rows.sort("ticker", "period_s", "end_ts")
+
+
+def quotes(
+    lake: "Lake",
+    *,
+    series: str | None,
+    event: str | None,
+    ticker: Tickers | None,
+    start: Moment | None,
+    end: Moment | None,
+) -> pl.LazyFrame:
+    """Return tops of book known in `[start, end)`, sorted by (ticker, known_ts, session).
+
+    Recorded quotes, and the closes of candles on days of a market that nobody recorded; see warehouse.tops.
+
+    Columns: ticker, known_ts, bid_cc, bid_size_centi, ask_cc, ask_size_centi, last_price_cc, quote_age
+    (known_ts minus event_ts: how old the quote was when it became known), source, session.
+    """
+    start_ts, end_ts = bounds(start, end)
+    tickers = tickers_of(lake, QUOTES, series=series, event=event, ticker=ticker)
+    rows = _known(QUOTES, tops(lake, tickers, dates=dates_around(start_ts, end_ts)), start_ts, end_ts)
+    return rows.sort("ticker", "known_ts", "event_ts", "session").select(
+        "ticker",
+        "known_ts",
+        "bid_cc",
+        "bid_size_centi",
+        "ask_cc",
+        "ask_size_centi",
+        "last_price_cc",
+        (pl.col("known_ts") - pl.col("event_ts")).alias("quote_age"),
+        "source",
+        "session",
+    )
+
+
+def _latest(lake: "Lake", table: Table) -> pl.LazyFrame:
+    states = lake.scan(table).sort("ticker", "observed_ts")
+    return states.group_by("ticker", maintain_order=True).last().select(list(table.columns)).sort("ticker")
+
+
+def _asked(
+    lake: "Lake",
+    table: Table,
+    *,
+    series: str | None,
+    event: str | None,
+    ticker: Tickers | None,
+    start: Moment | None,
+    end: Moment | None,
+) -> pl.LazyFrame:
+    start_ts, end_ts = bounds(start, end)
+    tickers = tickers_of(lake, table, series=series, event=event, ticker=ticker)
+    rows = lake.scan(table, dates=dates_around(start_ts, end_ts))
+    if tickers is not None:
+        rows = rows.filter(pl.col("ticker").is_in(tickers))
+    return _known(table, rows, start_ts, end_ts)
+
+
+def _known(
+    table: Table, rows: pl.LazyFrame, start_ts: datetime | None, end_ts: datetime | None
+) -> pl.LazyFrame:
+    rows = rows.with_columns(table.known_ts.expr.alias("known_ts"))
+    if start_ts is not None:
+        rows = rows.filter(pl.col("known_ts") >= start_ts)
+    if end_ts is not None:
+        rows = rows.filter(pl.col("known_ts") < end_ts)
+    return rows
+
+
+def dates_around(start_ts: datetime | None, end_ts: datetime | None) -> tuple[date | None, date | None]:
+    """Return the file dates that may hold rows known in the interval: clocks may differ by up to a day."""
+    return (
+        None if start_ts is None else (start_ts - _DAY).date(),
+        None if end_ts is None else (end_ts + _DAY).date(),
+    )

@@ -1,0 +1,58 @@
+"""Tops of book from the best source there is: recorded quotes, else the closes of candles.
+
+Which source a market's day rests on is decided whole, never row by row: a day with any recorded quote uses
+recorded quotes alone, another one the closes of its shortest candles. `source` says which it was.
+"""
+
+from collections.abc import Collection
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from warehouse.tables import CANDLES, QUOTES
+
+if TYPE_CHECKING:
+    from warehouse.lake import Lake
+
+FROM_CANDLES: Final = "candles"
+_DAY: Final = pl.col("event_ts").dt.date().alias("_day")
+
+
+def tops(
+    lake: "Lake",
+    tickers: Collection[str] | None = None,
+    *,
+    dates: tuple[date | None, date | None] = (None, None),
+) -> pl.LazyFrame:
+    """Return the columns of the table `quotes`, in no particular order; `dates` as for `Lake.scan`.
+
+    The close of a candle is the quote at its end: known then, without sizes, in session `candles_<seconds>`.
+    """
+    recorded, bars = lake.scan(QUOTES, dates=dates), lake.scan(CANDLES, dates=dates)
+    if tickers is not None:
+        recorded, bars = (rows.filter(pl.col("ticker").is_in(list(tickers))) for rows in (recorded, bars))
+    bars = bars.rename({"end_ts": "event_ts"}).with_columns(_DAY)
+    is_shortest = pl.col("period_s") == pl.col("period_s").min().over("ticker", "_day")
+    days = recorded.select("ticker", _DAY).unique()
+    closes = bars.filter(is_shortest).join(days, on=["ticker", "_day"], how="anti").select(_closes())
+    return pl.concat([recorded, closes])
+
+
+def _closes() -> list[pl.Expr]:
+    told = {
+        "session": pl.format(f"{FROM_CANDLES}_{{}}", "period_s"),
+        "bid_cc": pl.col("yes_bid_close_cc"),
+        "ask_cc": pl.col("yes_ask_close_cc"),
+        "last_price_cc": pl.coalesce("price_close_cc", "price_previous_cc"),
+        "source": pl.lit(FROM_CANDLES),
+    }
+    kept = {"ticker", "event_ts", "open_interest_centi", "fetched_ts"}
+    return [
+        told[name].cast(dtype).alias(name)
+        if name in told
+        else pl.col(name)
+        if name in kept
+        else pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in QUOTES.polars_schema.items()
+    ]
