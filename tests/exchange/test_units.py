@@ -28,7 +28,7 @@ from exchange.units import (
     [("0.5600", 5_600), ("0.29", 2_900), ("0.005", 50), ("1", 10_000), ("0.960", 9_600), ("0.0001", 1)],
 )
 def test_a_price_is_read_exactly(text: str, price_cc: int) -> None:
-    """int(float("0.29") * 100) is 28: the mistake that this reading cannot make."""
+    """Reading it through a float gives 28: the mistake that this reading cannot make."""
     assert parse_cc(text) == price_cc
 
 

@@ -1,0 +1,210 @@
+"""`tapehouse sync` and `tapehouse import`: data into the lake, from the exchange and from files."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from exchange.units import parse_duration, parse_when
+from pipelines.client import Client
+from pipelines.ingest.import_candles import import_candles
+from pipelines.ingest.import_trades import import_trades
+from pipelines.ingest.import_ws import import_ws
+from pipelines.ingest.pulling import utc_now
+from pipelines.ingest.receipts import BAD_ROWS_SHOWN, ImportReceipt
+from pipelines.ingest.sync import RESOURCES, sync
+from pipelines.ingest.windows import Receipt
+from warehouse.lake import COMPLETE, Lake
+from warehouse.progress import terminal_progress
+
+EVERYTHING: Final = "all"
+
+LakeOption = Annotated[
+    str | None,
+    typer.Option("--lake", envvar="TAPEHOUSE_LAKE", help="Folder or s3:// address; default ./lake."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Files = Annotated[list[Path], typer.Argument(help="Files to read.", show_default=False)]
+
+
+def sync_app(
+    resource: Annotated[
+        str, typer.Argument(help=f"What to pull: {', '.join(RESOURCES)} or {EVERYTHING}.", show_default=False)
+    ],
+    *,
+    series: Annotated[str | None, typer.Option(help="Only this series, such as KXHIGHNY.")] = None,
+    event: Annotated[str | None, typer.Option(help="Only this event.")] = None,
+    ticker: Annotated[str | None, typer.Option(help="Only this market.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First moment: a date (UTC midnight) or a time with a zone.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="The moment after the last; default now.")] = None,
+    lake: LakeOption = None,
+    page_size: Annotated[int, typer.Option(help="Trades a page, 1 to 1000.")] = 1_000,
+    every: Annotated[
+        str | None, typer.Option(help="Length of a window, such as 1d; a window is what is retried whole.")
+    ] = None,
+    period: Annotated[str, typer.Option(help="Length of candles: 1m, 1h or 1d.")] = "1h",
+    as_json: JsonOption = False,
+) -> None:
+    """Pull what the lake lacks: live tier first, then the archive; interrupted, run it again.
+
+    Listings (series, events, markets, fees) are read as they are now. Trades and candles need a scope or
+    --start. KALSHI_BASE_URL or KALSHI_ENV say where to ask; public data needs no key.
+    """
+    resources = RESOURCES if resource == EVERYTHING else (resource,)
+    into = Lake(lake)
+    receipts = asyncio.run(
+        _synced(
+            into,
+            resources,
+            series=series,
+            event=event,
+            ticker=ticker,
+            start=None if start is None else parse_when(start),
+            end=None if end is None else parse_when(end),
+            page_size=page_size,
+            every=None if every is None else parse_duration(every),
+            period_s=parse_duration(period) // timedelta(seconds=1),
+        )
+    )
+    _publish(into)
+    failed = [each for each in receipts if each.status != COMPLETE]
+    if as_json:
+        typer.echo(json.dumps(_summed_up(receipts)))
+    else:
+        for line in _told(receipts):
+            typer.echo(line)
+    for each in failed:
+        typer.echo(
+            f"failed: {each.resource} {each.scope} from {each.start_ts.isoformat()}: {each.reason}", err=True
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+import_app = typer.Typer(
+    name="import", help="Read tapes and recordings that others made.", no_args_is_help=True
+)
+
+
+@import_app.command("trades")
+def trades(files: Files, *, lake: LakeOption = None, as_json: JsonOption = False) -> None:
+    """Read trade tapes (CSV, CSV.gz, Parquet) with prices in whole cents.
+
+    Columns: trade_id, ticker, count, created_time, yes_price, no_price, taker_side; others are ignored.
+    Rows that are no trades are named and quarantined, the rest goes in; then the exit code is 1.
+    """
+    into = Lake(lake)
+    with terminal_progress() as progress:
+        receipt = import_trades(into, files, progress)
+    _finish(into, receipt, as_json=as_json)
+
+
+@import_app.command("ws")
+def ws(
+    files: Files,
+    *,
+    markets: Annotated[
+        Path | None,
+        typer.Option(help="CSV of results: ticker, close_time, strike, expiration_value, result."),
+    ] = None,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read recorded WebSocket frames (JSON lines or one JSON document, .gz or not).
+
+    They become book_deltas, book_snapshots, book_gaps and quotes. Lines that are no frames are named and
+    quarantined, the rest goes in; then the exit code is 1.
+    """
+    into = Lake(lake)
+    with terminal_progress() as progress:
+        receipt = import_ws(into, files, progress, observed_ts=utc_now(), markets=markets)
+    _finish(into, receipt, as_json=as_json)
+
+
+@import_app.command("candles")
+def candles(
+    files: Files,
+    *,
+    markets: Annotated[Path | None, typer.Option(help="Parquet of their markets, with results.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Parquet of their events.")] = None,
+    period: Annotated[str, typer.Option(help="Length of the candles: 1m, 1h or 1d.")] = "1h",
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read candles (Parquet, dollars as floats) with the markets and events they belong to.
+
+    Rows that are not exact are named and quarantined, the rest goes in; then the exit code is 1.
+    """
+    into = Lake(lake)
+    with terminal_progress() as progress:
+        receipt = import_candles(
+            into,
+            files,
+            progress,
+            observed_ts=utc_now(),
+            markets=markets,
+            events=events,
+            period_s=parse_duration(period) // timedelta(seconds=1),
+        )
+    _finish(into, receipt, as_json=as_json)
+
+
+async def _synced(into: Lake, resources: Sequence[str], **asked: Any) -> list[Receipt]:  # noqa: ANN401 -- handed on to sync
+    with terminal_progress() as progress:
+        async with Client() as client:
+            await client.adopt_limits()
+            return await sync(client, into, resources, progress=progress, **asked)
+
+
+def _publish(lake: Lake) -> None:
+    if lake.exists() and lake.place.is_local:
+        lake.publish()
+
+
+def _finish(lake: Lake, receipt: ImportReceipt, *, as_json: bool) -> None:
+    _publish(lake)
+    for bad in receipt.bad_rows[:BAD_ROWS_SHOWN]:
+        typer.echo(str(bad), err=True)
+    if receipt.n_quarantined > BAD_ROWS_SHOWN:
+        more = receipt.n_quarantined - BAD_ROWS_SHOWN
+        typer.echo(f"… and {more:,} more: all are in the table quarantine, with the reason", err=True)
+    if as_json:
+        typer.echo(json.dumps(receipt.as_json()))
+    else:
+        typer.echo(f"{receipt.n_rows:,} rows read from {len(receipt.files)} files in {receipt.wall_s:.1f} s")
+        for table, counts in receipt.tables.items():
+            quarantined = f", {counts.n_quarantined:,} quarantined" if counts.n_quarantined else ""
+            typer.echo(f"  {table}: {counts.n_new:,} new, {counts.n_known:,} known{quarantined}")
+    if receipt.n_quarantined:
+        raise typer.Exit(1)
+
+
+def _summed_up(receipts: Sequence[Receipt]) -> dict[str, Any]:
+    return {
+        "n_rows": sum(each.n_rows for each in receipts),
+        "n_new": sum(each.n_new for each in receipts),
+        "n_requests": sum(each.n_requests for each in receipts),
+        "n_failed": sum(each.status != COMPLETE for each in receipts),
+        "receipts": [each.as_json() for each in receipts],
+    }
+
+
+def _told(receipts: Sequence[Receipt]) -> list[str]:
+    if not receipts:
+        return ["nothing to do: the lake covers all of it"]
+    lines = []
+    for resource, scope in dict.fromkeys((each.resource, each.scope) for each in receipts):
+        of = [each for each in receipts if (each.resource, each.scope) == (resource, scope)]
+        n_rows, n_new = sum(each.n_rows for each in of), sum(each.n_new for each in of)
+        n_requests = sum(each.n_requests for each in of)
+        lines.append(
+            f"{resource} ({scope}): {n_rows:,} rows, {n_new:,} new, "
+            f"in {len(of)} windows and {n_requests:,} requests"
+        )
+    return lines

@@ -1,0 +1,85 @@
+"""Pages of trades and candles as rows of the lake: whole columns at a time, text read exactly.
+
+A struct whose text cannot be read exactly is no row; it is rejected with all it held.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final
+
+import polars as pl
+
+from exchange.units import DOLLAR_CC
+from pipelines.client import wire
+from pipelines.ingest import exact
+from pipelines.ingest.pages import Rows, origin, texts_of, values_of, whole_rows
+
+_OHLC: Final = ("open", "high", "low", "close")
+
+
+def trades(page: Sequence[wire.Trade], *, source: str, fetched_ts: datetime) -> Rows:
+    """Return rows of `trades`, in the page's order."""
+    texts = texts_of(page, "trade_id", "ticker", "created_time", "yes_price_dollars", "count_fp", "side")
+    frame = texts.with_columns(values_of(page, "is_block_trade", pl.Boolean())).select(
+        "trade_id",
+        "ticker",
+        exact.moment("created_time").alias("event_ts"),
+        exact.cc("yes_price_dollars").alias("yes_price_cc"),
+        exact.centi("count_fp").alias("count_centi"),
+        pl.col("side").alias("taker_side"),
+        "is_block_trade",
+        *origin(source, fetched_ts),
+    )
+    needed = {
+        "event_ts": "created_time",
+        "yes_price_cc": "yes_price_dollars",
+        "count_centi": "count_fp",
+        "taker_side": "side",
+    }
+    return whole_rows(page, frame, needed, source)
+
+
+def candles(page: Sequence[wire.Candle], *, period_s: int, source: str, fetched_ts: datetime) -> Rows:
+    """Return rows of `candles`; a bid or ask of $0 or $1 is no quote and becomes null [KALSHI.md §12.8]."""
+    sides = ("yes_bid", "yes_ask")
+    quoted = {f"{side}_{each}_cc": f"{side}.{each}_dollars" for side in sides for each in _OHLC}
+    traded = {f"price_{each}_cc": f"{each}_dollars" for each in (*_OHLC, "previous", "mean")}
+    columns: dict[str, list[Any]] = {path: [*map(attrgetter(path), page)] for path in quoted.values()}
+    for path in traded.values():
+        read: Callable[[Any], Any] = attrgetter(path)
+        columns[path] = [None if candle.price is None else read(candle.price) for candle in page]
+    for name in ("ticker", "volume_fp", "open_interest_fp"):
+        columns[name] = [*map(attrgetter(name), page)]
+    texts = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String())).with_columns(
+        values_of(page, "end_period_ts", pl.Int64())
+    )
+    read_exactly = texts.select(exact.cc(path) for path in (*quoted.values(), *traded.values()))
+    exactly = [path for name, path in (quoted | traded).items() if name != "price_mean_cc"]
+    frame = texts.select(
+        "ticker",
+        pl.lit(period_s, pl.Int32).alias("period_s"),
+        (pl.col("end_period_ts") * 1_000_000).cast(exact.TIME).alias("end_ts"),
+        *(_inside(exact.cc(path)).alias(name) for name, path in quoted.items()),
+        *(exact.cc(path).alias(name) for name, path in traded.items() if name != "price_mean_cc"),
+        _rounded("mean_dollars").alias("price_mean_cc"),
+        exact.centi("volume_fp").alias("volume_centi"),
+        exact.centi("open_interest_fp").alias("open_interest_centi"),
+        *origin(source, fetched_ts),
+    )
+    unread = {
+        path: texts.get_column(path).is_not_null() & read_exactly.get_column(path).is_null()
+        for path in exactly
+    }
+    needed = {"volume_centi": "volume_fp", "open_interest_centi": "open_interest_fp"}
+    return whole_rows(page, frame, needed, source, unread=unread)
+
+
+def _inside(price: pl.Expr) -> pl.Expr:
+    return pl.when((price > 0) & (price < DOLLAR_CC)).then(price)
+
+
+def _rounded(name: str) -> pl.Expr:
+    # A mean may be finer than a centicent; nothing was traded at it, so it is rounded, not refused.
+    scaled = pl.col(name).str.strip_chars().cast(pl.Decimal(38, 10), strict=False) * DOLLAR_CC
+    return scaled.round(0).cast(pl.Int32, strict=False)
