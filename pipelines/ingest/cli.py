@@ -11,6 +11,7 @@ import typer
 
 from exchange.units import parse_duration, parse_when
 from pipelines.client import Client
+from pipelines.ingest.errors import RowsQuarantined
 from pipelines.ingest.import_candles import import_candles
 from pipelines.ingest.import_trades import import_trades
 from pipelines.ingest.import_ws import import_ws
@@ -97,7 +98,7 @@ def trades(files: Files, *, lake: LakeOption = None, as_json: JsonOption = False
     """Read trade tapes (CSV, CSV.gz, Parquet) with prices in whole cents.
 
     Columns: trade_id, ticker, count, created_time, yes_price, no_price, taker_side; others are ignored.
-    Rows that are no trades are named and quarantined, the rest goes in; then the exit code is 1.
+    Rows that are no trades are named and quarantined, the rest goes in; then the exit code is 2.
     """
     into = Lake(lake)
     with terminal_progress() as progress:
@@ -119,7 +120,7 @@ def ws(
     """Read recorded WebSocket frames (JSON lines or one JSON document, .gz or not).
 
     They become book_deltas, book_snapshots, book_gaps and quotes. Lines that are no frames are named and
-    quarantined, the rest goes in; then the exit code is 1.
+    quarantined, the rest goes in; then the exit code is 2.
     """
     into = Lake(lake)
     with terminal_progress() as progress:
@@ -139,7 +140,7 @@ def candles(
 ) -> None:
     """Read candles (Parquet, dollars as floats) with the markets and events they belong to.
 
-    Rows that are not exact are named and quarantined, the rest goes in; then the exit code is 1.
+    Rows that are not exact are named and quarantined, the rest goes in; then the exit code is 2.
     """
     into = Lake(lake)
     with terminal_progress() as progress:
@@ -182,7 +183,10 @@ def _finish(lake: Lake, receipt: ImportReceipt, *, as_json: bool) -> None:
             quarantined = f", {counts.n_quarantined:,} quarantined" if counts.n_quarantined else ""
             typer.echo(f"  {table}: {counts.n_new:,} new, {counts.n_known:,} known{quarantined}")
     if receipt.n_quarantined:
-        raise typer.Exit(1)
+        raise RowsQuarantined(
+            f"{receipt.n_quarantined:,} rows could not be read and are in quarantine, the rest is in the "
+            "lake; correct them and import the files again: nothing goes in twice"
+        )
 
 
 def _summed_up(receipts: Sequence[Receipt]) -> dict[str, Any]:

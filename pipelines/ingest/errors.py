@@ -3,6 +3,7 @@
 IngestError (TapehouseError)             exit code 1
 ├── UnreadableFile       (BadInput)      a file that cannot be used at all; nothing of it went in
 ├── BadRequest           (BadInput)      arguments that contradict each other or name nothing
+├── RowsQuarantined      (BadInput)      some rows were set aside; the others went in
 └── UnknownTicker        (BadInput)      the exchange has never heard of this market, event or series
 """
 
@@ -23,3 +24,7 @@ class BadRequest(IngestError, BadInput):
 
 class UnknownTicker(IngestError, BadInput):
     """A market, event or series that neither tier of the exchange knows."""
+
+
+class RowsQuarantined(IngestError, BadInput):
+    """Some rows of the files given were no rows; they are set aside with the reason, the others are in."""

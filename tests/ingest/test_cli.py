@@ -56,10 +56,10 @@ def test_import_tells_counts_and_publishes_the_catalog(run: Run, tmp_path: Path)
         assert catalog.execute("select count(*) from trades").fetchall() == [(2,)]
 
 
-def test_a_bad_row_is_named_on_stderr_and_the_exit_code_is_one(run: Run, tmp_path: Path) -> None:
+def test_a_bad_row_is_named_on_stderr_and_the_exit_code_is_two(run: Run, tmp_path: Path) -> None:
     """File, line, field, value and reason; the good row is in."""
     said = run("import", "trades", a_tape(tmp_path / "tape.csv", a_trade("t-1"), a_trade("t-2", count="x")))
-    assert said.code == 1
+    assert said.code == 2
     assert "tape.csv:3: count='x' is not a positive count with at most 2 decimals" in said.err
     assert "trades: 1 new, 0 known, 1 quarantined" in said.out
 
