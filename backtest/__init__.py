@@ -1,0 +1,57 @@
+"""Questions: replay a plan of intents against the tape, with fees, latency, depth and settlement.
+
+    plan = quotes.select("ticker", "known_ts", intent=bt.buy_yes(10, limit=pl.col("ask_cc")).when(edge))
+    run = bt.run(plan, lake, fills="book", latency="250ms", cash=5_000)
+
+Names load on first use, so `import backtest` is cheap; numba is imported by `run` alone.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backtest.engine import run
+    from backtest.errors import BacktestError
+    from backtest.fees import assume_fees
+    from backtest.intents import Intent, buy_no, buy_yes, close, param, sell_no, sell_yes
+    from backtest.results import Run
+
+_HOMES = {
+    "BacktestError": "errors",
+    "Intent": "intents",
+    "Run": "results",
+    "assume_fees": "fees",
+    "buy_no": "intents",
+    "buy_yes": "intents",
+    "close": "intents",
+    "param": "intents",
+    "run": "engine",
+    "sell_no": "intents",
+    "sell_yes": "intents",
+}
+
+__all__ = [
+    "BacktestError",
+    "Intent",
+    "Run",
+    "assume_fees",
+    "buy_no",
+    "buy_yes",
+    "close",
+    "param",
+    "run",
+    "sell_no",
+    "sell_yes",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module the first time somebody asks for it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'backtest' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(f"backtest.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return __all__

@@ -1,0 +1,181 @@
+"""`tapehouse backtest`: run a configuration, list strategies, check our fee model against a real account."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from exchange.errors import BadInput
+
+if TYPE_CHECKING:
+    from backtest.account_fees import FeeAudit, TermsAt
+
+app = typer.Typer(
+    name="backtest",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="Replay strategies against the lake, with fees, latency, depth and settlement.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+LakeAt = Annotated[
+    str | None, typer.Option("--lake", help="Folder or s3:// address; else TAPEHOUSE_LAKE, else ./lake.")
+]
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="A TOML file, as shown above.", metavar="CONFIG.toml")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the results; else `out` of the configuration.")
+    ] = None,
+    lake: LakeAt = None,
+    as_json: Json = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Replay a strategy and write its report and frames to a folder.
+
+    The folder holds report.html (one page, nothing fetched), a Parquet file per frame (summary, orders,
+    fills, settlements, positions, equity, attrition, coverage) and manifest.json. It appears whole or not at
+    all; an earlier result in the same place is replaced, any other folder is left alone.
+
+    A configuration:
+
+    ```
+    strategy = "favourite_longshot"    # or "my_strategy.py:plan"
+    series = "KXBTC15M"                # and/or event, ticker
+    start = 2026-05-11                 # UTC midnight; times need a zone
+    end = 2026-05-14T00:00:00Z         # excluded
+    fills = "touch"                    # or "book"
+    latency = "250ms"
+    cash = 5_000                       # dollars
+    [params]
+    beyond = [0.90, 0.95]              # a list is a sweep
+    ```
+
+    Exits 0 when done, 2 when the configuration or the data cannot be used.
+    """
+    from backtest.config import read_config
+    from backtest.running import run_config, summary_rows
+
+    finished = run_config(read_config(config), lake=lake, out=out)
+    if as_json:
+        _print_json(
+            {
+                "out": str(finished.out),
+                "report": str(finished.out / "report.html"),
+                "summary": summary_rows(finished.run),
+                "assumptions": list(finished.run.assumptions),
+            }
+        )
+        return
+    from backtest.printing import print_run
+
+    print_run(finished)
+
+
+@app.command()
+def fees(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="CSV exports or JSON pages of your own fills; .gz too.", metavar="FILE…"),
+    ],
+    multiplier: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--multiplier", help="The multiplier of a series; may be repeated.", metavar="SERIES=0.5"
+        ),
+    ] = None,
+    lake: Annotated[
+        str | None, typer.Option("--lake", help="A lake whose fee tables to use; none by default.")
+    ] = None,
+    as_json: Json = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Compare our fee model with the fees that an account was charged, fill by fill.
+
+    Multipliers come from --multiplier, else from the fee tables of --lake, else from a dated table of the
+    ones that are known to differ, else they are 1; the output says which. Orders filled in parts share one
+    accumulator of roundings: they are exact when some order of their fills gives every fee.
+
+    Exits 0 when every order filled at once was charged exactly what the model says, 1 when some were not,
+    2 when a file cannot be read.
+    """
+    from backtest.account_fees import audit_fees
+    from backtest.account_fills import read_fills
+
+    given = _multipliers(multiplier or [])
+    terms_at = _lake_terms(lake) if lake is not None else None
+    fills, n_repeated = read_fills(files)
+    audit = audit_fees(fills, multipliers_ppm=given, terms_at=terms_at, n_repeated=n_repeated)
+    if as_json:
+        _print_json(audit.as_json())
+    else:
+        _print_audit(audit)
+    if not audit.is_exact:
+        raise typer.Exit(1)
+
+
+@app.command()
+def strategies(*, as_json: Json = False) -> None:
+    """List the strategies that come along: what each bets on and what would show the bet to be wrong.
+
+    Your own is "path/to/file.py:function" in a configuration: a function (lake, *, series, event, ticker,
+    start, end) that returns a polars LazyFrame with ticker, known_ts and intent.
+    """
+    from backtest.strategies.registry import STRATEGIES
+
+    if as_json:
+        _print_json(
+            {
+                "strategies": [
+                    {
+                        "name": each.name,
+                        "summary": each.summary,
+                        "hypothesis": each.hypothesis,
+                        "falsified_by": each.falsified_by,
+                        "params": dict(each.params or {}),
+                    }
+                    for each in STRATEGIES.values()
+                ]
+            }
+        )
+        return
+    from backtest.printing import print_strategies
+
+    print_strategies(list(STRATEGIES.values()))
+
+
+def _multipliers(texts: list[str]) -> dict[str, int]:
+    from exchange.errors import UnitError
+    from exchange.units import parse_micros
+
+    given: dict[str, int] = {}
+    for text in texts:
+        series, equals, value = text.partition("=")
+        try:
+            ppm = parse_micros(value)
+        except UnitError:
+            ppm = -1
+        if not equals or not series.strip() or ppm < 0:
+            raise BadInput(
+                f"--multiplier {text!r}: write SERIES=0.5, the multiplier 0 or more, at most 6 decimals"
+            )
+        given[series.strip()] = ppm
+    return given
+
+
+def _lake_terms(uri: str) -> "TermsAt":
+    from backtest.lake_fees import terms_in
+
+    return terms_in(uri)
+
+
+def _print_audit(audit: "FeeAudit") -> None:
+    from backtest.printing import print_audit
+
+    print_audit(audit)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, default=str))

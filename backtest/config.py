@@ -1,0 +1,243 @@
+"""CONFIG.toml: what to run, on which data, under which assumptions; what is not understood is refused.
+
+    strategy = "favourite_longshot"        # or "my_strategy.py:plan", relative to this file
+    lake = "lake"                          # default: TAPEHOUSE_LAKE, else ./lake
+    series = "KXBTC15M"                    # and/or event, ticker
+    start = 2026-05-11                     # a date is its UTC midnight, a time needs a zone
+    end = 2026-05-14T00:00:00Z             # excluded
+    fills = "touch"                        # or "book"
+    latency = "250ms"
+    cash = 5_000                           # dollars
+    per_event = 0.05                       # most that one event may cost: a share of cash, or above 1 dollars
+    extra_ticks = 0                        # for touch: pay this many ticks more than was shown
+    payout_delay = "1h"                    # where the settlement time is not on record
+    fees = { type = "quadratic", multiplier = 1 }   # assume these; by default the lake's fee tables
+    out = "results/favourites"
+
+    [params]
+    beyond = [0.90, 0.95]                  # a list is a sweep over its values
+
+Every key but `strategy` and `fills` may be left out.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from backtest.strategies.registry import Strategy, find_strategy, near
+from exchange.errors import BadInput, UnitError
+from exchange.units import aware, parse_duration, parse_when
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FILLS: Final = ("touch", "book")
+KEYS: Final = (
+    "strategy",
+    "lake",
+    "series",
+    "event",
+    "ticker",
+    "start",
+    "end",
+    "fills",
+    "latency",
+    "cash",
+    "per_event",
+    "extra_ticks",
+    "payout_delay",
+    "fees",
+    "out",
+    "params",
+)
+_SELECTION: Final = ("series", "event", "ticker")
+_FEE_KEYS: Final = ("type", "multiplier")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeAssumption:
+    """Fee terms to use where the lake's tables know none."""
+
+    fee_type: str
+    multiplier: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """One configuration, read and checked; None means that the engine's default applies.
+
+    `selection` holds the arguments of the plan (series, event, ticker, start, end) that were given. `params`
+    has every declared parameter, lists where they are swept. Paths count from the file's folder.
+    """
+
+    path: Path
+    strategy: Strategy
+    lake: str | None
+    selection: dict[str, Any]
+    fills: str
+    latency: timedelta | None
+    cash: float | None
+    per_event: float | None
+    extra_ticks: int | None
+    payout_delay: timedelta | None
+    fees: FeeAssumption | None
+    out: Path
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+def read_config(path: Path) -> RunConfig:
+    """Read and check one configuration file.
+
+    Raises:
+        BadInput: the file cannot be read, or a key, value, strategy or parameter is not understood; the
+            message names it and what comes near.
+    """
+    table = _parsed(path)
+    _refuse_unknown(path, "key", table, KEYS)
+    if "fills" not in table:
+        raise BadInput(f'{path}: no fills: add fills = "touch" (best quotes) or "book" (displayed depth)')
+    if "strategy" not in table:
+        raise BadInput(f'{path}: no strategy: add strategy = "…"; `tapehouse backtest strategies` lists ours')
+    strategy = _found_strategy(path, _text(path, table, "strategy"))
+    lake, fills = _text_or_none(path, table, "lake"), _text(path, table, "fills")
+    if fills not in FILLS:
+        raise BadInput(f"{path}: fills = {fills!r} is unknown; {near(fills, FILLS)}")
+    return RunConfig(
+        path=path,
+        strategy=strategy,
+        lake=_from_here(path, lake) if lake is not None else None,
+        selection=_selection(path, table),
+        fills=fills,
+        latency=_duration(path, table, "latency"),
+        cash=_dollars(path, table, "cash"),
+        per_event=_dollars(path, table, "per_event"),
+        extra_ticks=_ticks(path, table),
+        payout_delay=_duration(path, table, "payout_delay"),
+        fees=_fees(path, table),
+        out=path.parent / (_text_or_none(path, table, "out") or f"results/{path.stem}"),
+        params=_params(path, table, strategy),
+    )
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not UTF-8 text (byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path}: not TOML: {error}") from error
+
+
+def _refuse_unknown(path: Path, what: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for name in given:
+        if name not in known:
+            raise BadInput(f"{path}: {what} {name!r} is unknown; {near(name, known)}")
+
+
+def _found_strategy(path: Path, name: str) -> Strategy:
+    try:
+        return find_strategy(name, beside=path.parent)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+
+
+def _selection(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
+    chosen: dict[str, Any] = {key: _text(path, table, key) for key in _SELECTION if key in table}
+    chosen |= {key: _moment(path, key, table[key]) for key in ("start", "end") if key in table}
+    if "start" in chosen and "end" in chosen and chosen["start"] >= chosen["end"]:
+        raise BadInput(f"{path}: end ({table['end']}) must come after start ({table['start']})")
+    return chosen
+
+
+def _moment(path: Path, key: str, value: object) -> datetime:
+    try:
+        if isinstance(value, str):
+            return parse_when(value)
+        if isinstance(value, datetime):
+            return aware(value)
+        if isinstance(value, date):
+            return datetime.combine(value, time(), tzinfo=UTC)
+    except UnitError as error:
+        raise BadInput(f"{path}: {key}: {error}") from error
+    raise BadInput(
+        f"{path}: {key} = {value!r} is not a date or time, such as 2026-05-11 or 2026-05-11T12:00:00Z"
+    )
+
+
+def _duration(path: Path, table: Mapping[str, Any], key: str) -> timedelta | None:
+    text = _text_or_none(path, table, key)
+    try:
+        return None if text is None else parse_duration(text)
+    except UnitError as error:
+        raise BadInput(f"{path}: {key}: {error}") from error
+
+
+def _dollars(path: Path, table: Mapping[str, Any], key: str) -> float | None:
+    if key not in table:
+        return None
+    amount = table[key]
+    if not _is_number(amount) or not 0 < amount < float("inf"):
+        raise BadInput(f"{path}: {key} = {amount!r} should be dollars, more than 0")
+    return amount  # type: ignore[no-any-return]  # a number, as checked
+
+
+def _ticks(path: Path, table: Mapping[str, Any]) -> int | None:
+    ticks = table.get("extra_ticks")
+    if ticks is not None and (not isinstance(ticks, int) or isinstance(ticks, bool) or ticks < 0):
+        raise BadInput(f"{path}: extra_ticks = {ticks!r} should be a whole number, 0 or more")
+    return ticks
+
+
+def _fees(path: Path, table: Mapping[str, Any]) -> FeeAssumption | None:
+    if "fees" not in table:
+        return None
+    fees = table["fees"]
+    if not isinstance(fees, dict) or "type" not in fees:
+        raise BadInput(
+            f'{path}: fees = {fees!r} should be a table, such as {{ type = "quadratic", multiplier = 1 }}'
+        )
+    _refuse_unknown(path, "key of fees", fees, _FEE_KEYS)
+    multiplier = fees.get("multiplier", 1)
+    if not _is_number(multiplier) or not 0 <= multiplier < float("inf"):
+        raise BadInput(f"{path}: fees.multiplier = {multiplier!r} should be a number, 0 or more")
+    return FeeAssumption(fee_type=_text(path, fees, "type"), multiplier=multiplier)
+
+
+def _params(path: Path, table: Mapping[str, Any], strategy: Strategy) -> dict[str, Any]:
+    given = table.get("params", {})
+    if not isinstance(given, dict):
+        raise BadInput(f"{path}: params should be a table: [params] and one line per parameter")
+    if strategy.params is not None:
+        _refuse_unknown(path, f"parameter of {strategy.name}", given, tuple(strategy.params))
+    for name, value in given.items():
+        values = value if isinstance(value, list) else [value]
+        if not values or not all(_is_number(each) for each in values):
+            raise BadInput(f"{path}: params.{name} = {value!r} should be a number or a list of numbers")
+        if len(set(values)) != len(values):
+            raise BadInput(f"{path}: params.{name} names a value twice: {value!r}")
+    return {**(strategy.params or {}), **given}
+
+
+def _text_or_none(path: Path, table: Mapping[str, Any], key: str) -> str | None:
+    return _text(path, table, key) if key in table else None
+
+
+def _text(path: Path, table: Mapping[str, Any], key: str) -> str:
+    value = table[key]
+    if not isinstance(value, str) or not value.strip():
+        raise BadInput(f"{path}: {key} = {value!r} should be text")
+    return value.strip()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124 - not NaN
+
+
+def _from_here(path: Path, lake: str) -> str:
+    return lake if "://" in lake else str(path.parent / lake)

@@ -1,0 +1,222 @@
+"""Run a plan on a lake: collect it per parameter row, replay it through the kernels, hand back frames."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import polars as pl
+
+from backtest.errors import PlanError, TooLarge
+from backtest.plan import Params, Plan, Wanted, parameter_rows, read_plan, universe, wanted
+from backtest.results import SCHEMAS, Run
+from exchange.errors import UnitError
+from exchange.units import MICROS_PER_DOLLAR, parse_duration
+
+if TYPE_CHECKING:
+    from exchange.fees import FeeTerms
+    from warehouse.tables import Table
+
+_CASH_MAX_MICROS: Final = 10**15
+_BASIS: Final = {"touch": "best quotes and their sizes", "book": "displayed depth, level by level"}
+_PACKAGES: Final = ("numba", "numpy", "polars")
+
+
+class LakeReader(Protocol):
+    """What a run needs of a lake."""
+
+    def pinned(self) -> "LakeReader":
+        """Return the lake as it is now, for reading several tables that agree."""
+
+    def scan(self, table: "Table") -> pl.LazyFrame:
+        """Read a table lazily."""
+
+    def tops(self, tickers: Sequence[str]) -> pl.LazyFrame:
+        """Read rows of the table `quotes`, from recordings or else from the closes of candles."""
+
+    def versions(self) -> Mapping[str, int]:
+        """Return the version of every table that exists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The arguments of one run, read and checked."""
+
+    fills: str
+    latency_us: int
+    cash_micros: int
+    per_event_micros: int  # -1: no cap
+    extra_ticks: int
+    payout_delay: timedelta
+    fees: "FeeTerms | None"
+
+
+def run(
+    plan: Plan,
+    lake: LakeReader,
+    *,
+    fills: str,
+    latency: str | timedelta = "250ms",
+    cash: float | Decimal | str = 5_000,
+    params: Params = None,
+    per_event: float | Decimal | str | None = None,
+    extra_ticks: int = 0,
+    payout_delay: str | timedelta = "1h",
+    fees: "FeeTerms | None" = None,
+) -> Run:
+    """Replay a plan and return what it would have come to.
+
+    An order is decided at its row's known_ts, arrives `latency` later, and meets the market as it really was
+    at that moment: the last event with an exchange time at or before the arrival, whether the trader knew of
+    it or not. Nothing of the future decides anything; real orders meet the real book too.
+
+    Args:
+        plan: ticker, known_ts (UTC) and intent (see `backtest.intents`); lazy if it reads parameters.
+        lake: where quotes or books, markets, events, series and fee changes are.
+        fills: what orders meet: "touch" (best quotes and their sizes) or "book" (displayed depth, level by
+            level; what we took stays taken until the level shrinks below it or empties).
+        latency: from decision to arrival; more than 0.
+        cash: dollars at the start; one purse for all markets. What an order cannot pay for (fee included) is
+            not bought; what it can pay for is, to 0.01 contract. Orders that wait reserve their cost.
+        params: values for `bt.param`: {name: value or list}, every combination; or a frame of rows.
+        per_event: most that open positions of one event may have cost: up to 1 a share of `cash`, above 1
+            dollars.
+        extra_ticks: for touch: pay this many grid steps more than was shown.
+        payout_delay: from close to payout where the lake knows a result but no settlement time.
+        fees: terms where the lake knows none, as `bt.assume_fees` gives them; known ones stay.
+
+    Raises:
+        PlanError, ParameterError, MarketsUnknown, FeesUnknown, TooLarge: the run is refused as a whole.
+    """
+    settings = _settings(fills, latency, cash, per_event, extra_ticks, payout_delay, fees)
+    lazy = read_plan(plan)
+    rows = parameter_rows(params, lazy)
+    asked = [wanted(lazy, row) for row in rows]
+    tickers = universe(lazy, rows[0]).union(*(set(each.intents["ticker"]) for each in asked))
+    return _replayed(lake.pinned(), settings, asked, tickers)
+
+
+def _replayed(lake: LakeReader, settings: Settings, asked: list[Wanted], tickers: set[str]) -> Run:
+    from backtest.replay import prepare, replay  # numba comes in here, and only here
+
+    stage = prepare(lake, settings, tickers)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        done = list(pool.map(lambda each: replay(stage, settings, each, tickers), asked))
+    joined = {name: pl.concat([each[name] for each in done]) for name in SCHEMAS if name != "coverage"}
+    joined["coverage"] = stage.coverage
+    return Run(
+        param_names=tuple(asked[0].params),
+        assumptions=_assumptions(settings, stage.assumptions, joined["fills"]),
+        manifest=_manifest(lake, settings, asked, stage.digest),
+        **joined,
+    )
+
+
+def _assumptions(settings: Settings, told: tuple[str, ...], filled: pl.DataFrame) -> tuple[str, ...]:
+    latency_ms = Decimal(settings.latency_us) / 1000
+    said = [
+        f"fills against {_BASIS[settings.fills]}",
+        f"orders arrive {latency_ms} ms after the row they were decided on was known",
+        "orders that wait are filled at their own limit and pay the taker fee",
+        "our own orders move nobody: the recorded market goes on as if we had not traded",
+        *told,
+    ]
+    if settings.extra_ticks:
+        said.append(f"every fill on arrival is {settings.extra_ticks} ticks worse than the quote")
+    if n_unsized := filled.filter(pl.col("evidence") == "touch:no-size").height:
+        said.append(f"{n_unsized} fills met quotes without a size and were given all they asked for")
+    return tuple(said)
+
+
+def _settings(
+    fills: str,
+    latency: str | timedelta,
+    cash: float | Decimal | str,
+    per_event: float | Decimal | str | None,
+    extra_ticks: int,
+    payout_delay: str | timedelta,
+    fees: "FeeTerms | None",
+) -> Settings:
+    if fills not in _BASIS:
+        raise PlanError(f"fills={fills!r} is unknown: use {' or '.join(_BASIS)}")
+    if extra_ticks < 0 or (extra_ticks and fills != "touch"):
+        raise PlanError(f"extra_ticks={extra_ticks}: 0 or more, and only with fills='touch'")
+    waits = _duration("latency", latency)
+    if waits <= timedelta(0):
+        raise PlanError("latency must be more than 0: nobody trades on the row that they are reading")
+    delay = _duration("payout_delay", payout_delay)
+    if delay < timedelta(0):
+        raise PlanError("payout_delay must not be negative: nobody is paid before the close")
+    cash_micros = _micros("cash", cash)
+    return Settings(
+        fills=fills,
+        latency_us=waits // timedelta(microseconds=1),
+        cash_micros=cash_micros,
+        per_event_micros=-1 if per_event is None else _cap(per_event, cash_micros),
+        extra_ticks=extra_ticks,
+        payout_delay=delay,
+        fees=fees,
+    )
+
+
+def _duration(name: str, value: str | timedelta) -> timedelta:
+    try:
+        return parse_duration(value) if isinstance(value, str) else value
+    except UnitError as error:
+        raise PlanError(f"{name}: {error}") from error
+
+
+def _micros(name: str, dollars: float | Decimal | str) -> int:
+    try:
+        micros = Decimal(str(dollars)) * MICROS_PER_DOLLAR
+        whole = int(micros)
+    except (InvalidOperation, ValueError, OverflowError) as error:
+        raise PlanError(f"{name}={dollars!r} is not an amount of dollars") from error
+    if whole != micros or whole < 0:
+        raise PlanError(f"{name}={dollars!r}: dollars, not negative, at most 6 decimals")
+    if whole > _CASH_MAX_MICROS:
+        raise TooLarge(
+            f"{name}={dollars!r} is more than the {_CASH_MAX_MICROS // MICROS_PER_DOLLAR:,} allowed"
+        )
+    return whole
+
+
+def _cap(per_event: float | Decimal | str, cash_micros: int) -> int:
+    given = _micros("per_event", per_event)
+    return given * cash_micros // MICROS_PER_DOLLAR if given <= MICROS_PER_DOLLAR else given
+
+
+def _manifest(lake: LakeReader, settings: Settings, asked: list[Wanted], inputs: str) -> dict[str, Any]:
+    fees = settings.fees
+    return {
+        "versions": dict(sorted(lake.versions().items())),
+        "config": {
+            "fills": settings.fills,
+            "latency_us": settings.latency_us,
+            "cash_micros": settings.cash_micros,
+            "per_event_micros": settings.per_event_micros if settings.per_event_micros >= 0 else None,
+            "extra_ticks": settings.extra_ticks,
+            "payout_delay_us": settings.payout_delay // timedelta(microseconds=1),
+            "fees": None if fees is None else [fees.fee_type, fees.multiplier_ppm],
+            "params": [each.params for each in asked],
+        },
+        "packages": {name: version(name) for name in _PACKAGES},
+        "code": code_digest(),
+        "inputs": inputs,
+    }
+
+
+def code_digest() -> str:
+    """Return the SHA-256 of everything a result depends on: this folder's and exchange's Python files."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for folder in (here, here.parent / "exchange"):
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.relative_to(here.parent).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

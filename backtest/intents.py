@@ -1,0 +1,238 @@
+"""What a strategy wants: intents and parameters as polars expressions, usable in any lazy select.
+
+    plan = quotes.select("ticker", "known_ts", intent=bt.buy_yes(10, limit=pl.col("ask_cc")).when(edge))
+
+An intent is a struct; a null struct means that nothing is wanted. A limit is in centicents of the side's own
+price. Without `ttl` an order takes what it finds on arrival; with it, the rest waits at the limit.
+"""
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+import polars as pl
+
+from backtest.errors import ParameterError, PlanError
+from exchange.errors import UnitError
+from exchange.units import parse_centi, parse_duration
+
+type_of_action: Final = pl.Enum(["buy", "sell", "close"])
+type_of_side: Final = pl.Enum(["yes", "no"])
+type_of_tif: Final = pl.Enum(["ioc", "fok", "gtc"])
+INTENT: Final = pl.Struct(
+    {
+        "action": type_of_action,
+        "side": type_of_side,  # null for close
+        "count_centi": pl.Int64(),  # null for close: all that is held
+        "limit_cc": pl.Int64(),  # of the side's own price; null without a limit
+        "ttl_us": pl.Int64(),
+        "tif": type_of_tif,
+    }
+)
+
+# What an expression gave where it should have given a number; the engine turns them into words.
+COUNT_UNUSABLE: Final = -1
+LIMIT_MISSING: Final = -1
+LIMIT_BETWEEN: Final = -2
+
+_NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_IN_PLAN: Final = re.compile(r"bt\.param\((\w+)\)", re.ASCII)
+_SAME_HUNDREDTH: Final = 1e-6  # floats such as 0.29 * 100 miss their hundredth by less
+
+_binding = threading.RLock()
+_values: dict[str, object] = {}
+
+
+class Intent(pl.Expr):
+    """An expression of intents that can be made conditional."""
+
+    def when(self, condition: pl.Expr | bool) -> "Intent":  # noqa: FBT001 -- `condition` reads as in pl.when
+        """Want this only where `condition` is true; false and null both mean no."""
+        return _intent(pl.when(condition).then(self))
+
+
+def buy_yes(
+    count: float | Decimal | str | pl.Expr,
+    limit: int | pl.Expr | None = None,
+    ttl: str | timedelta | None = None,
+    tif: str | None = None,
+) -> Intent:
+    """Buy `count` contracts of YES at `limit` or less.
+
+    Args:
+        count: contracts, to the hundredth; a number, its text, or an expression of contracts.
+        limit: worst acceptable price of YES in centicents; an expression that gives null rejects the order.
+        ttl: how long after arrival the unfilled rest waits at the limit; needs a limit.
+        tif: ioc (default), fok (all or nothing on arrival) or gtc (default with ttl: wait; until the market
+            closes where no ttl is given).
+
+    Raises:
+        PlanError: a count, limit, ttl or tif that cannot be meant.
+    """
+    return _order("buy", "yes", count, limit, ttl, tif)
+
+
+def buy_no(
+    count: float | Decimal | str | pl.Expr,
+    limit: int | pl.Expr | None = None,
+    ttl: str | timedelta | None = None,
+    tif: str | None = None,
+) -> Intent:
+    """Buy `count` contracts of NO at `limit` (price of NO) or less; see `buy_yes`."""
+    return _order("buy", "no", count, limit, ttl, tif)
+
+
+def sell_yes(
+    count: float | Decimal | str | pl.Expr,
+    limit: int | pl.Expr | None = None,
+    ttl: str | timedelta | None = None,
+    tif: str | None = None,
+) -> Intent:
+    """Sell `count` contracts of YES at `limit` or more; what is not held opens NO and costs $1 - price."""
+    return _order("sell", "yes", count, limit, ttl, tif)
+
+
+def sell_no(
+    count: float | Decimal | str | pl.Expr,
+    limit: int | pl.Expr | None = None,
+    ttl: str | timedelta | None = None,
+    tif: str | None = None,
+) -> Intent:
+    """Sell `count` contracts of NO at `limit` (price of NO) or more; what is not held opens YES."""
+    return _order("sell", "no", count, limit, ttl, tif)
+
+
+def close() -> Intent:
+    """Sell whatever is held when the order arrives, at once and at any price; nothing rests."""
+    return _intent(
+        pl.struct(
+            pl.lit("close", dtype=type_of_action).alias("action"),
+            pl.lit(None, dtype=type_of_side).alias("side"),
+            pl.lit(None, dtype=pl.Int64).alias("count_centi"),
+            pl.lit(None, dtype=pl.Int64).alias("limit_cc"),
+            pl.lit(None, dtype=pl.Int64).alias("ttl_us"),
+            pl.lit("ioc", dtype=type_of_tif).alias("tif"),
+        )
+    )
+
+
+def param(name: str, dtype: pl.DataType | type[pl.DataType] = pl.Float64) -> pl.Expr:
+    """Stand for a value that `bt.run(params=...)` gives, one run of the plan for each.
+
+    The expression is elementwise and is evaluated at every collect, so shift, over and rolling keep their
+    meaning around it. `dtype` is what the plan sees; the default suits thresholds and counts.
+
+    Raises:
+        PlanError: `name` is not an identifier.
+    """
+    if not _NAME.fullmatch(name):
+        raise PlanError(f"parameter name {name!r} is not an identifier: use letters, digits and _")
+
+    def read(_: pl.Series) -> pl.Series:
+        # polars calls this on threads of its own, where a ContextVar of ours would be empty.
+        if name not in _values:
+            raise ParameterError(
+                f"bt.param({name!r}) has no value here: keep the plan lazy and give it to bt.run(params=...)"
+            )
+        return pl.Series([_values[name]], dtype=dtype)
+
+    # The text of the literal is how `parameters_in` finds the name in a plan.
+    return pl.lit(f"bt.param({name})").map_batches(read, return_dtype=dtype, is_elementwise=True)
+
+
+def parameters_in(plan: pl.LazyFrame) -> frozenset[str]:
+    """Return the names of the parameters that a plan reads."""
+    return frozenset(_IN_PLAN.findall(plan.explain(optimized=False)))
+
+
+@contextmanager
+def bound(values: Mapping[str, object]) -> Iterator[None]:
+    """Give parameters their values while plans are collected; one thread at a time."""
+    with _binding:
+        before = dict(_values)
+        _values.update(values)
+        try:
+            yield
+        finally:
+            _values.clear()
+            _values.update(before)
+
+
+def _order(
+    action: str,
+    side: str,
+    count: float | Decimal | str | pl.Expr,
+    limit: int | pl.Expr | None,
+    ttl: str | timedelta | None,
+    tif: str | None,
+) -> Intent:
+    ttl_us = _ttl_us(ttl)
+    tif = tif or ("gtc" if ttl_us is not None else "ioc")
+    if tif not in type_of_tif.categories.to_list():
+        raise PlanError(f"tif {tif!r} is unknown: use ioc, fok or gtc")
+    if ttl_us is not None and tif != "gtc":
+        raise PlanError(f"an order with tif={tif!r} does not wait: drop ttl, or use tif='gtc'")
+    if tif == "gtc" and limit is None:
+        raise PlanError("an order that waits needs a limit: give limit=, or drop ttl/gtc")
+    return _intent(
+        pl.struct(
+            pl.lit(action, dtype=type_of_action).alias("action"),
+            pl.lit(side, dtype=type_of_side).alias("side"),
+            _count_centi(count).alias("count_centi"),
+            _limit_cc(limit).alias("limit_cc"),
+            pl.lit(ttl_us, dtype=pl.Int64).alias("ttl_us"),
+            pl.lit(tif, dtype=type_of_tif).alias("tif"),
+        )
+    )
+
+
+def _intent(expr: pl.Expr) -> Intent:
+    return Intent._from_pyexpr(expr._pyexpr)  # type: ignore[return-value]  # noqa: SLF001 -- classmethod of cls
+
+
+def _count_centi(count: float | Decimal | str | pl.Expr) -> pl.Expr:
+    if not isinstance(count, pl.Expr):
+        try:
+            centi = parse_centi(str(count))
+        except UnitError as error:
+            raise PlanError(f"count {count!r}: contracts come in hundredths, such as 10 or 0.25") from error
+        if centi <= 0:
+            raise PlanError(
+                f"count {count!r} is not positive: to go the other way, sell or buy the other side"
+            )
+        return pl.lit(centi, dtype=pl.Int64)
+    exact = count.cast(pl.Float64) * 100
+    nearest = exact.round()
+    is_usable = exact.is_finite() & (exact >= 0) & ((exact - nearest).abs() < _SAME_HUNDREDTH)
+    checked = pl.when(is_usable).then(nearest).otherwise(float(COUNT_UNUSABLE))
+    return pl.when(exact.is_null()).then(0.0).otherwise(checked).cast(pl.Int64)
+
+
+def _limit_cc(limit: int | pl.Expr | None) -> pl.Expr:
+    if limit is None:
+        return pl.lit(None, dtype=pl.Int64)
+    if not isinstance(limit, pl.Expr):
+        if not isinstance(limit, int) or isinstance(limit, bool):
+            raise PlanError(f"limit {limit!r} is not in centicents: write 5600 for $0.56")
+        return pl.lit(limit, dtype=pl.Int64)
+    whole = limit.cast(pl.Int64, strict=False)
+    return (
+        pl.when(limit.is_null()).then(LIMIT_MISSING).when(whole == limit).then(whole).otherwise(LIMIT_BETWEEN)
+    )
+
+
+def _ttl_us(ttl: str | timedelta | None) -> int | None:
+    if ttl is None:
+        return None
+    try:
+        length = parse_duration(ttl) if isinstance(ttl, str) else ttl
+    except UnitError as error:
+        raise PlanError(f"ttl {ttl!r}: {error}") from error
+    ttl_us = length // timedelta(microseconds=1)
+    if ttl_us <= 0:
+        raise PlanError(f"ttl {ttl!r} is not positive: drop it for an order that does not wait")
+    return ttl_us

@@ -1,0 +1,119 @@
+"""What the kernels work on: arrays of integer records, and the codes inside them.
+
+Records, because numba compiles a handful of arrays in seconds and dozens in minutes. Nothing here computes,
+and numba is not needed to read it.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+I64 = npt.NDArray[np.int64]
+I32 = npt.NDArray[np.int32]
+I8 = npt.NDArray[np.int8]
+Flags = npt.NDArray[np.bool]
+Records = npt.NDArray[Any]
+
+NEVER: Final = np.iinfo(np.int64).max
+DOLLAR_CC: Final = 10_000
+# |position| and counts stay below this, so that their products with each other and with prices fit int64.
+COUNT_MAX_CENTI: Final = 3_000_000_000
+
+IOC, FOK, GTC = 0, 1, 2
+DELTA, CLEAR, SET, END, UNKNOWN, IGNORED = 0, 1, 2, 3, 4, 5
+EXPIRY, CROSSED = 0, 1
+(FILLED, ZERO_COUNT, NO_MARKET, NOT_OPEN, CLOSED, NO_LIMIT, OFF_GRID) = range(7)
+(BOOK_UNKNOWN, NOTHING_HELD, NO_CASH, EVENT_CAP, TOO_LARGE) = range(7, 12)
+(BEYOND_LIMIT, NO_SIZE, KILLED, EXPIRED) = range(12, 16)
+REASONS: Final = (
+    None,
+    "zero count",
+    "unknown market",
+    "not open",
+    "closed",
+    "no limit price",
+    "off-grid limit",
+    "book unknown",
+    "nothing held",
+    "no cash",
+    "event cap",
+    "too large",
+    "beyond limit",
+    "no size left",
+    "fill or kill",
+    "expired",
+)
+
+
+Law = tuple[int, int, int, int, int]  # num, den, quantum, unit, has_rebate
+Heap = list[tuple[int, int, int, int]]  # ts, kind, order, row
+
+
+def _record(*fields: str) -> "np.dtype[np.void]":
+    """Return a record type from "name" (int64) or "name:i4" fields."""
+    pairs = [(name, kind or "i8") for name, _, kind in (field.partition(":") for field in fields)]
+    return np.dtype(pairs, align=True)
+
+
+# One row of the tape, market by market in order of time. Bid and ask are the top of the book after it: 0 and
+# 10_000 where a side is empty, the last known ones while the book is unknown. `is_live`: last row of its
+# instant, and the book is known and not crossed.
+TOP: Final = _record("ts_us", "bid_cc:i2", "ask_cc:i2", "is_live:i1")
+# The same row of a quote: sizes (-1 unknown), and numbers of the stretches of one price.
+SIZE: Final = _record("bid_size", "ask_size", "bid_run:i4", "ask_run:i4")
+# The same row of a book: op, the level it is about, and a change (DELTA) or a size (SET).
+CHANGE: Final = _record("amount", "level:i4", "op:i1")
+# A displayed level in YES prices. A market's levels are its bids, best first, then its asks, best first.
+LEVEL: Final = _record("cc", "size", "used", "run")
+MARKET: Final = _record(
+    *("first_row", "end_row", "first_level", "split_level", "end_level"),  # in the tape; bids end at split
+    *("event", "settle_us", "value_cc", "grid", "first_fee", "end_fee", "waiver_us", "quantum"),
+    *("row", "mark_row"),  # how far book and marks have got
+    "position",  # signed YES
+    "basis",  # what the position cost, at average cost
+    "spent",  # purchases + fees - sales
+    "place",  # in `active`; -1 before the first fill
+)
+# Direction is +1 to more YES, -1 to less, 0 to none; limits are YES prices; `waiting`: what it still wants.
+ORDER: Final = _record(
+    *("market", "arrival_us", "direction", "count_centi", "limit_cc", "tif", "expiry_us", "reason"),
+    *("filled", "waiting", "reserved", "accumulated", "is_resting"),
+)
+FEE: Final = _record("from_us", "num", "den")
+ROUNDING_ROW: Final = _record("from_us", "unit", "has_rebate")
+# `cap`: most that one event's positions may have cost, -1 without a cap.
+PURSE: Final = _record(
+    *("cash", "reserved", "locked", "cap", "is_book"),
+    *("n_fills", "n_active", "n_settled", "n_equity"),
+    *("next_order", "next_payout", "next_mark"),  # where the clock stands
+    *("dirty_us", "marked_us", "step_us"),  # equity: instant not yet written or -1, last row, least distance
+)
+FILL: Final = _record(
+    *("order_id", "fill_us", "yes_price_cc", "count_centi", "cash_micros", "fee_micros"),
+    *("is_sized", "position_after_centi"),
+)
+SETTLEMENT: Final = _record(
+    "market", "settled_us", "position_centi", "value_cc", "payout_micros", "cost_micros"
+)
+EQUITY: Final = _record("ts", "cash_micros", "marked_micros", "locked_micros")
+
+
+class World(NamedTuple):
+    """One parameter row's world: the shared tape and venue, its own markets, levels, orders and purse."""
+
+    tops: Records
+    sizes: Records  # of quotes
+    changes: Records  # of books
+    levels: Records
+    markets: Records
+    orders: Records
+    events: I64  # cost of what is held, by event
+    active: I64  # markets traded and not settled, in no order
+    fees: Records
+    rounding: Records
+    slipped: I32  # (2: up, down; grids; 10_001): a price some ticks worse, 0 where there is none
+    payouts: I64  # markets in order of settlement
+    grid_us: I64  # when equity is marked besides after fills and settlements
+    settled: Records
+    purse: Records  # of length one

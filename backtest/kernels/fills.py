@@ -1,0 +1,131 @@
+"""What an order gets from the displayed levels, and what that does to purse and position."""
+
+import numpy as np
+
+from backtest.kernels.arrays import (
+    BEYOND_LIMIT,
+    DOLLAR_CC,
+    EVENT_CAP,
+    FILLED,
+    KILLED,
+    NO_CASH,
+    NO_SIZE,
+    Law,
+    Records,
+    World,
+)
+from backtest.kernels.jit import inner
+from backtest.kernels.law import affordable, fee_charged, fee_model, law_at
+
+
+@inner
+def take(w: World, fills: Records, o: int, t: int) -> None:
+    """Walk the displayed levels for order o, best first, and say in its reason why it got no more.
+
+    An order that waited is filled at its own limit, however good the level is.
+    """
+    order = w.orders[o]
+    market = w.markets[order.market]
+    way, limit = order.direction, order.limit_cc
+    law = law_at(w, order.market, t)
+    first, last = market.split_level, market.end_level
+    if way < 0:
+        first, last = market.first_level, market.split_level
+    order.reason = NO_SIZE
+    for k in range(first, last):
+        level = w.levels[k]
+        if level.size == 0:
+            continue
+        price = level.cc
+        if way * (price - limit) <= 0:
+            price = limit if order.is_resting else w.slipped[0 if way > 0 else 1, market.grid, price]
+        if price == 0 or way * (price - limit) > 0:
+            order.reason = BEYOND_LIMIT
+            break
+        free = order.waiting if level.size < 0 else min(order.waiting, level.size - level.used)
+        if free <= 0:
+            continue
+        n, reason = _room(w, o, price, free, law)
+        if n > 0:
+            _trade(w, fills, o, t, price, n, law, 1 if level.size > 0 else 0)
+            level.used += n
+        if reason != FILLED:
+            order.reason = reason
+            break
+        if order.waiting == 0:
+            break
+    if order.waiting == 0:
+        order.reason = FILLED
+
+
+@inner
+def take_all(w: World, fills: Records, o: int, t: int) -> None:
+    """Fill order o whole or leave everything as it was."""
+    order = w.orders[o]
+    market, purse = w.markets[order.market], w.purse[0]
+    first, n_levels = market.first_level, market.end_level - market.first_level
+    used = np.empty(n_levels, np.int64)
+    for k in range(n_levels):
+        used[k] = w.levels[first + k].used
+    cash, locked, n_fills, n_active = purse.cash, purse.locked, purse.n_fills, purse.n_active
+    position, basis, spent, place = market.position, market.basis, market.spent, market.place
+    event_basis = w.events[market.event]
+    take(w, fills, o, t)
+    if order.waiting == 0:
+        return
+    for k in range(n_levels):
+        w.levels[first + k].used = used[k]
+    purse.cash, purse.locked, purse.n_fills, purse.n_active = cash, locked, n_fills, n_active
+    market.position, market.basis, market.spent, market.place = position, basis, spent, place
+    w.events[market.event] = event_basis
+    order.waiting, order.filled, order.accumulated = order.count_centi, 0, 0
+    if order.reason not in (NO_CASH, EVENT_CAP):
+        order.reason = KILLED
+
+
+@inner
+def _room(w: World, o: int, price: int, n: int, law: Law) -> tuple[int, int]:
+    """Return how much of n the event's cap and the cash allow, and why not more."""
+    order, purse = w.orders[o], w.purse[0]
+    market = w.markets[order.market]
+    q = price if order.direction > 0 else DOLLAR_CC - price
+    reason, closable = FILLED, max(0, -order.direction * market.position)
+    if purse.cap >= 0:
+        capped = closable + max(0, purse.cap - w.events[market.event]) // q
+        if capped < n:
+            n, reason = capped, EVENT_CAP
+    paid = affordable(n, closable, q, law, purse.cash - purse.reserved + order.reserved)
+    return paid, NO_CASH if paid < n else reason
+
+
+@inner
+def _trade(w: World, fills: Records, o: int, t: int, price: int, n: int, law: Law, is_sized: int) -> None:
+    """Book one fill of n contracts at a YES price: cash, fee, position, cost of what is held."""
+    order, purse = w.orders[o], w.purse[0]
+    market = w.markets[order.market]
+    q = price if order.direction > 0 else DOLLAR_CC - price
+    held = abs(market.position)
+    c = min(n, max(0, -order.direction * market.position))
+    model = fee_model(law[0], law[1], q, n, law[2])
+    fee, accumulated = fee_charged(model, q * n, law[3], law[4], order.accumulated)
+    released = market.basis // held * c + market.basis % held * c // held if c > 0 else 0
+    grown = (n - c) * q - released
+    flow = c * (DOLLAR_CC - q) - (n - c) * q
+    order.accumulated = accumulated
+    order.filled += n
+    order.waiting -= n
+    purse.cash += flow - fee
+    purse.locked += grown
+    market.basis += grown
+    w.events[market.event] += grown
+    market.spent += fee - flow
+    market.position += order.direction * n
+    fill = fills[purse.n_fills]
+    fill.order_id, fill.fill_us, fill.yes_price_cc, fill.count_centi = o, t, price, n
+    fill.cash_micros, fill.fee_micros, fill.is_sized = flow, fee, is_sized
+    fill.position_after_centi = market.position
+    purse.n_fills += 1
+    if market.place < 0:
+        market.place = purse.n_active
+        w.active[purse.n_active] = order.market
+        purse.n_active += 1

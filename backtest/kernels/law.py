@@ -1,0 +1,68 @@
+"""The fee law of exchange.fees in int64, and what an order can afford under it."""
+
+from backtest.kernels.arrays import DOLLAR_CC, Law, World
+from backtest.kernels.jit import inner
+
+
+@inner
+def fee_model(num: int, den: int, price_cc: int, count_centi: int, quantum: int) -> int:
+    """Return ceil(p x (1 - p) x count x num / den) to the quantum; num x den must be below 2**62."""
+    units = price_cc * (DOLLAR_CC - price_cc) * count_centi
+    model = units // den * num + (units % den * num + den - 1) // den
+    return (model + quantum - 1) // quantum * quantum
+
+
+@inner
+def fee_gross(model: int, value: int, unit: int) -> int:
+    """Return the fee before any rebate: what brings value + fee up to a whole unit."""
+    return 0 if model == 0 else (value + model + unit - 1) // unit * unit - value
+
+
+@inner
+def fee_charged(model: int, value: int, unit: int, has_rebate: int, accumulated: int) -> tuple[int, int]:
+    """Return the fee of one fill and what its order has been rounded up by so far."""
+    gross = fee_gross(model, value, unit)
+    if model == 0:
+        return 0, accumulated
+    accumulated += gross - model
+    rebate = min(accumulated // unit * unit, gross // unit * unit) if has_rebate else 0
+    return gross - rebate, accumulated - rebate
+
+
+@inner
+def law_at(w: World, m: int, t: int) -> Law:
+    """Return num, den, quantum, unit and rebate of market m at time t; nothing is due during a waiver."""
+    market = w.markets[m]
+    i = market.end_fee - 1
+    while i > market.first_fee and w.fees[i].from_us > t:
+        i -= 1
+    j = len(w.rounding) - 1
+    while j > 0 and w.rounding[j].from_us > t:
+        j -= 1
+    num = 0 if t < market.waiver_us else w.fees[i].num
+    return num, w.fees[i].den, market.quantum, w.rounding[j].unit, w.rounding[j].has_rebate
+
+
+@inner
+def outlay(n: int, closable: int, q: int, law: Law) -> int:
+    """Return the cash that n contracts acquired at q need before any rebate; below 0 when they bring it."""
+    c = min(n, closable)
+    gross = fee_gross(fee_model(law[0], law[1], q, n, law[2]), q * n, law[3])
+    return (n - c) * q - c * (DOLLAR_CC - q) + gross
+
+
+@inner
+def affordable(n: int, closable: int, q: int, law: Law, available: int) -> int:
+    """Return the largest part of n that `available` pays for: all, or what closes plus what it can open."""
+    if outlay(n, closable, q, law) <= available:
+        return n
+    low, high = min(n, closable), n
+    if low > 0 and outlay(low, closable, q, law) > available:
+        return 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        if outlay(middle, closable, q, law) <= available:
+            low = middle
+        else:
+            high = middle
+    return low

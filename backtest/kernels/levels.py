@@ -1,0 +1,68 @@
+"""Displayed levels of one market as the clock reaches them, and what we took from them ourselves."""
+
+from backtest.kernels.arrays import CLEAR, DELTA, END, SET, World
+from backtest.kernels.jit import inner
+
+
+@inner
+def row_at(w: World, m: int, row: int, t: int) -> int:
+    """Return the last row of market m at or before t, searching from `row`; first_row - 1 when none is."""
+    low, step, end = row, 1, w.markets[m].end_row
+    while low + step < end and w.tops[low + step].ts_us <= t:
+        low += step
+        step *= 2
+    high = min(low + step, end)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if w.tops[middle].ts_us <= t:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@inner
+def advance(w: World, m: int, row: int) -> None:
+    """Bring the displayed levels of market m to what they are after `row`; own fills stay consumed.
+
+    Of a quote: until its price on that side changes. Of a book: until the level shrinks below what we took
+    (then only what is displayed counts as taken) or empties; a new snapshot is no reason to forget.
+    """
+    if row <= w.markets[m].row:
+        return
+    if w.purse[0].is_book:
+        for r in range(w.markets[m].row + 1, row + 1):
+            _change(w, m, r)
+    else:
+        k = w.markets[m].first_level
+        top, size = w.tops[row], w.sizes[row]
+        _quote(w, k, top.bid_cc, size.bid_size, size.bid_run)
+        _quote(w, k + 1, top.ask_cc, size.ask_size, size.ask_run)
+    w.markets[m].row = row
+
+
+@inner
+def _quote(w: World, k: int, cc: int, size: int, run: int) -> None:
+    level = w.levels[k]
+    if level.run != run:
+        level.used = 0
+    level.run = run
+    level.cc = cc
+    level.size = size
+
+
+@inner
+def _change(w: World, m: int, r: int) -> None:
+    change = w.changes[r]
+    if change.op == DELTA:
+        level = w.levels[change.level]
+        level.size = max(0, level.size + change.amount)
+        level.used = min(level.used, level.size)
+    elif change.op == CLEAR:
+        for k in range(w.markets[m].first_level, w.markets[m].end_level):
+            w.levels[k].size = 0
+    elif change.op == SET:
+        w.levels[change.level].size = change.amount
+    elif change.op == END:
+        for k in range(w.markets[m].first_level, w.markets[m].end_level):
+            w.levels[k].used = min(w.levels[k].used, w.levels[k].size)

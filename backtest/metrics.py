@@ -1,0 +1,253 @@
+"""What a run's frames say: frames in, plain dicts and frames out.
+
+Every function takes frames of ONE parameter row (see `row_of`) and mutates nothing. Money stays integer
+micros; shares, rates and intervals are floats and never turn back into money.
+
+An event is one trial: twenty strikes of one event settle together, so averages and intervals are taken
+over events, not over fills or markets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MICROS_PER_DOLLAR: Final = 1_000_000
+US_PER_DAY: Final = 86_400_000_000
+_CELLS_PER_CHUNK: Final = 4_000_000  # bootstrap draws x events held in memory at once: 32 MB
+
+
+def row_of(frame: pl.DataFrame, params: Mapping[str, Any]) -> pl.DataFrame:
+    """Return the rows of `frame` that belong to one parameter row, in the frame's order."""
+    known = {name: value for name, value in params.items() if name in frame.columns}
+    if not known:
+        return frame
+    return frame.filter(pl.all_horizontal(pl.col(name).eq_missing(value) for name, value in known.items()))
+
+
+def profit(fills: pl.DataFrame, settlements: pl.DataFrame, positions: pl.DataFrame) -> dict[str, int]:
+    """Return gross, fees and net of everything bought, sold, settled and still held.
+
+    gross = cash of the fills + payouts + open positions at their mark; net = gross - fees.
+    """
+    fees = _sum(fills, "fee_micros")
+    payouts = _sum(settlements, "payout_micros")
+    marks = _sum(positions, "marked_micros")
+    gross = _sum(fills, "cash_micros") + payouts + marks
+    return {
+        "gross_micros": gross,
+        "fees_micros": fees,
+        "net_micros": gross - fees,
+        "payout_micros": payouts,
+        "open_marked_micros": marks,
+    }
+
+
+def by_event(fills: pl.DataFrame, settlements: pl.DataFrame, positions: pl.DataFrame) -> pl.DataFrame:
+    """Return one row per event that was traded, sorted by event_ticker.
+
+    Returns:
+        event_ticker, series_ticker, n_markets, n_fills, stake_micros (cash that left to buy), fees_micros,
+        gross_micros, net_micros, is_open (something is held at the end of the data).
+    """
+    rows = pl.concat(
+        [
+            _ledger(fills, "cash_micros", "fee_micros", "", ""),
+            _ledger(settlements, "", "", "payout_micros", ""),
+            _ledger(positions, "", "", "", "marked_micros"),
+        ]
+    )
+    gross = pl.col("cash_micros").sum() + pl.col("payout_micros").sum() + pl.col("marked_micros").sum()
+    return (
+        rows.group_by("event_ticker")
+        .agg(
+            series_ticker=pl.col("series_ticker").drop_nulls().first(),
+            n_markets=pl.col("ticker").n_unique(),
+            n_fills=pl.col("is_fill").sum().cast(pl.Int64),
+            stake_micros=-pl.col("cash_micros").filter(pl.col("cash_micros") < 0).sum(),
+            fees_micros=pl.col("fee_micros").sum(),
+            gross_micros=gross,
+            net_micros=gross - pl.col("fee_micros").sum(),
+            is_open=pl.col("is_open").any(),
+        )
+        .sort("event_ticker")
+    )
+
+
+def by_series(events: pl.DataFrame) -> pl.DataFrame:
+    """Return `by_event` summed per series: series_ticker, n_events, n_fills, stake, fees, gross, net."""
+    money = ("n_fills", "stake_micros", "fees_micros", "gross_micros", "net_micros")
+    return (
+        events.group_by("series_ticker")
+        .agg(n_events=pl.len().cast(pl.Int64), **{name: pl.col(name).sum() for name in money})
+        .sort("series_ticker")
+    )
+
+
+def drawdown(equity: pl.DataFrame) -> dict[str, Any]:
+    """Return the deepest fall of marked equity from an earlier peak.
+
+    Returns:
+        max_drawdown_micros (>= 0), max_drawdown_share (of the peak; 0.0 when there is none), peak_ts and
+        trough_ts (None when equity never fell).
+    """
+    flat = {"max_drawdown_micros": 0, "max_drawdown_share": 0.0, "peak_ts": None, "trough_ts": None}
+    curve = equity.sort("ts", maintain_order=True).drop_nulls("marked_micros")
+    if curve.is_empty():
+        return flat
+    curve = curve.with_columns(peak_micros=pl.col("marked_micros").cum_max()).with_columns(
+        fall_micros=pl.col("peak_micros") - pl.col("marked_micros")
+    )
+    at = curve["fall_micros"].arg_max()
+    fall, peak = curve["fall_micros"][at or 0], curve["peak_micros"][at or 0]
+    if not fall:
+        return flat
+    reached = curve.filter(pl.col("marked_micros") == peak, pl.int_range(pl.len()) <= at)
+    return {
+        "max_drawdown_micros": fall,
+        "max_drawdown_share": fall / peak if peak > 0 else 0.0,
+        "peak_ts": reached["ts"][-1],
+        "trough_ts": curve["ts"][at or 0],
+    }
+
+
+def exposure(equity: pl.DataFrame, net_micros: int) -> dict[str, Any]:
+    """Return how much money was tied up, for how long, and what it earned.
+
+    A capital-day is one dollar locked for one day: the integral of the steps of `locked_micros` over time.
+
+    Returns:
+        max_locked_micros, capital_days (float), return_per_capital_day (float, None when nothing was locked).
+    """
+    steps = equity.sort("ts", maintain_order=True).select(
+        "locked_micros", held_us=pl.col("ts").shift(-1).sub(pl.col("ts")).dt.total_microseconds().fill_null(0)
+    )
+    locked_dollars = steps["locked_micros"].cast(pl.Float64) / MICROS_PER_DOLLAR
+    days = float((locked_dollars * steps["held_us"].cast(pl.Float64)).sum() or 0.0) / US_PER_DAY
+    return {
+        "max_locked_micros": int(steps["locked_micros"].max() or 0),  # type: ignore[arg-type]  # Int64 column
+        "capital_days": days,
+        "return_per_capital_day": net_micros / MICROS_PER_DOLLAR / days if days > 0 else None,
+    }
+
+
+def fill_rate(orders: pl.DataFrame) -> dict[str, Any]:
+    """Return how much of what was asked for was filled: orders by status, contracts, and the share."""
+    asked, filled = _sum(orders, "count_centi"), _sum(orders, "filled_centi")
+    counts = {
+        f"n_{status}": _count(orders, status) for status in ("filled", "partial", "unfilled", "rejected")
+    }
+    return {
+        "n_orders": orders.height,
+        **counts,
+        "asked_centi": asked,
+        "filled_centi": filled,
+        "filled_share": filled / asked if asked else None,
+    }
+
+
+def shortfalls(orders: pl.DataFrame) -> pl.DataFrame:
+    """Return why orders got less than they asked for, most contracts first.
+
+    Returns:
+        status, reason, n_orders, missing_centi (asked for and not filled), missing_share (of all asked for).
+    """
+    total = _sum(orders, "count_centi")
+    return (
+        orders.filter(pl.col("status") != "filled")
+        .group_by("status", "reason")
+        .agg(
+            n_orders=pl.len().cast(pl.Int64),
+            missing_centi=(pl.col("count_centi").fill_null(0) - pl.col("filled_centi")).sum().cast(pl.Int64),
+        )
+        .with_columns(missing_share=pl.col("missing_centi") / max(total, 1))
+        .sort("missing_centi", "status", "reason", descending=[True, False, False])
+    )
+
+
+def evidence(fills: pl.DataFrame) -> pl.DataFrame:
+    """Return what the fills rested on: evidence, n_fills, count_centi, count_share; most contracts first."""
+    total = _sum(fills, "count_centi")
+    return (
+        fills.group_by("evidence")
+        .agg(n_fills=pl.len().cast(pl.Int64), count_centi=pl.col("count_centi").sum().cast(pl.Int64))
+        .with_columns(count_share=pl.col("count_centi") / max(total, 1))
+        .sort("count_centi", "evidence", descending=[True, False])
+    )
+
+
+def interval_by_event(
+    events: pl.DataFrame, *, seed: int = 20_260_101, n_draws: int = 2_000, level: float = 0.95
+) -> dict[str, Any]:
+    """Return the mean net P&L per event and a percentile bootstrap interval that resamples whole events.
+
+    Args:
+        events: a frame of `by_event`; n = its height.
+        seed: of the resampling; the same seed and events give the same interval.
+        n_draws: how many resamples.
+        level: two-sided coverage, 0.95 = from the 2.5 % to the 97.5 % point.
+
+    Returns:
+        n_events, level, mean_micros, low_micros, high_micros (floats; None with fewer than two events).
+    """
+    net = events["net_micros"].to_numpy().astype(np.float64)
+    n_events = int(net.size)
+    answer: dict[str, Any] = {"n_events": n_events, "level": level, "mean_micros": None}
+    if n_events == 0:
+        return {**answer, "low_micros": None, "high_micros": None}
+    answer["mean_micros"] = float(net.mean())
+    if n_events == 1:
+        return {**answer, "low_micros": None, "high_micros": None}
+    rng = np.random.default_rng(seed)
+    per_chunk = max(1, _CELLS_PER_CHUNK // n_events)
+    sizes = [min(per_chunk, n_draws - done) for done in range(0, n_draws, per_chunk)]
+    means = np.concatenate([net[rng.integers(0, n_events, (size, n_events))].mean(axis=1) for size in sizes])
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return {**answer, "low_micros": float(low), "high_micros": float(high)}
+
+
+def known_time(coverage: pl.DataFrame) -> dict[str, Any]:
+    """Return how much of the markets' time was known, all markets together.
+
+    Returns:
+        n_markets, n_with_gaps, n_gaps, n_events, known_share (weighted by each market's time from open, or
+        first event, to close, or last event; None when there is no such time).
+    """
+    start, end = pl.coalesce("open_ts", "first_ts"), pl.coalesce("close_ts", "last_ts")
+    spans = coverage.select("known_share", span_us=(end - start).dt.total_microseconds().clip(0)).drop_nulls()
+    total = int(spans["span_us"].sum())
+    known = float((spans["known_share"] * spans["span_us"]).sum())
+    return {
+        "n_markets": coverage.height,
+        "n_with_gaps": int((coverage["n_gaps"] > 0).sum() or 0),
+        "n_gaps": _sum(coverage, "n_gaps"),
+        "n_events": _sum(coverage, "n_events"),
+        "known_share": known / total if total else None,
+    }
+
+
+def _ledger(frame: pl.DataFrame, cash: str, fee: str, payout: str, mark: str) -> pl.DataFrame:
+    """The rows of any money frame in one shape; "" for the amounts it does not have."""
+    amounts = {"cash_micros": cash, "fee_micros": fee, "payout_micros": payout, "marked_micros": mark}
+    zero = pl.lit(0, pl.Int64)
+    return frame.select(
+        "ticker",
+        "event_ticker",
+        "series_ticker",
+        is_fill=pl.lit(bool(cash)),
+        is_open=pl.lit(bool(mark)),
+        **{name: pl.col(column) if column else zero for name, column in amounts.items()},
+    )
+
+
+def _sum(frame: pl.DataFrame, column: str) -> int:
+    return int(frame[column].sum() or 0)
+
+
+def _count(orders: pl.DataFrame, status: str) -> int:
+    return int((orders["status"] == status).sum() or 0)

@@ -1,0 +1,182 @@
+"""From a lazy plan to the orders of one parameter row, as arrays in order of arrival.
+
+An order is decided at its row's known_ts and arrives one latency later. Orders of one instant arrive by
+ticker, then in the plan's own order.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from backtest.errors import ParameterError, PlanError
+from backtest.intents import COUNT_UNUSABLE, INTENT, LIMIT_MISSING, bound, parameters_in
+from backtest.kernels.arrays import (
+    CLOSED,
+    COUNT_MAX_CENTI,
+    FILLED,
+    FOK,
+    GTC,
+    I64,
+    IOC,
+    NEVER,
+    NO_LIMIT,
+    NO_MARKET,
+    NOT_OPEN,
+    OFF_GRID,
+    ORDER,
+    TOO_LARGE,
+    ZERO_COUNT,
+    Records,
+)
+from backtest.venue import Rules
+from exchange.units import DOLLAR_CC, format_ts
+
+_COLUMNS: Final = ("ticker", "known_ts", "intent")
+_TIFS: Final = {"ioc": IOC, "fok": FOK, "gtc": GTC}
+
+Plan = pl.LazyFrame | pl.DataFrame
+Params = Mapping[str, Any] | pl.DataFrame | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a plan wants under one parameter row: ticker, known_ts and the intent's fields, by arrival."""
+
+    params: dict[str, Any]
+    intents: pl.DataFrame
+
+
+def read_plan(plan: Plan) -> pl.LazyFrame:
+    """Return the plan's three columns, lazily.
+
+    Raises:
+        PlanError: it is no frame, or a column is missing or of another kind.
+    """
+    if not isinstance(plan, pl.LazyFrame | pl.DataFrame):
+        raise PlanError(f"a plan is a polars frame with {', '.join(_COLUMNS)}, not {type(plan).__name__}")
+    lazy = plan.lazy()
+    schema = lazy.collect_schema()
+    missing = [name for name in _COLUMNS if name not in schema]
+    if missing:
+        raise PlanError(
+            f"the plan has no column {', '.join(missing)}: select ticker, known_ts and intent=bt.…"
+        )
+    if schema["ticker"] != pl.String:
+        raise PlanError(f"ticker is {schema['ticker']}: cast it to String")
+    known = schema["known_ts"]
+    if not isinstance(known, pl.Datetime) or known.time_zone != "UTC":
+        raise PlanError(f"known_ts is {known}: it must be Datetime in UTC, as the lake's readers give it")
+    if schema["intent"] != INTENT:
+        raise PlanError(f"intent is {schema['intent']}: build it with bt.buy_yes and its siblings")
+    return lazy.select("ticker", pl.col("known_ts").cast(pl.Datetime("us", "UTC")), "intent")
+
+
+def parameter_rows(params: Params, plan: pl.LazyFrame) -> list[dict[str, Any]]:
+    """Return one dict per parameter row: the rows of a frame, or every combination of a mapping's values.
+
+    Raises:
+        ParameterError: the plan reads a parameter without values, or never reads one that has them.
+    """
+    if params is None:
+        rows: list[dict[str, Any]] = [{}]
+        names: Sequence[str] = ()
+    elif isinstance(params, pl.DataFrame):
+        rows, names = params.unique(maintain_order=True).to_dicts(), params.columns
+    else:
+        values = [each if isinstance(each, list | tuple) else [each] for each in params.values()]
+        names = list(params)
+        rows = [dict(zip(names, each, strict=True)) for each in itertools.product(*values)]
+        # One type per parameter: of [1, 2.5] both are floats.
+        rows = pl.DataFrame(rows, strict=False, infer_schema_length=None).to_dicts() if names else [{}]
+    read = parameters_in(plan)
+    if lacking := sorted(read - set(names)):
+        raise ParameterError(f"the plan reads parameter {', '.join(lacking)}: give params={{name: [values]}}")
+    if idle := sorted(set(names) - read):
+        near = f"it reads {', '.join(sorted(read))}" if read else "it reads none (is it still lazy?)"
+        raise ParameterError(f"the plan never reads parameter {', '.join(idle)}; {near}")
+    if not rows:
+        raise ParameterError("params names no value: give at least one per parameter")
+    return rows
+
+
+def universe(plan: pl.LazyFrame, params: Mapping[str, Any]) -> set[str]:
+    """Return the plan's tickers, wanted or not."""
+    with bound(params):
+        return set(plan.select("ticker").unique().collect()["ticker"].drop_nulls())
+
+
+def wanted(plan: pl.LazyFrame, params: dict[str, Any]) -> Wanted:
+    """Collect what the plan wants under one parameter row.
+
+    Raises:
+        PlanError: an intent without a ticker or a time, or with an unusable count.
+    """
+    with bound(params):
+        rows = plan.filter(pl.col("intent").is_not_null()).collect()
+    rows = rows.unnest("intent").sort("known_ts", "ticker", maintain_order=True)
+    if rows["ticker"].null_count() or rows["known_ts"].null_count():
+        raise PlanError("the plan has intents without a ticker or known_ts: filter those rows out")
+    unusable = rows.filter(pl.col("count_centi") == COUNT_UNUSABLE)
+    if unusable.height:
+        ticker, at_ts = unusable.select("ticker", "known_ts").row(0)
+        raise PlanError(
+            f"{ticker} at {format_ts(at_ts)}: the count is negative, no number, or finer than 0.01 contract; "
+            "round it, as in (…).round(2)"
+        )
+    return Wanted(params, rows)
+
+
+def orders(asked: Wanted, rules: Rules, *, latency_us: int) -> Records:
+    """Return the orders of one parameter row; what cannot even reach the book has its reason already."""
+    rows = asked.intents.join(
+        rules.markets.select("ticker", "open_us", "close_us", "grid").with_row_index("market"),
+        on="ticker",
+        how="left",
+        maintain_order="left",
+    )
+    market = _int64(rows["market"].cast(pl.Int64), -1)
+    arrival = _int64(rows["known_ts"].dt.epoch("us"), 0) + latency_us
+    direction = _directions(rows)
+    given = _int64(rows["limit_cc"], DOLLAR_CC)
+    has_limit = rows["limit_cc"].is_not_null().to_numpy()
+    limit = np.where((rows["side"] == "no").fill_null(value=False).to_numpy(), DOLLAR_CC - given, given)
+    limit = np.where(has_limit, limit, np.where(direction > 0, DOLLAR_CC, 0))
+    count = _int64(rows["count_centi"], COUNT_MAX_CENTI)
+    close = _int64(rows["close_us"], NEVER)
+    ttl = _int64(rows["ttl_us"], NEVER)
+    expiry = np.where(ttl < NEVER - arrival, arrival + np.minimum(ttl, NEVER - arrival), NEVER)
+    on_grid = rules.allowed[_int64(rows["grid"], 0), np.clip(limit, 0, DOLLAR_CC)] == 1
+    is_price = has_limit & (given > 0) & (given < DOLLAR_CC)
+    checks = (
+        (market < 0, NO_MARKET),
+        (count == 0, ZERO_COUNT),
+        (count > COUNT_MAX_CENTI, TOO_LARGE),
+        (arrival < _int64(rows["open_us"], 0), NOT_OPEN),
+        (arrival >= close, CLOSED),
+        (has_limit & (given == LIMIT_MISSING), NO_LIMIT),
+        (has_limit & ~(is_price & on_grid), OFF_GRID),
+    )
+    placed = np.zeros(rows.height, ORDER)
+    for is_so, why in checks:
+        placed["reason"][(placed["reason"] == FILLED) & is_so] = why
+    placed["market"], placed["arrival_us"] = market, arrival
+    placed["direction"], placed["limit_cc"] = direction, limit
+    placed["count_centi"] = placed["waiting"] = count
+    placed["tif"] = rows["tif"].cast(pl.String).replace_strict(_TIFS, return_dtype=pl.Int64).to_numpy()
+    placed["expiry_us"] = np.minimum(expiry, close)
+    return placed
+
+
+def _directions(rows: pl.DataFrame) -> I64:
+    """Return +1 towards more YES, -1 towards less, 0 for close."""
+    is_more = (pl.col("action") == "buy") == (pl.col("side") == "yes")
+    way = pl.when(pl.col("action") == "close").then(0).when(is_more).then(1).otherwise(-1)
+    return _int64(rows.select(way=way.cast(pl.Int64))["way"], 0)
+
+
+def _int64(column: pl.Series, missing: int) -> I64:
+    return np.array(column.cast(pl.Int64).fill_null(missing).to_numpy(), dtype=np.int64)

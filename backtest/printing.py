@@ -1,0 +1,118 @@
+"""What the commands print on a terminal: tables with aligned numbers, plain when piped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from backtest.metrics import row_of
+from backtest.report_detail import details, swept
+from backtest.report_numbers import dollars, number, plain, several, share
+from backtest.report_words import verdict
+from exchange.units import format_micros
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from backtest.account_fees import FeeAudit
+    from backtest.running import Finished
+    from backtest.strategies.registry import Strategy
+
+ROWS_MAX: Final = 20
+WIDTH_PIPED: Final = 160
+ORDER_MAX: Final = 24
+
+
+def print_run(finished: Finished) -> None:
+    """Print the assumptions, one line per setting (best first), the verdict and where the report lies."""
+    run, console = finished.run, _console()
+    console.print("Assumptions", style="bold")
+    for sentence in run.assumptions:
+        console.print(f"  - {escape(sentence)}", highlight=False)
+    names = swept(run)
+    table = _table(*names, "Net P&L", "Fees", "Filled", "Orders", "Fills", "Markets", "Open", n_text=0)
+    ranked = run.summary.sort("pnl_micros", descending=True, maintain_order=True)
+    for row in ranked.head(ROWS_MAX).iter_rows(named=True):
+        asked = int(
+            row_of(run.orders, {name: row[name] for name in run.param_names})["count_centi"].sum() or 0
+        )
+        table.add_row(
+            *(plain(row[name]) for name in names),
+            dollars(row["pnl_micros"], is_signed=True),
+            dollars(row["fees_micros"]),
+            share(row["filled_centi"] / asked if asked else None),
+            *(number(row[name]) for name in ("n_orders", "n_fills", "n_markets", "n_open")),
+        )
+    console.print(table)
+    if ranked.height > ROWS_MAX:
+        console.print(f"{ROWS_MAX} of {ranked.height:,} settings; all of them are in the report.")
+    console.print(verdict(details(run), ranked.height)[0], highlight=False)
+    console.print(f"Report: {escape(str(finished.out / 'report.html'))}", highlight=False, soft_wrap=True)
+
+
+def print_audit(audit: FeeAudit) -> None:
+    """Print what the comparison assumed, what it found, and the orders that differ."""
+    console = _console()
+    console.print("Assumptions", style="bold")
+    for sentence in audit.assumptions:
+        console.print(f"  - {escape(sentence)}", highlight=False)
+    table = _table("Orders", "Number", "Exact", n_text=1)
+    table.add_row("filled at once", number(audit.n_single), number(audit.n_single_exact))
+    table.add_row("filled in parts", number(audit.n_multi), number(audit.n_multi_exact))
+    console.print(table)
+    console.print(
+        f"{several(audit.n_fills, 'fill')}: charged ${format_micros(audit.charged_micros)}, "
+        f"the model says ${format_micros(audit.model_micros)}.",
+        highlight=False,
+    )
+    if not audit.differing:
+        console.print("Every order was charged what the model says.")
+        return
+    differing = _table("Order", "Market", "Fills", "Multiplier", "Model", "Charged", "Difference", n_text=2)
+    for each in audit.differing[:ROWS_MAX]:
+        differing.add_row(
+            escape(each.order if len(each.order) <= ORDER_MAX else f"…{each.order[-ORDER_MAX:]}"),
+            escape(each.ticker),
+            number(each.n_fills),
+            f"{each.multiplier_ppm / 1_000_000:g}",
+            format_micros(each.model_micros),
+            format_micros(each.charged_micros),
+            format_micros(each.model_micros - each.charged_micros),
+        )
+    console.print(differing)
+    if len(audit.differing) > ROWS_MAX:
+        console.print(f"{ROWS_MAX} of {len(audit.differing):,} that differ; --json lists all of them.")
+
+
+def print_strategies(strategies: Sequence[Strategy]) -> None:
+    """Print each strategy with its bet, what would show it wrong, and its parameters."""
+    console = _console()
+    for index, each in enumerate(strategies):
+        if index:
+            console.print()
+        console.print(each.name, style="bold", highlight=False)
+        defaults = ", ".join(f"{name} = {plain(value)}" for name, value in (each.params or {}).items())
+        for title, words in (
+            ("", each.summary),
+            ("Hypothesis: ", each.hypothesis),
+            ("Falsified by: ", each.falsified_by),
+            ("Parameters: ", defaults),
+        ):
+            console.print(f"  {title}{escape(words)}", highlight=False)
+
+
+def _console() -> Console:
+    """Write to a pipe as wide as tables need, to a terminal as wide as it is."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH_PIPED)
+
+
+def _table(*titles: str, n_text: int) -> Table:
+    """A table whose first `n_text` columns are text and whose others are numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for index, title in enumerate(titles):
+        table.add_column(title, justify="left" if index < n_text else "right", no_wrap=True)
+    return table

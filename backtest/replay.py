@@ -1,0 +1,227 @@
+"""One stage for all parameter rows: tape, venue and fees, read once; then every row on its own."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from backtest.errors import MarketsUnknown
+from backtest.fees import FeeTable, fee_table, refuse_unknown
+from backtest.frames import Outcome, frames_of
+from backtest.kernels.arrays import (
+    FILLED,
+    GTC,
+    I64,
+    LEVEL,
+    NEVER,
+    PURSE,
+    SETTLEMENT,
+    UNKNOWN,
+    Flags,
+    Records,
+    World,
+)
+from backtest.kernels.clock import simulate
+from backtest.plan import Wanted, orders
+from backtest.results import SCHEMAS, TIME
+from backtest.tape import Tape, book_tape, known_us, quotes_tape
+from backtest.venue import Rules, Venue, rules, venue
+from warehouse.storage import collected
+from warehouse.tables import (
+    BOOK_DELTAS,
+    BOOK_GAPS,
+    BOOK_SNAPSHOTS,
+    EVENTS,
+    FEE_CHANGES,
+    MARKETS,
+    SERIES,
+    Table,
+)
+
+if TYPE_CHECKING:
+    from backtest.engine import LakeReader, Settings
+
+_DAY_US = 86_400_000_000
+_EQUITY_ROWS = 1_000  # rows of equity that a run is divided into, midnights not counted
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What every parameter row of a run shares; `digest` is of the tape and of what the venue knows."""
+
+    tape: Tape
+    rules: Rules
+    fees: FeeTable
+    venue: Venue
+    coverage: pl.DataFrame
+    assumptions: tuple[str, ...]
+    digest: str
+
+
+def prepare(lake: "LakeReader", settings: "Settings", tickers: set[str]) -> Stage:
+    """Read the markets of a plan and what happened in them.
+
+    Raises:
+        MarketsUnknown: the lake has none of them.
+    """
+    names = sorted(tickers)
+    markets = _of(lake, MARKETS, "ticker", names)
+    if markets.is_empty():
+        few = ", ".join(names[:3]) + (" and others" if names[3:] else "")
+        raise MarketsUnknown(
+            f"the lake knows none of the plan's {len(names)} markets ({few}): sync or import markets first"
+            if names
+            else "the plan has no rows: nothing to replay"
+        )
+    events = _of(lake, EVENTS, "ticker", markets["event_ticker"].unique().to_list())
+    known = rules(markets, events, payout_delay=settings.payout_delay)
+    series = _of(lake, SERIES, "ticker", known.markets["series_ticker"].drop_nulls().unique().to_list())
+    fees = fee_table(
+        known.markets,
+        series,
+        events,
+        collected(lake.scan(FEE_CHANGES), "fee_changes"),
+        fallback=settings.fees,
+    )
+    tape = _tape(lake, settings.fills, known)
+    desk = venue(known, fees, tape, extra_ticks=settings.extra_ticks)
+    unknown = len(tickers) - known.markets.height
+    missing = (
+        (f"{unknown} markets of the plan are not in the lake: their orders are rejected",) if unknown else ()
+    )
+    return Stage(
+        tape,
+        known,
+        fees,
+        desk,
+        _coverage(tape, known),
+        (*known.assumptions, *fees.assumptions, *missing),
+        _digest(tape, desk),
+    )
+
+
+def replay(stage: Stage, settings: "Settings", asked: Wanted, tickers: set[str]) -> dict[str, pl.DataFrame]:
+    """Run one parameter row through the clock with a purse of its own.
+
+    Raises:
+        FeesUnknown: an order could be filled at a time whose fees nobody knows.
+    """
+    placed = orders(asked, stage.rules, latency_us=settings.latency_us)
+    is_live = placed["reason"] == FILLED
+    _refuse_unknown_fees(stage, placed[is_live])
+    world = new_world(
+        stage.tape,
+        stage.venue,
+        placed,
+        _grid(stage, placed[is_live]),
+        cash_micros=settings.cash_micros,
+        cap_micros=settings.per_event_micros,
+    )
+    fills, equity = simulate(world)
+    outcome = Outcome(asked, world, fills, equity, settings.cash_micros)
+    return frames_of(outcome, stage.rules, stage.tape, tickers)
+
+
+def new_world(
+    tape: Tape, desk: Venue, placed: Records, grid_us: I64, *, cash_micros: int, cap_micros: int = -1
+) -> World:
+    """Return one parameter row's world before anything happened: all cash, no position.
+
+    `grid_us` ends with the end of the data; equity gets at most about a thousand rows besides it.
+    """
+    n_markets = len(desk.markets)
+    levels = np.zeros(len(tape.level_cc), LEVEL)
+    levels["cc"] = tape.level_cc
+    purse = np.zeros(1, PURSE)
+    purse["cash"], purse["cap"], purse["is_book"] = cash_micros, cap_micros, tape.is_book
+    if len(grid_us):
+        purse["step_us"] = max(0, grid_us[-1] - placed["arrival_us"][0]) // _EQUITY_ROWS
+    return World(
+        tops=tape.tops,
+        sizes=tape.sizes,
+        changes=tape.changes,
+        levels=levels,
+        markets=desk.markets.copy(),
+        orders=placed,
+        events=np.zeros(n_markets, np.int64),
+        active=np.zeros(n_markets, np.int64),
+        fees=desk.fees,
+        rounding=desk.rounding,
+        slipped=desk.slipped,
+        payouts=desk.payouts,
+        grid_us=grid_us,
+        settled=np.zeros(n_markets, SETTLEMENT),
+        purse=purse,
+    )
+
+
+def _refuse_unknown_fees(stage: Stage, live: Records) -> None:
+    arrival, ends = live["arrival_us"], np.maximum(live["expiry_us"] - 1, live["arrival_us"])
+    last_us = np.where(live["tif"] == GTC, ends, arrival)
+    refuse_unknown(stage.fees, stage.rules.markets, live["market"], arrival, last_us)
+
+
+def _of(lake: "LakeReader", table: Table, column: str, values: list[str]) -> pl.DataFrame:
+    return collected(lake.scan(table).filter(pl.col(column).is_in(values)), table.name)
+
+
+def _tape(lake: "LakeReader", fills: str, known: Rules) -> Tape:
+    names = known.markets["ticker"].to_list()
+    if fills == "touch":
+        return quotes_tape(collected(lake.tops(names), "quotes and candles"), known.markets)
+    snapshots = _of(lake, BOOK_SNAPSHOTS, "ticker", names)
+    deltas = _of(lake, BOOK_DELTAS, "ticker", names)
+    return book_tape(snapshots, deltas, collected(lake.scan(BOOK_GAPS), "book_gaps"), known.markets)
+
+
+def _grid(stage: Stage, live: Records) -> I64:
+    """Return UTC midnights from the first arrival on and, last, the end of the traded markets' data."""
+    if not len(live):
+        return np.zeros(0, np.int64)
+    market, arrival = stage.venue.markets[np.unique(live["market"])], live["arrival_us"]
+    has_rows = market["end_row"] > market["first_row"]
+    rows = stage.tape.tops["ts_us"][market["end_row"][has_rows] - 1]
+    paid = market["settle_us"][market["settle_us"] < NEVER]
+    end = int(np.concatenate([rows, paid, arrival]).max())
+    midnights = np.arange(arrival.min() // _DAY_US + 1, end // _DAY_US + 1, dtype=np.int64) * _DAY_US
+    return np.unique(np.append(midnights, end))
+
+
+def _coverage(tape: Tape, known: Rules) -> pl.DataFrame:
+    close_us, open_us = known.column("close_us"), known.column("open_us")
+    first, last = tape.offsets[:-1], tape.offsets[1:] - 1
+    has_rows = np.diff(tape.offsets) > 0
+    rows = np.append(tape.tops["ts_us"], 0)
+    start = np.where(has_rows, rows[first], 0)
+    end = np.where(has_rows, rows[last], 0)
+    length = np.where(close_us < NEVER, close_us, end) - np.where(open_us > 0, open_us, start)
+    share = np.where(has_rows & (length > 0), known_us(tape, close_us) / np.maximum(length, 1), 0.0)
+    market = np.repeat(np.arange(len(has_rows)), np.diff(tape.offsets))
+    blind = market[tape.changes["op"] == UNKNOWN] if tape.is_book else market[:0]
+    return (
+        known.markets.select("ticker", "event_ticker", "series_ticker")
+        .with_columns(
+            open_ts=_moments(open_us, open_us > 0),
+            close_ts=_moments(close_us, close_us < NEVER),
+            first_ts=_moments(start, has_rows),
+            last_ts=_moments(end, has_rows),
+            n_events=pl.Series(np.diff(tape.offsets)),
+            n_gaps=pl.Series(np.bincount(blind, minlength=len(has_rows)).astype(np.int64)),
+            known_share=pl.Series(np.minimum(share, 1.0)),
+        )
+        .select(list(SCHEMAS["coverage"]))
+    )
+
+
+def _moments(at_us: I64, is_known: Flags) -> pl.Series:
+    values = pl.Series(at_us)
+    return pl.select(pl.when(pl.Series(is_known)).then(values).cast(TIME)).to_series()
+
+
+def _digest(tape: Tape, desk: Venue) -> str:
+    digest = hashlib.sha256()
+    for each in (tape.tops, tape.sizes, tape.changes, tape.level_cc, desk.markets, desk.fees, desk.slipped):
+        digest.update(each.tobytes())
+    return digest.hexdigest()

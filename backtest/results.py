@@ -1,0 +1,174 @@
+"""What a run leaves behind: tidy frames, what was assumed, and a manifest that lets it be repeated.
+
+Every frame but `coverage` has the parameter columns first; money is in micro-dollars,
+counts in hundredths of a contract, prices in centicents. To the micro-dollar, for every parameter row:
+
+    cash_end = cash_start + sum(settlements.payout) + sum(fills.cash) - sum(fills.fee)
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+TIME: Final = pl.Datetime("us", "UTC")
+_MARKET: Final = {"ticker": pl.String(), "event_ticker": pl.String(), "series_ticker": pl.String()}
+
+# Columns after the parameters', in order.
+SCHEMAS: Final[dict[str, pl.Schema]] = {
+    "summary": pl.Schema(
+        {
+            "cash_start_micros": pl.Int64(),
+            "cash_end_micros": pl.Int64(),
+            "marked_end_micros": pl.Int64(),  # cash plus open positions at the last known bid
+            "pnl_micros": pl.Int64(),  # marked_end - cash_start
+            "fees_micros": pl.Int64(),
+            "payouts_micros": pl.Int64(),
+            "n_orders": pl.Int64(),
+            "n_rejected": pl.Int64(),
+            "n_fills": pl.Int64(),
+            "filled_centi": pl.Int64(),
+            "n_markets": pl.Int64(),  # markets with at least one fill
+            "n_settled": pl.Int64(),  # of these
+            "n_open": pl.Int64(),  # positions that nothing closed or settled
+        }
+    ),
+    "orders": pl.Schema(
+        {
+            "order_id": pl.Int64(),
+            **_MARKET,
+            "decision_ts": TIME,
+            "arrival_ts": TIME,
+            "action": pl.String(),  # buy | sell; close where nothing was held
+            "side": pl.String(),  # yes | no; null where nothing was held
+            "count_centi": pl.Int64(),
+            "limit_cc": pl.Int64(),
+            "tif": pl.String(),
+            "ttl_us": pl.Int64(),
+            "filled_centi": pl.Int64(),
+            "status": pl.String(),  # filled | partial | unfilled | rejected
+            "reason": pl.String(),  # why not more; null when filled
+        }
+    ),
+    "fills": pl.Schema(
+        {
+            "fill_id": pl.Int64(),
+            "order_id": pl.Int64(),
+            **_MARKET,
+            "decision_ts": TIME,
+            "arrival_ts": TIME,
+            "fill_ts": TIME,
+            "action": pl.String(),
+            "side": pl.String(),
+            "price_cc": pl.Int64(),  # of that side
+            "yes_price_cc": pl.Int64(),
+            "count_centi": pl.Int64(),
+            "cash_micros": pl.Int64(),  # < 0 purchase, > 0 sale, before the fee
+            "fee_micros": pl.Int64(),
+            "evidence": pl.String(),  # touch | touch:no-size | book
+            "position_after_centi": pl.Int64(),  # signed YES contracts
+        }
+    ),
+    "settlements": pl.Schema(
+        {
+            **_MARKET,
+            "settled_ts": TIME,
+            "position_centi": pl.Int64(),  # signed YES; 0 where it was closed before
+            "value_cc": pl.Int64(),  # what one YES contract paid
+            "payout_micros": pl.Int64(),
+            "is_assumed_time": pl.Boolean(),
+            "cost_micros": pl.Int64(),  # all that the market had cost: purchases + fees - sales
+            "pnl_micros": pl.Int64(),  # payout - cost
+        }
+    ),
+    "positions": pl.Schema(
+        {
+            **_MARKET,
+            "position_centi": pl.Int64(),
+            "cost_micros": pl.Int64(),  # purchases + fees - sales of the market
+            "mark_cc": pl.Int64(),  # last known bid of the side held; 0 when there was none
+            "marked_micros": pl.Int64(),
+            "pnl_micros": pl.Int64(),  # marked - cost
+        }
+    ),
+    # First the cash before anything; then each instant that moved cash (a run has about 1,000 of them at
+    # most: closer ones are left out, never the last), each UTC midnight with open positions, and the end.
+    "equity": pl.Schema(
+        {
+            "ts": TIME,
+            "cash_micros": pl.Int64(),
+            "marked_micros": pl.Int64(),  # cash + positions at the bid
+            "locked_micros": pl.Int64(),  # paid for what is held + reserved by orders that wait
+        }
+    ),
+    "attrition": pl.Schema(
+        {
+            "n_universe": pl.Int64(),  # markets in the plan
+            "n_with_data": pl.Int64(),  # of these, with anything to fill against
+            "n_with_intents": pl.Int64(),
+            "n_with_fills": pl.Int64(),
+            "n_settled": pl.Int64(),  # of those with fills
+            "n_open": pl.Int64(),
+        }
+    ),
+    "coverage": pl.Schema(
+        {
+            **_MARKET,
+            "open_ts": TIME,
+            "close_ts": TIME,
+            "first_ts": TIME,  # first and last event to fill against
+            "last_ts": TIME,
+            "n_events": pl.Int64(),
+            "n_gaps": pl.Int64(),
+            "known_share": pl.Float64(),  # of the time from open (or first event) to close (or last event)
+        }
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One backtest: frames as in `SCHEMAS`, sentences for what was assumed, and the manifest.
+
+    `manifest` has `versions` (lake table -> version), `config`, `packages`, `code` (digest of our source) and
+    `inputs` (digest of the tape that was read): equal inputs give equal bytes.
+    """
+
+    param_names: tuple[str, ...]
+    summary: pl.DataFrame
+    orders: pl.DataFrame
+    fills: pl.DataFrame
+    settlements: pl.DataFrame
+    positions: pl.DataFrame
+    equity: pl.DataFrame
+    attrition: pl.DataFrame
+    coverage: pl.DataFrame
+    assumptions: tuple[str, ...] = ()
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """All frames by name, in the order of `SCHEMAS`."""
+        return {name: getattr(self, name) for name in SCHEMAS}
+
+    def save(self, folder: str | Path) -> Path:
+        """Write every frame as Parquet and the manifest as JSON, and return the folder.
+
+        Equal runs write equal bytes.
+        """
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        for name, frame in self.frames.items():
+            frame.write_parquet(target / f"{name}.parquet", compression="zstd", statistics=True)
+        told = {**self.manifest, "assumptions": list(self.assumptions), "params": list(self.param_names)}
+        (target / "manifest.json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+        return target
+
+    def report(self, path: str | Path) -> Path:
+        """Write the run as one self-contained HTML page and return its path."""
+        from backtest.report import write_report
+
+        return Path(write_report(self, path))

@@ -1,0 +1,124 @@
+"""From a configuration to a folder of results that appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import backtest as bt
+from backtest.report import write_report
+from exchange.errors import BadInput, TapehouseError
+from exchange.units import format_ts
+from warehouse import Lake
+from warehouse.errors import NoLake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from backtest.config import RunConfig
+    from backtest.results import Run
+
+MANIFEST: Final = "manifest.json"  # what marks a folder as one of ours, which may be replaced
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run and the folder that holds it."""
+
+    run: Run
+    out: Path
+
+
+def run_config(config: RunConfig, *, lake: str | None = None, out: Path | None = None) -> Finished:
+    """Run a configuration and write report, frames and manifest to its folder.
+
+    Args:
+        config: as read from a file.
+        lake: where the lake lies, instead of the configuration's.
+        out: the folder to write, instead of the configuration's.
+
+    Raises:
+        BadInput: the folder holds something else, or the lake is not there; nothing was written.
+        BacktestError: the plan cannot be executed.
+    """
+    target = out or config.out
+    _refuse_foreign(target)
+    run = execute(config, lake=lake)
+    with _replacing(target) as folder:
+        run.save(folder)
+        write_report(run, folder / "report.html")
+    return Finished(run, target)
+
+
+def execute(config: RunConfig, *, lake: str | None = None) -> Run:
+    """Run a configuration without writing anything; the strategy's assumptions join the run's."""
+    opened = Lake(lake if lake is not None else config.lake)
+    if not opened.exists():
+        raise NoLake(f"{opened.uri}: there is no lake; run `tapehouse sync` or `tapehouse import` first")
+    pinned = opened.pinned()
+    plan = config.strategy.plan(pinned, **config.selection)
+    run = bt.run(plan, pinned, params=config.params, **_engine_arguments(config))
+    manifest = {**run.manifest, "strategy": config.strategy.name, "selection": _told(config.selection)}
+    return replace(run, assumptions=(*run.assumptions, *config.strategy.assumptions), manifest=manifest)
+
+
+def summary_rows(run: Run) -> list[dict[str, Any]]:
+    """Return the summary as plain rows, parameters first."""
+    return run.summary.to_dicts()
+
+
+def _engine_arguments(config: RunConfig) -> dict[str, Any]:
+    """Only what the configuration says, so that the engine's defaults stay in the engine."""
+    said = {
+        "fills": config.fills,
+        "latency": config.latency,
+        "cash": config.cash,
+        "per_event": config.per_event,
+        "extra_ticks": config.extra_ticks,
+        "payout_delay": config.payout_delay,
+        "fees": config.fees and bt.assume_fees(config.fees.fee_type, config.fees.multiplier),
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _told(selection: dict[str, Any]) -> dict[str, str]:
+    return {
+        name: format_ts(value) if isinstance(value, datetime) else str(value)
+        for name, value in selection.items()
+    }
+
+
+def _refuse_foreign(target: Path) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise BadInput(f"{target} is a file: choose another folder with --out")
+    if any(target.iterdir()) and not (target / MANIFEST).is_file():
+        raise BadInput(
+            f"{target} holds something that is no result of a backtest: choose another folder with --out"
+        )
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """Give a folder to write into and, once it is complete, put it in the place of `target`."""
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if target.exists():
+            target.rename(old)
+        part.rename(target)
+    except OSError as error:
+        raise TapehouseError(f"{target}: cannot be written: {error.strerror or error}") from error
+    finally:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        for leftover in (part, old):
+            shutil.rmtree(leftover, ignore_errors=True)

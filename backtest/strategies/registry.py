@@ -1,0 +1,118 @@
+"""Which strategies there are, and how one of the user's own is found: `path/to/file.py:function`.
+
+The list is explicit: a strategy that fails to import is an error, not a name that quietly vanishes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from backtest.strategies import favourite_longshot, mean_reversion
+from exchange.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import ModuleType
+
+    import polars as pl
+
+    Plan = Callable[..., pl.LazyFrame]
+
+_FILE: Final = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """A plan, the parameters it knows (None: it declares none, so any is passed on) and what it assumes."""
+
+    name: str
+    plan: Plan
+    params: Mapping[str, Any] | None
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the plan's docstring."""
+        return inspect.cleandoc(self.plan.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+
+    @property
+    def hypothesis(self) -> str:
+        """What the plan bets on; "" when its docstring does not say."""
+        return self._said("Hypothesis")
+
+    @property
+    def falsified_by(self) -> str:
+        """What would show that the bet is wrong; "" when its docstring does not say."""
+        return self._said("Falsified by")
+
+    def _said(self, heading: str) -> str:
+        for paragraph in inspect.cleandoc(self.plan.__doc__ or "").split("\n\n"):
+            if paragraph.startswith(f"{heading}:"):
+                return " ".join(paragraph.removeprefix(f"{heading}:").split())
+        return ""
+
+
+def _ours(name: str, module: ModuleType) -> Strategy:
+    return Strategy(name=name, plan=module.plan, params=module.PARAMS, assumptions=module.ASSUMPTIONS)
+
+
+STRATEGIES: Final[dict[str, Strategy]] = {
+    "favourite_longshot": _ours("favourite_longshot", favourite_longshot),
+    "mean_reversion": _ours("mean_reversion", mean_reversion),
+}
+
+
+def find_strategy(name: str, *, beside: Path | None = None) -> Strategy:
+    """Return one of ours by name, or the user's own by `path/to/file.py:function`.
+
+    A file may set `PARAMS` (name to default; unknown names are then refused) and `ASSUMPTIONS` (sentences for
+    the report). A relative path counts from `beside`.
+
+    Raises:
+        BadInput: no such strategy, file or function, or the file cannot be imported.
+    """
+    match = _FILE.fullmatch(name)
+    if match is not None:
+        return _from_file(name, (beside or Path()) / match["path"], match["function"])
+    if name not in STRATEGIES:
+        raise BadInput(f"strategy {name!r} is unknown; {near(name, STRATEGIES)}, or path/to/file.py:function")
+    return STRATEGIES[name]
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return advice on an unknown name: what it may have meant, and what there is."""
+    known = list(known)
+    close = get_close_matches(name, known, n=2, cutoff=0.5)
+    meant = f"did you mean {' or '.join(close)}? " if close else ""
+    return f"{meant}known are {', '.join(known)}"
+
+
+def _from_file(name: str, path: Path, function: str) -> Strategy:
+    if not path.is_file():
+        raise BadInput(f"strategy {name!r}: there is no file {path}")
+    spec = importlib.util.spec_from_file_location(f"strategy_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise BadInput(
+            f"strategy {name!r}: {path} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    plan = getattr(module, function, None)
+    if not callable(plan):
+        functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
+        raise BadInput(f"strategy {name!r}: {path} has no function {function!r}; {near(function, functions)}")
+    return Strategy(
+        name=name,
+        plan=plan,
+        params=getattr(module, "PARAMS", None),
+        assumptions=tuple(getattr(module, "ASSUMPTIONS", ())),
+    )

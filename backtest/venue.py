@@ -1,0 +1,165 @@
+"""What the exchange knows of each market in the plan: hours, price grid, payout. Plans never see it.
+
+The last observed row of a market decides; its result and payout are sealed here, away from signals.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from backtest.errors import PlanError
+from backtest.fees import FeeTable
+from backtest.kernels.arrays import FEE, I8, I32, I64, MARKET, NEVER, ROUNDING_ROW, Records
+from backtest.tape import Tape
+from exchange.fees import COMBO_QUANTUM_MICROS, QUANTUM_MICROS, ROUNDING, is_combo
+from exchange.ticks import LINEAR_CENT, STRUCTURES, PriceRange, prices_on
+from exchange.units import DOLLAR_CC, to_us
+
+_UNDECIDED: Final = "disputed"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One row per market in `markets`, sorted by ticker; arrays in its order.
+
+    `markets`: ticker, event_ticker, series_ticker, open_us (0 where unknown), close_us (NEVER where
+    unknown), settle_us (NEVER where nothing was decided), value_cc, is_assumed_time, waiver_us, grid.
+    `grids`: None is the grid of markets without a recorded one: limits may stand anywhere, ticks are cents.
+    `allowed`: (grids, 10_001), 1 where a limit may stand.
+    """
+
+    markets: pl.DataFrame
+    grids: tuple[tuple[PriceRange, ...] | None, ...]
+    allowed: I8
+    assumptions: tuple[str, ...]
+
+    def column(self, name: str) -> I64:
+        """Return a column as int64."""
+        return self.markets[name].to_numpy().astype(np.int64)
+
+
+def rules(markets: pl.DataFrame, events: pl.DataFrame, *, payout_delay: timedelta) -> Rules:
+    """Read hours, grids and payouts from rows of the lake's `markets` and `events`.
+
+    Raises:
+        PlanError: a market whose contracts do not pay between $0 and $1.
+    """
+    last = markets.sort("ticker", "observed_ts", maintain_order=True).unique("ticker", keep="last")
+    homes = events.sort("observed_ts", maintain_order=True).unique("ticker", keep="last")
+    last = last.sort("ticker").join(
+        homes.select(event_ticker="ticker", home="series_ticker"),
+        on="event_ticker",
+        how="left",
+        maintain_order="left",
+    )
+    for ticker, notional_cc, value_cc in last.select(
+        "ticker", "notional_value_cc", "settlement_value_cc"
+    ).iter_rows():
+        if (notional_cc or DOLLAR_CC) != DOLLAR_CC or (value_cc or 0) > DOLLAR_CC:
+            raise PlanError(f"{ticker} does not pay between $0 and $1: leave it out of the plan")
+    grids, ids, told = _grids(last)
+    rows = _times(last, payout_delay).with_columns(grid=pl.Series(ids, dtype=pl.Int64))
+    n_assumed = int(rows["is_assumed_time"].sum())
+    if n_assumed:
+        told.append(
+            f"{n_assumed} markets have a result but no settlement time: paid {payout_delay} after their close"
+        )
+    allowed = np.zeros((len(grids), DOLLAR_CC + 1), np.int8)
+    for i, grid in enumerate(grids):
+        allowed[i, list(prices_on(grid)) if grid else slice(1, DOLLAR_CC)] = 1
+    return Rules(rows, tuple(grids), allowed, tuple(told))
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """The rules as records for the kernels; `markets` is a template that every parameter row copies."""
+
+    markets: Records
+    fees: Records
+    rounding: Records
+    slipped: I32
+    payouts: I64
+
+
+def venue(known: Rules, fees: FeeTable, tape: Tape, *, extra_ticks: int) -> Venue:
+    """Return rules, fees and the tape's bounds as records."""
+    markets = np.zeros(known.markets.height, MARKET)
+    markets["first_row"], markets["end_row"] = tape.offsets[:-1], tape.offsets[1:]
+    markets["first_level"], markets["end_level"] = tape.level_offsets[:-1], tape.level_offsets[1:]
+    markets["split_level"] = tape.level_split
+    markets["first_fee"], markets["end_fee"] = fees.offsets[:-1], fees.offsets[1:]
+    markets["event"] = known.markets["event_ticker"].rank("dense").to_numpy().astype(np.int64) - 1
+    for name in ("settle_us", "value_cc", "grid", "waiver_us"):
+        markets[name] = known.column(name)
+    markets["quantum"] = [
+        COMBO_QUANTUM_MICROS if is_combo(ticker) else QUANTUM_MICROS for ticker in known.markets["ticker"]
+    ]
+    markets["row"] = markets["mark_row"] = tape.offsets[:-1] - 1
+    markets["place"] = -1
+    rows = np.zeros(len(fees.num), FEE)
+    rows["from_us"], rows["num"], rows["den"] = fees.from_us, fees.num, fees.den
+    paid = np.flatnonzero(markets["settle_us"] < NEVER)
+    return Venue(
+        markets=markets,
+        fees=rows,
+        rounding=np.array(
+            [(to_us(each.effective_ts), each.unit_micros, each.has_rebate) for each in ROUNDING], ROUNDING_ROW
+        ),
+        slipped=_slipped(known.grids, extra_ticks),
+        payouts=paid[np.argsort(markets["settle_us"][paid], kind="stable")],
+    )
+
+
+def _times(last: pl.DataFrame, payout_delay: timedelta) -> pl.DataFrame:
+    by_result = pl.col("result").replace_strict(
+        {"yes": DOLLAR_CC, "no": 0}, default=None, return_dtype=pl.Int32
+    )
+    value = pl.coalesce("settlement_value_cc", by_result)
+    is_decided = value.is_not_null() & pl.col("status").ne_missing(_UNDECIDED)
+    paid = pl.coalesce("settlement_ts", pl.col("close_ts") + payout_delay)
+    settle = pl.when(is_decided).then(paid.dt.epoch("us")).fill_null(NEVER)
+    close = pl.col("close_ts").dt.epoch("us").fill_null(NEVER)
+    return last.select(
+        "ticker",
+        "event_ticker",
+        series_ticker=pl.coalesce("series_ticker", "home"),
+        open_us=pl.col("open_ts").dt.epoch("us").fill_null(0),
+        close_us=pl.min_horizontal(close, settle),
+        settle_us=settle,
+        value_cc=value.fill_null(0).cast(pl.Int64),
+        is_assumed_time=(settle < NEVER) & pl.col("settlement_ts").is_null(),
+        waiver_us=pl.col("fee_waiver_expiration_ts").dt.epoch("us").fill_null(0),
+    )
+
+
+def _grids(last: pl.DataFrame) -> tuple[list[tuple[PriceRange, ...] | None], list[int], list[str]]:
+    grids: list[tuple[PriceRange, ...] | None] = []
+    ids = []
+    for ranges, label in last.select("price_ranges", "price_level_structure").iter_rows():
+        grid = tuple(PriceRange(**each) for each in ranges or ()) or STRUCTURES.get(label or "")
+        if grid not in grids:
+            grids.append(grid)
+        ids.append(grids.index(grid))
+    n_unknown = sum(grids[i] is None for i in ids)
+    said = f"{n_unknown} markets have no recorded price grid: limits accepted at any $0.0001, ticks are cents"
+    return grids, ids, [said] if n_unknown else []
+
+
+def _slipped(grids: Sequence[tuple[PriceRange, ...] | None], extra_ticks: int) -> I32:
+    """Return for each price the one `extra_ticks` grid steps worse: [0] up, [1] down; 0 if there is none."""
+    every = np.arange(DOLLAR_CC + 1)
+    worse = np.zeros((2, len(grids), len(every)), np.int32)
+    for i, known in enumerate(grids):
+        if extra_ticks == 0:
+            worse[:, i] = every
+            continue
+        grid = np.array(prices_on(known or LINEAR_CENT))
+        up = np.searchsorted(grid, every, side="right") + extra_ticks - 1
+        down = np.searchsorted(grid, every, side="left") - extra_ticks
+        worse[0, i] = np.where(up < len(grid), grid[np.minimum(up, len(grid) - 1)], 0)
+        worse[1, i] = np.where(down >= 0, grid[np.maximum(down, 0)], 0)
+    return worse

@@ -1,0 +1,183 @@
+"""`tapehouse backtest`: what the commands print, write and refuse."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner, Result
+
+from backtest.cli import app
+from backtest.results import SCHEMAS
+from exchange.errors import BadInput
+from tests.backtest.lakes import a_lake, a_market, a_quote, at, committed
+from tests.realdata import DATA, needs_real_data
+from warehouse import Lake
+from warehouse.tables import FEE_CHANGES
+
+CONFIG = """
+strategy = "favourite_longshot"
+lake = "lake"
+fills = "touch"
+out = "out"
+[params]
+beyond = [0.90, 0.99]
+"""
+
+
+def said(*arguments: str | Path) -> Result:
+    """Run the command; what it raises on purpose comes out, as `tapehouse` maps it to an exit code."""
+    answer = CliRunner().invoke(app, [str(each) for each in arguments])
+    if answer.exception is not None and not isinstance(answer.exception, SystemExit):
+        raise answer.exception
+    return answer
+
+
+def a_config(folder: Path, text: str = CONFIG) -> Path:
+    """Write a configuration beside a lake with one favourite: 10 YES at 92 cents, paid $10.00."""
+    paid: dict[str, Any] = {
+        "settlement_value_cc": 10_000,
+        "settlement_ts": at(130),
+        "result": "yes",
+        "status": "finalized",
+    }
+    history = [a_market(), a_market(seen=200, **paid)]
+    a_lake(folder, [a_quote(70, 9_000, 9_200), a_quote(90, 9_100, 9_300)], history)
+    (folder / "my.toml").write_text(text)
+    return folder / "my.toml"
+
+
+def test_a_run_leaves_report_frames_and_manifest_and_nothing_else(tmp_path: Path) -> None:
+    answer = said("run", a_config(tmp_path))
+    assert answer.exit_code == 0
+    out = tmp_path / "out"
+    expected = {"report.html", "manifest.json", *(f"{name}.parquet" for name in SCHEMAS)}
+    assert {path.name for path in out.iterdir()} == expected
+    assert {path.name for path in tmp_path.iterdir()} == {"lake", "my.toml", "out"}
+    assert "Report:" in answer.stdout
+    told = json.loads((out / "manifest.json").read_text())
+    assert told["strategy"] == "favourite_longshot"
+    assert any("the end of a market is its close" in each for each in told["assumptions"])
+
+
+def test_json_is_one_object_with_the_whole_sweep(tmp_path: Path) -> None:
+    """10 YES at $0.92 and a fee of 0.07 x 10 x 0.92 x 0.08 = $0.05152, charged $0.0516: 0.80 - 0.0516."""
+    answer = json.loads(said("run", a_config(tmp_path), "--json").stdout)
+    assert [row["beyond"] for row in answer["summary"]] == [0.90, 0.99]
+    assert [row["pnl_micros"] for row in answer["summary"]] == [748_400, 0]
+    assert Path(answer["report"]).is_file()
+    frame = pl.read_parquet(tmp_path / "out" / "summary.parquet")
+    assert frame["pnl_micros"].to_list() == [748_400, 0]
+
+
+def test_an_earlier_result_is_replaced_and_anything_else_is_left_alone(tmp_path: Path) -> None:
+    config = a_config(tmp_path)
+    said("run", config)
+    (tmp_path / "out" / "stale.parquet").write_text("old")
+    said("run", config)
+    assert not (tmp_path / "out" / "stale.parquet").exists()
+    foreign = tmp_path / "photos"
+    foreign.mkdir()
+    (foreign / "cat.png").write_text("x")
+    with pytest.raises(BadInput, match="holds something that is no result"):
+        said("run", config, "--out", foreign)
+    assert (foreign / "cat.png").read_text() == "x"
+    with pytest.raises(BadInput, match="is a file"):
+        said("run", config, "--out", config)
+
+
+def test_a_run_that_fails_leaves_the_earlier_result_as_it_was(tmp_path: Path) -> None:
+    config = a_config(tmp_path)
+    said("run", config)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    config.write_text(CONFIG.replace("[params]", 'series = "KXNONE"\n[params]'))
+    with pytest.raises(BadInput):
+        said("run", config)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_running_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    config = a_config(tmp_path)
+    said("run", config)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    said("run", config)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_a_lake_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
+    config = a_config(tmp_path)
+    with pytest.raises(BadInput, match="there is no lake"):
+        said("run", config, "--lake", tmp_path / "nowhere")
+
+
+@needs_real_data
+def test_the_fees_of_real_accounts_are_exact() -> None:
+    files = sorted((DATA / "fills").glob("*fills*"))
+    answer = said("fees", *files, "--json")
+    told = json.loads(answer.stdout)
+    assert answer.exit_code == 0
+    assert (told["fills"], told["single_fill_orders"], told["exact"]) == (158, 96, 96)
+    assert (told["multi_fill_orders"], told["multi_exact"]) == (20, 20)
+
+
+FILL = """created_time,ticker,outcome_side,count_fp,yes_price_dollars,fee_cost,is_taker,order_id
+2026-09-01T00:00:00Z,KXT-1-A,yes,1.00,0.5000,0.0088,true,o1
+"""
+
+
+def test_fees_that_differ_exit_1_and_a_given_multiplier_explains_them(tmp_path: Path) -> None:
+    """0.035 x 0.25 = 0.00875: $0.0088 is half the standard fee of $0.0175."""
+    path = tmp_path / "fills.csv"
+    path.write_text(FILL)
+    answer = said("fees", path)
+    assert answer.exit_code == 1
+    assert "0.017500" in answer.stdout
+    assert "0.008800" in answer.stdout
+    assert said("fees", path, "--multiplier", "KXT=0.5").exit_code == 0
+
+
+def test_the_lakes_fee_tables_explain_them_too(tmp_path: Path) -> None:
+    path = tmp_path / "fills.csv"
+    path.write_text(FILL)
+    lake = a_lake(tmp_path, [a_quote(0, 1, 2)], [a_market("KXT-1-A")])
+    change = {"scope": "series", "ticker": "KXT", "fee_type": "quadratic", "fee_multiplier_ppm": 500_000}
+    assert said("fees", path, "--lake", lake.uri).exit_code == 1
+    committed(lake, FEE_CHANGES, [{**change, "effective_ts": at(-5_000), "change_id": "c1"}])
+    answer = said("fees", path, "--lake", lake.uri)
+    assert answer.exit_code == 0
+    assert "multiplier 0.5, from the lake's fee tables" in answer.stdout
+    event = {**change, "scope": "event", "ticker": "KXT-1", "fee_multiplier_ppm": 1_000_000}
+    committed(lake, FEE_CHANGES, [{**event, "effective_ts": at(-4_000), "change_id": "c2"}])
+    assert said("fees", path, "--lake", lake.uri).exit_code == 1
+
+
+@pytest.mark.parametrize("text", ["KXT", "KXT=", "=0.5", "KXT=-1", "KXT=half"])
+def test_a_multiplier_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "fills.csv"
+    path.write_text(FILL)
+    with pytest.raises(BadInput, match=r"write SERIES=0\.5"):
+        said("fees", path, "--multiplier", text)
+
+
+def test_fees_without_a_lake_do_not_need_one(tmp_path: Path) -> None:
+    path = tmp_path / "fills.csv"
+    path.write_text(FILL)
+    with pytest.raises(BadInput, match="there is no lake"):
+        said("fees", path, "--lake", tmp_path / "nowhere")
+    assert not Lake(tmp_path / "nowhere").exists()
+
+
+def test_strategies_are_listed_with_what_would_refute_them() -> None:
+    answer = said("strategies", "--json")
+    told = json.loads(answer.stdout)["strategies"]
+    assert {each["name"] for each in told} == {"favourite_longshot", "mean_reversion"}
+    assert all(each["hypothesis"] and each["falsified_by"] and each["params"] for each in told)
+    assert "Falsified by:" in said("strategies").stdout
+
+
+@pytest.mark.parametrize("command", ["run", "fees", "strategies"])
+def test_help_teaches(command: str) -> None:
+    answer = said(command, "--help")
+    assert answer.exit_code == 0
+    assert "--json" in answer.stdout

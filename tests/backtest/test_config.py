@@ -1,0 +1,110 @@
+"""CONFIG.toml: what is understood, and what is refused with which words."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from backtest.config import FeeAssumption, read_config
+from exchange.errors import BadInput
+
+LEAST = 'strategy = "favourite_longshot"\nfills = "touch"\n'
+
+
+def a_config(folder: Path, text: str) -> Path:
+    path = folder / "my.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
+    config = read_config(
+        a_config(
+            tmp_path,
+            LEAST
+            + """
+            lake = "data/lake"
+            series = "KXBTC15M"
+            start = 2026-05-11
+            end = 2026-05-14T02:00:00+02:00
+            latency = "1s"
+            cash = 1_000
+            per_event = 0.05
+            extra_ticks = 1
+            payout_delay = "30m"
+            fees = { type = "quadratic", multiplier = 0.5 }
+            out = "results/one"
+            [params]
+            beyond = [0.9, 0.95]
+            """,
+        )
+    )
+    assert config.strategy.name == "favourite_longshot"
+    assert config.lake == str(tmp_path / "data/lake")
+    assert config.selection == {
+        "series": "KXBTC15M",
+        "start": datetime(2026, 5, 11, tzinfo=UTC),
+        "end": datetime(2026, 5, 14, tzinfo=UTC),
+    }
+    assert (config.latency, config.payout_delay) == (timedelta(seconds=1), timedelta(minutes=30))
+    assert (config.cash, config.per_event, config.extra_ticks) == (1_000, 0.05, 1)
+    assert config.fees == FeeAssumption(fee_type="quadratic", multiplier=0.5)
+    assert config.out == tmp_path / "results/one"
+    assert config.params == {"beyond": [0.9, 0.95], "horizon_minutes": 60, "count": 10}
+
+
+def test_what_is_left_out_is_left_to_the_engine(tmp_path: Path) -> None:
+    config = read_config(a_config(tmp_path, LEAST))
+    assert (config.lake, config.latency, config.cash, config.fees) == (None, None, None, None)
+    assert config.selection == {}
+    assert config.out == tmp_path / "results" / "my"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('fills = "touch"', "no strategy"),
+        ('strategy = "favourite_longshot"', "no fills"),
+        ('strategy = "favorite_longshot"\nfills = "touch"', "did you mean favourite_longshot"),
+        (LEAST.replace("touch", "mid"), "fills = 'mid' is unknown; known are touch, book"),
+        (LEAST + 'latancy = "1s"', "key 'latancy' is unknown; did you mean latency"),
+        (LEAST + 'latency = "soon"', "latency: 'soon' is not a duration"),
+        (LEAST + "latency = 5", "latency = 5 should be text"),
+        (LEAST + "start = 2026-05-11T00:00:00", "start: .* has no time zone"),
+        (LEAST + 'start = "2026-05-11T00:00:00"', "start: .* has no time zone"),
+        (LEAST + "start = 10:00:00", "is not a date or time"),
+        (LEAST + "start = 2026-05-11\nend = 2026-05-11", r"end \(2026-05-11\) must come after start"),
+        (LEAST + "cash = 0", "cash = 0 should be dollars, more than 0"),
+        (LEAST + "cash = nan", "cash = nan should be dollars"),
+        (LEAST + "extra_ticks = 0.5", "extra_ticks = 0.5 should be a whole number"),
+        (LEAST + "fees = 0.07", "fees = 0.07 should be a table"),
+        (LEAST + 'fees = { type = "quadratic", m = 1 }', "key of fees 'm' is unknown"),
+        (LEAST + 'fees = { type = "quadratic", multiplier = -1 }', "should be a number, 0 or more"),
+        (
+            LEAST + "[params]\nbejond = 0.9",
+            "parameter of favourite_longshot 'bejond' is unknown; did you mean beyond",
+        ),
+        (LEAST + "[params]\nbeyond = []", "should be a number or a list of numbers"),
+        (LEAST + '[params]\nbeyond = ["a"]', "should be a number or a list of numbers"),
+        (LEAST + "[params]\nbeyond = [0.9, 0.9]", "names a value twice"),
+        (LEAST + "params = 3", r"params should be a table"),
+        (LEAST + "series = ", "not TOML"),
+        (LEAST + 'series = "A"\nseries = "B"', "not TOML"),
+    ],
+)
+def test_what_is_not_understood_is_refused_with_the_file_and_what_comes_near(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    path = a_config(tmp_path, text)
+    with pytest.raises(BadInput, match=said) as caught:
+        read_config(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_a_configuration_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be read: No such file"):
+        read_config(tmp_path / "none.toml")
+    path = tmp_path / "bytes.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadInput, match="not UTF-8"):
+        read_config(path)

@@ -1,0 +1,220 @@
+"""Money: hand-worked ledgers of purchases, short sales, flips, fees, locks and payouts."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+import backtest as bt
+from backtest.results import Run
+from tests.backtest.worlds import (
+    a_lake,
+    a_market,
+    a_quote,
+    a_series,
+    assert_conserved,
+    at,
+    replayed,
+    settled,
+)
+
+
+def cash_end(run: Run) -> list[int]:
+    """Return the purse at the end, one entry per parameter row."""
+    return run.summary["cash_end_micros"].to_list()
+
+
+def test_a_purchase_held_to_a_win_ends_with_the_payout() -> None:
+    """100 YES at $0.50: 1000 - 50 - 1.75 + 100 = 1048.25; settlement itself is free (trap 24)."""
+    lake = a_lake(markets=[settled(pays_cc=10_000)], quotes=[a_quote(0, 4_900, 5_000)])
+    run = replayed(lake, (1, "A", bt.buy_yes(100)))
+    assert run.fills.select("price_cc", "cash_micros", "fee_micros").rows() == [
+        (5_000, -50_000_000, 1_750_000)
+    ]
+    assert run.settlements.select("payout_micros", "cost_micros", "pnl_micros").rows() == [
+        (100_000_000, 51_750_000, 48_250_000)
+    ]
+    assert cash_end(run) == [1_048_250_000]
+    assert_conserved(run)
+
+
+def test_selling_yes_that_is_not_held_reserves_its_complement() -> None:
+    """Trap 26: a flat sale of 100 YES at $0.40 costs 60; fee .07 x 100 x .4 x .6 = 1.68; NO then wins 100."""
+    lake = a_lake(markets=[settled(pays_cc=0)], quotes=[a_quote(0, 4_000, 4_100)])
+    run = replayed(lake, (1, "A", bt.sell_yes(100)))
+    fill = run.fills.row(0, named=True)
+    assert (fill["cash_micros"], fill["fee_micros"]) == (-60_000_000, 1_680_000)
+    assert (fill["side"], fill["price_cc"], fill["position_after_centi"]) == ("yes", 4_000, -10_000)
+    assert run.equity["locked_micros"].to_list() == [0, 60_000_000, 0]
+    assert cash_end(run) == [1_000_000_000 - 61_680_000 + 100_000_000]
+
+
+def test_a_round_trip_without_a_signal_loses_spread_and_both_fees() -> None:
+    """Traps 1, 24: buy 10 at .51, sell 10 at .49: -0.20, fees .07 x 10 x .51 x .49 = .17493 -> .1750 each."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_100)])
+    run = replayed(lake, (1, "A", bt.buy_yes(10)), (5, "A", bt.close()))
+    assert run.fills["cash_micros"].to_list() == [-5_100_000, 4_900_000]
+    assert run.fills["fee_micros"].to_list() == [175_000, 175_000]
+    assert run.orders.select("action", "side", "count_centi").rows() == [
+        ("buy", "yes", 1_000),
+        ("sell", "yes", 1_000),
+    ]
+    assert cash_end(run) == [1_000_000_000 - 200_000 - 350_000]
+    assert_conserved(run)
+
+
+def test_buying_yes_against_no_first_closes_then_opens() -> None:
+    """10 NO at .60 cost 6.00; buying 15 YES at .40 returns 10 x .60 and costs 5 x .40: +4.00 net."""
+    lake = a_lake(
+        markets=[settled(pays_cc=10_000)], quotes=[a_quote(0, 4_000, 4_000 + 1), a_quote(3, 3_900, 4_000)]
+    )
+    run = replayed(lake, (1, "A", bt.buy_no(10)), (5, "A", bt.buy_yes(15)))
+    assert run.fills["cash_micros"].to_list() == [-6_000_000, 4_000_000]
+    assert run.fills["position_after_centi"].to_list() == [-1_000, 500]
+    assert run.equity["locked_micros"].to_list() == [0, 6_000_000, 2_000_000, 0]
+    assert run.settlements["payout_micros"].to_list() == [5_000_000]
+    assert_conserved(run)
+
+
+def test_the_mirror_of_a_market_gives_the_same_money() -> None:
+    """Traps 11, 19: swap YES and NO in data and strategy, and every amount stays."""
+    quotes = [(0, 3_000, 3_200), (3, 3_500, 3_800), (7, 2_000, 2_600)]
+    plain = a_lake(markets=[settled(pays_cc=0)], quotes=[a_quote(*each) for each in quotes])
+    turned = a_lake(
+        markets=[settled(pays_cc=10_000)],
+        quotes=[a_quote(t, 10_000 - ask, 10_000 - bid) for t, bid, ask in quotes],
+    )
+    first = replayed(
+        plain, (1, "A", bt.buy_yes(7, limit=3_200)), (4, "A", bt.sell_yes(12)), (8, "A", bt.close())
+    )
+    second = replayed(
+        turned, (1, "A", bt.buy_no(7, limit=3_200)), (4, "A", bt.sell_no(12)), (8, "A", bt.close())
+    )
+    money = ["price_cc", "count_centi", "cash_micros", "fee_micros"]
+    assert first.fills.select(money).equals(second.fills.select(money))
+    assert first.equity.equals(second.equity)
+    assert first.fills["side"].to_list() == ["yes", "yes", "no"]
+    assert second.fills["side"].to_list() == ["no", "no", "yes"]
+
+
+def test_cash_is_locked_until_the_payout_not_until_the_close() -> None:
+    """Trap 25: A closes at 1,000 s and pays at 2,000 s; until then 100 - 99 - .0693 = .9307 are left.
+
+    They buy 1.79 contracts at .50: .895 + .0314 = .9264; 1.80 would need .9315.
+    """
+    lake = a_lake(
+        markets=[settled(pays_cc=10_000), a_market("B", close_ts=at(9_000))],
+        quotes=[a_quote(0, 9_800, 9_900), a_quote(0, 4_900, 5_000, ticker="B")],
+    )
+    run = replayed(
+        lake, (1, "A", bt.buy_yes(100)), (1_500, "B", bt.buy_yes(10)), (2_500, "B", bt.buy_yes(10)), cash=100
+    )
+    assert run.orders.select("status", "filled_centi", "reason").rows() == [
+        ("filled", 10_000, None),
+        ("partial", 179, "no cash"),
+        ("filled", 1_000, None),
+    ]
+
+
+def test_an_order_gets_the_hundredths_that_cash_and_fee_allow() -> None:
+    """$1 at .50: 1.93 cost .965 + .0338 (ceil of .033775) = .9988; 1.94 would cost 1.0040."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
+    run = replayed(lake, (1, "A", bt.buy_yes(100)), cash=1)
+    assert run.fills.select("count_centi", "cash_micros", "fee_micros").rows() == [(193, -965_000, 33_800)]
+    assert run.orders["reason"].to_list() == ["no cash"]
+    assert replayed(lake, (1, "A", bt.buy_yes(100)), cash=0).orders["status"].to_list() == ["rejected"]
+
+
+@pytest.mark.parametrize(("per_event", "centi"), [("0.01", 2_000), (10, 2_000), (0.5, 10_000)])
+def test_one_event_may_cost_no_more_than_its_cap(per_event: float | str, centi: int) -> None:
+    """1% of $1,000, or $10, buys 20 contracts at .50 over both markets of the event; fees come on top."""
+    markets = [a_market("A", event_ticker="E"), a_market("B", event_ticker="E"), a_market("C")]
+    quotes = [a_quote(0, 4_900, 5_000, ticker=ticker) for ticker in "ABC"]
+    run = replayed(
+        a_lake(markets=markets, quotes=quotes),
+        (1, "A", bt.buy_yes(15)),
+        (2, "B", bt.buy_yes(85)),
+        (3, "C", bt.buy_yes(15)),
+        per_event=per_event,
+    )
+    assert run.fills["count_centi"].to_list() == [1_500, centi - 1_500, 1_500]
+    assert run.orders["reason"].to_list()[1] == ("event cap" if centi < 10_000 else None)
+
+
+def test_scalar_markets_pay_their_fraction() -> None:
+    """Trap 32: 10 YES at .50 in a market that pays .3333 get 3.333."""
+    run = replayed(
+        a_lake(markets=[settled(pays_cc=3_333)], quotes=[a_quote(0, 4_900, 5_000)]), (1, "A", bt.buy_yes(10))
+    )
+    assert run.settlements.select("value_cc", "payout_micros").rows() == [(3_333, 3_333_000)]
+
+
+def test_what_never_settles_stays_open_at_the_bid() -> None:
+    """Trap 32: no result, no payout: 10 YES are worth their bid of .42, NO would be worth 1 - ask."""
+    quotes = [a_quote(0, 4_900, 5_000), a_quote(50, 4_200, 4_800)]
+    lake = a_lake(
+        markets=[a_market(status="disputed", result="yes", settlement_value_cc=10_000)], quotes=quotes
+    )
+    run = replayed(lake, (1, "A", bt.buy_yes(10)))
+    assert run.settlements.is_empty()
+    assert run.positions.select("position_centi", "cost_micros", "mark_cc", "marked_micros").rows() == [
+        (1_000, 5_175_000, 4_200, 4_200_000)
+    ]
+    assert run.summary["marked_end_micros"].to_list() == [1_000_000_000 - 5_175_000 + 4_200_000]
+    assert run.equity["marked_micros"].to_list()[-1] == run.summary["marked_end_micros"][0]
+    short = replayed(lake, (1, "A", bt.buy_no(10)))
+    assert short.positions["mark_cc"].to_list() == [5_200]
+
+
+def test_a_result_without_a_time_is_paid_after_an_assumed_delay() -> None:
+    """Trap 31: the run says so; one hour after the close unless told otherwise."""
+    lake = a_lake(markets=[a_market(result="yes", status="determined")], quotes=[a_quote(0, 4_900, 5_000)])
+    for delay, paid in (("1h", at(1_000 + 3_600)), (timedelta(0), at(1_000))):
+        run = replayed(lake, (1, "A", bt.buy_yes(10)), payout_delay=delay)
+        assert run.settlements.select("settled_ts", "is_assumed_time").rows() == [(paid, True)]
+        assert any("no settlement time" in each for each in run.assumptions)
+
+
+def test_fills_before_june_2026_round_to_whole_cents() -> None:
+    """Trap 18: on 2026-03-02 one contract at .95 costs .003325 by the model and a whole cent in fact."""
+    day = datetime(2026, 3, 2, tzinfo=UTC)
+    hour = timedelta(hours=1)
+    quote = a_quote(0, 9_400, 9_500) | {"event_ts": day, "received_ts": day}
+    lake = a_lake(
+        markets=[a_market(open_ts=day, close_ts=day + hour)],
+        quotes=[quote],
+        series=[a_series(observed_ts=day)],
+    )
+    plan = pl.LazyFrame({"ticker": ["A"], "known_ts": [day]}).select(
+        "ticker", pl.col("known_ts").dt.cast_time_unit("us"), intent=bt.buy_yes(1)
+    )
+    run = bt.run(plan, lake, fills="touch", cash=10)
+    assert run.fills["fee_micros"].to_list() == [10_000]
+
+
+def test_equity_is_marked_at_the_bid_and_at_every_midnight() -> None:
+    """Bought at noon on 1 September, paid on the 3rd: two midnights in between, at the day's last bid."""
+    two_days = at(2 * 86_400)
+    lake = a_lake(
+        markets=[settled(pays_cc=10_000, close_ts=two_days, settlement_ts=two_days)],
+        quotes=[a_quote(0, 4_900, 5_000), a_quote(20_000, 5_500, 6_000), a_quote(100_000, 7_000, None)],
+    )
+    run = replayed(lake, (1, "A", bt.buy_yes(10)))
+    cash = 1_000_000_000 - 5_000_000 - 175_000
+    assert run.equity.select("ts", "cash_micros", "marked_micros").rows() == [
+        (at(1), 1_000_000_000, 1_000_000_000),
+        (at(2), cash, cash + 4_900_000),
+        (at(43_200), cash, cash + 5_500_000),
+        (at(129_600), cash, cash + 7_000_000),
+        (two_days, cash + 10_000_000, cash + 10_000_000),
+    ]
+
+
+def test_the_last_row_of_equity_is_kept_however_close_it_is_to_the_one_before() -> None:
+    """Rows are about a second apart; the sale half a second after the purchase moves cash last."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_100)])
+    run = replayed(
+        lake, (10, "A", bt.buy_yes(10)), (10.5, "A", bt.close()), (990, "A", bt.buy_yes(1, limit=100))
+    )
+    assert run.fills.height == 2
+    assert run.equity["marked_micros"].to_list()[-1] == cash_end(run)[0]

@@ -1,0 +1,277 @@
+"""Orders: latency, limits, waiting, refusals, and what each of them says about itself."""
+
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import pytest
+
+import backtest as bt
+from backtest.errors import MarketsUnknown, ParameterError, PlanError, TooLarge
+from tests.backtest.worlds import (
+    T0,
+    a_lake,
+    a_market,
+    a_plan,
+    a_quote,
+    assert_conserved,
+    at,
+    replayed,
+    settled,
+)
+
+STEADY = [a_quote(0, 4_900, 5_000)]
+
+
+def test_an_order_meets_the_market_of_its_arrival_not_of_its_decision() -> None:
+    """Trap 8: decided at 1 s on an ask of .50, it arrives at 2 s, exactly with the quote of .55."""
+    lake = a_lake(markets=[a_market()], quotes=[*STEADY, a_quote(2, 5_400, 5_500), a_quote(3, 1_000, 1_100)])
+    run = replayed(lake, (1, "A", bt.buy_yes(1)), (1, "A", bt.buy_yes(1, limit=5_000)))
+    assert run.fills.select("decision_ts", "arrival_ts", "fill_ts", "price_cc").rows() == [
+        (at(1), at(2), at(2), 5_500)
+    ]
+    assert run.orders.select("status", "reason").rows() == [("filled", None), ("unfilled", "beyond limit")]
+
+
+def test_the_exchange_s_clock_decides_what_an_order_meets() -> None:
+    """Trap 16: a quote that happened at 2 s meets the order of 2 s though we received it at 9 s."""
+    late = a_quote(2, 5_400, 5_500) | {"received_ts": at(9)}
+    run = replayed(a_lake(markets=[a_market()], quotes=[*STEADY, late]), (1, "A", bt.buy_yes(1)))
+    assert run.fills["price_cc"].to_list() == [5_500]
+
+
+def test_a_touch_gives_its_size_once() -> None:
+    """Trap 3: 10 shown at .50; two orders share them; the next price is new, and so is its size."""
+    shown = [
+        a_quote(t, 4_900, ask, sizes=(1_000, 1_000))
+        for t, ask in ((0, 5_000), (5, 5_000), (9, 5_100), (12, 5_000))
+    ]
+    orders = [(t, "A", bt.buy_yes(8)) for t in (1, 3, 6, 10, 13)]
+    run = replayed(a_lake(markets=[a_market()], quotes=shown), *orders)
+    assert run.orders["filled_centi"].to_list() == [800, 200, 0, 800, 800]
+    assert run.orders["reason"].to_list() == [None, "no size left", "no size left", None, None]
+    assert set(run.fills["evidence"]) == {"touch"}
+
+
+def test_a_quote_without_a_size_fills_and_says_so() -> None:
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000, sizes=(None, None))])
+    run = replayed(lake, (1, "A", bt.buy_yes(1_000)))
+    assert run.fills.select("count_centi", "evidence").rows() == [(100_000, "touch:no-size")]
+    assert any("without a size" in each for each in run.assumptions)
+
+
+def test_empty_and_crossed_quotes_fill_nothing() -> None:
+    """Traps 10, 12: no ask is not an ask at $1, and a bid above the ask is a fault, not a gift."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, None), a_quote(5, 5_000, 4_000)])
+    run = replayed(lake, (1, "A", bt.buy_yes(1)), (6, "A", bt.buy_yes(1)))
+    assert run.orders["reason"].to_list() == ["no size left", "book unknown"]
+
+
+def test_extra_ticks_make_every_arrival_worse_by_grid_steps() -> None:
+    """Trap 13: .99 plus two cents is no price; selling at .02 two cents lower is none either."""
+    quotes = [a_quote(0, 4_900, 5_000), a_quote(10, 200, 9_900)]
+    run = replayed(
+        a_lake(markets=[a_market()], quotes=quotes),
+        (1, "A", bt.buy_yes(1)),
+        (2, "A", bt.sell_yes(1)),
+        (3, "A", bt.buy_yes(1, limit=5_100)),
+        (11, "A", bt.buy_yes(1)),
+        (12, "A", bt.sell_yes(1)),
+        extra_ticks=2,
+    )
+    assert run.fills["yes_price_cc"].to_list() == [5_200, 4_700]
+    assert run.orders["reason"].to_list()[2:] == ["beyond limit"] * 3
+
+
+def test_an_order_that_waits_is_filled_at_its_own_limit() -> None:
+    """It rests at .45 from 2 s; the ask falls to .40 at 5 s with 3 contracts, to .44 at 8 s with the rest."""
+    quotes = [*STEADY, a_quote(5, 3_900, 4_000, sizes=(100, 300)), a_quote(8, 4_300, 4_400)]
+    run = replayed(
+        a_lake(markets=[settled(pays_cc=0)], quotes=quotes), (1, "A", bt.buy_yes(10, limit=4_500, ttl="30s"))
+    )
+    assert run.fills.select("fill_ts", "price_cc", "count_centi").rows() == [
+        (at(5), 4_500, 300),
+        (at(8), 4_500, 700),
+    ]
+    assert run.orders.select("status", "reason", "tif", "ttl_us").rows() == [
+        ("filled", None, "gtc", 30_000_000)
+    ]
+    assert_conserved(run)
+
+
+@pytest.mark.parametrize(("ttl", "filled"), [("3s", 0), ("4s", 100), (None, 100)])
+def test_an_order_waits_until_its_time_is_over(ttl: str | None, filled: int) -> None:
+    """Arrived at 2 s with 3 s to live, it misses the ask of exactly 5 s; intervals are half-open."""
+    lake = a_lake(markets=[a_market()], quotes=[*STEADY, a_quote(5, 3_900, 4_000)])
+    run = replayed(lake, (1, "A", bt.buy_yes(1, limit=4_500, ttl=ttl, tif="gtc")))
+    assert run.orders["filled_centi"].to_list() == [filled]
+    assert run.orders["reason"].to_list() == [None if filled else "expired"]
+
+
+def test_nothing_fills_at_or_after_the_close() -> None:
+    """Trap 33: what is quoted after the close is no market."""
+    lake = a_lake(
+        markets=[a_market()], quotes=[*STEADY, a_quote(1_000, 100, 200), a_quote(1_010, 9_900, 9_950)]
+    )
+    run = replayed(lake, (990, "A", bt.buy_yes(1, limit=4_000, tif="gtc")), (1_005, "A", bt.sell_yes(1)))
+    assert run.orders["reason"].to_list() == ["expired", "closed"]
+    assert run.fills.is_empty()
+
+
+def test_a_waiting_order_holds_its_cash_until_it_ends() -> None:
+    """Trap 25: $5 rest in A (10 x .45 + fee) from 2 s to 7 s, so that B can buy with them only at 9 s."""
+    lake = a_lake(
+        markets=[a_market("A"), a_market("B")], quotes=[*STEADY, a_quote(0, 4_900, 5_000, ticker="B")]
+    )
+    run = replayed(
+        lake,
+        (1, "A", bt.buy_yes(10, limit=4_500, ttl="5s")),
+        (3, "B", bt.buy_yes(9)),
+        (8, "B", bt.buy_yes(8)),
+        cash=5,
+    )
+    # 5 - 4.50 - .1733 (ceil of .17325) = .3267 are free: .63 contracts at .50 cost .315 + .0111 fee
+    assert run.orders["filled_centi"].to_list() == [0, 63, 800]
+
+
+def test_fill_or_kill_takes_all_or_nothing() -> None:
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000, sizes=(1_000, 1_000))])
+    run = replayed(lake, (1, "A", bt.buy_yes(11, tif="fok")), (2, "A", bt.buy_yes(10, tif="fok")))
+    assert run.orders.select("status", "reason").rows() == [("unfilled", "fill or kill"), ("filled", None)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ticker", "intent", "reason"),
+    [
+        (1, "Z", bt.buy_yes(1), "unknown market"),
+        (1, "A", bt.buy_yes(pl.lit(0)), "zero count"),
+        (-3, "A", bt.buy_yes(1), "not open"),
+        (999, "A", bt.buy_yes(1), "closed"),
+        (1, "A", bt.buy_yes(1, limit=pl.lit(None, dtype=pl.Int32)), "no limit price"),
+        (1, "A", bt.buy_yes(1, limit=5_050), "off-grid limit"),
+        (1, "A", bt.buy_yes(1, limit=10_000), "off-grid limit"),
+        (1, "A", bt.buy_yes(1, limit=pl.lit(55.5)), "off-grid limit"),
+        (1, "A", bt.close(), "nothing held"),
+        (1, "B", bt.buy_yes(1), "book unknown"),
+        (1, "A", bt.buy_yes(30_000_001), "too large"),
+    ],
+)
+def test_what_the_exchange_would_refuse_is_rejected_with_its_reason(
+    seconds: float, ticker: str, intent: pl.Expr, reason: str
+) -> None:
+    lake = a_lake(markets=[a_market("A"), a_market("B")], quotes=STEADY)
+    run = replayed(lake, (1, "A", bt.buy_no(1, limit=100)), (seconds, ticker, intent))
+    order = run.orders.filter(pl.col("order_id") == (0 if seconds < 0 else 1)).row(0, named=True)
+    assert (order["status"], order["reason"], order["filled_centi"]) == ("rejected", reason, 0)
+
+
+def test_finer_grids_are_read_from_the_market() -> None:
+    """Trap 13: .055 is a price where the edges tick in tenths of a cent, .4550 is not."""
+    edges = [
+        {"start_cc": 0, "end_cc": 1_000, "step_cc": 10},
+        {"start_cc": 1_000, "end_cc": 10_000, "step_cc": 100},
+    ]
+    lake = a_lake(markets=[a_market(price_ranges=edges)], quotes=[a_quote(0, 500, 550)])
+    run = replayed(lake, (1, "A", bt.buy_yes(1, limit=550)), (2, "A", bt.buy_yes(1, limit=4_550)))
+    assert run.orders["reason"].to_list() == [None, "off-grid limit"]
+
+
+def test_without_a_recorded_grid_displayed_prices_are_good_limits() -> None:
+    """Trap 13: .5055 was shown, so it is a price; a tick worse is then a whole cent, and the run says so."""
+    lake = a_lake(markets=[a_market(price_level_structure=None)], quotes=[a_quote(0, 4_900, 5_055)])
+    run = replayed(lake, (1, "A", bt.buy_yes(1, limit=5_055)), (2, "A", bt.buy_yes(1)))
+    assert run.fills["price_cc"].to_list() == [5_055, 5_055]
+    assert any("no recorded price grid" in each for each in run.assumptions)
+    assert replayed(lake, (1, "A", bt.buy_yes(1)), extra_ticks=1).fills["price_cc"].to_list() == [5_100]
+
+
+def test_parameters_are_rows_with_purses_of_their_own() -> None:
+    """A sweep equals its single runs, row for row, and says which row is which."""
+    lake = a_lake(markets=[settled(pays_cc=10_000)], quotes=[*STEADY, a_quote(5, 5_900, 6_000)])
+    plan = pl.concat(
+        [
+            a_plan((1, "A", bt.buy_yes(bt.param("size"), limit=5_000))),
+            a_plan((6, "A", bt.buy_yes(bt.param("size")))),
+        ]
+    )
+    arguments: dict[str, Any] = {"fills": "touch", "latency": "1s", "cash": 100}
+    swept = bt.run(plan, lake, params={"size": [1, 2.5, 500]}, **arguments)
+    assert swept.summary.columns[0] == "size"
+    assert swept.summary["size"].to_list() == [1.0, 2.5, 500.0]
+    for size in (1, 2.5, 500):
+        alone = bt.run(plan, lake, params={"size": size}, **arguments)
+        for name, frame in alone.frames.items():
+            if name != "coverage":
+                mine = swept.frames[name].filter(pl.col("size") == size).drop("size")
+                assert mine.equals(frame.drop("size")), name
+    assert_conserved(swept)
+
+
+def test_orders_of_one_moment_arrive_by_ticker_then_by_row() -> None:
+    """The purse does not depend on how the plan's rows are shuffled."""
+    lake = a_lake(
+        markets=[a_market("A"), a_market("B")], quotes=[*STEADY, a_quote(0, 4_900, 5_000, ticker="B")]
+    )
+    orders = [(1, "B", bt.buy_yes(10)), (1, "A", bt.buy_yes(10)), (0.5, "B", bt.buy_no(1))]
+    first, second = replayed(lake, *orders, cash=6), replayed(lake, *reversed(orders), cash=6)
+    assert first.orders["ticker"].to_list() == ["B", "A", "B"]
+    assert first.fills.equals(second.fills)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "word"),
+    [
+        ({"fills": "mid"}, PlanError, "touch or book"),
+        ({"latency": "0s"}, PlanError, "more than 0"),
+        ({"latency": "fast"}, PlanError, "duration"),
+        ({"cash": -1}, PlanError, "not negative"),
+        ({"cash": "lots"}, PlanError, "dollars"),
+        ({"cash": 10**10}, TooLarge, "allowed"),
+        ({"fills": "book", "extra_ticks": 1}, PlanError, "touch"),
+        ({"payout_delay": "-1h"}, PlanError, "duration"),
+        ({"params": {"edge": [1]}}, ParameterError, "never reads"),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused(
+    arguments: dict[str, Any], error: type[Exception], word: str
+) -> None:
+    lake = a_lake(markets=[a_market()], quotes=STEADY)
+    with pytest.raises(error, match=word):
+        replayed(lake, (1, "A", bt.buy_yes(1)), **arguments)
+
+
+def test_plans_that_cannot_be_executed_are_refused() -> None:
+    """Naive or missing times, other columns, counts between hundredths, parameters without values."""
+    lake = a_lake(markets=[a_market()], quotes=STEADY)
+    good = a_plan((1, "A", bt.buy_yes(1)))
+    naive = pl.LazyFrame({"ticker": ["A"], "known_ts": [datetime(2026, 9, 1)]})  # noqa: DTZ001 -- the point
+    cases = [
+        (good.drop("known_ts"), "no column known_ts"),
+        (naive.with_columns(intent=bt.buy_yes(1)), "UTC"),
+        (
+            good.with_columns(known_ts=pl.lit(None, dtype=pl.Datetime("us", "UTC"))),
+            "without a ticker or known_ts",
+        ),
+        (good.with_columns(intent=pl.lit(1)), r"bt\.buy_yes"),
+        (a_plan((1, "A", bt.buy_yes(pl.lit(1.005)))), r"round\(2\)"),
+    ]
+    for plan, word in cases:
+        with pytest.raises(PlanError, match=word):
+            bt.run(plan, lake, fills="touch")
+    with pytest.raises(ParameterError, match="reads parameter edge"):
+        bt.run(a_plan((1, "A", bt.buy_yes(1).when(bt.param("edge") > 0))), lake, fills="touch")
+    with pytest.raises(MarketsUnknown, match="none of the plan's 1 markets"):
+        bt.run(a_plan((1, "Z", bt.buy_yes(1))), lake, fills="touch")
+    with pytest.raises(MarketsUnknown, match="no rows"):
+        bt.run(good.filter(pl.lit(value=False)), lake, fills="touch")
+
+
+def test_a_plan_that_wants_nothing_gives_empty_frames_and_its_cash_back() -> None:
+    lake = a_lake(markets=[a_market()], quotes=STEADY)
+    run = replayed(lake, (1, "A", bt.buy_yes(1).when(condition=False)), cash="12.5")
+    assert run.summary["cash_end_micros"].to_list() == [12_500_000]
+    assert all(
+        run.frames[name].is_empty() for name in ("orders", "fills", "settlements", "positions", "equity")
+    )
+    assert run.attrition.row(0) == (1, 1, 0, 0, 0, 0)
+    assert run.coverage["first_ts"][0] == T0

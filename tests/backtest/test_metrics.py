@@ -1,0 +1,207 @@
+"""What a run's frames say, worked by hand."""
+
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from backtest.metrics import (
+    by_event,
+    by_series,
+    drawdown,
+    evidence,
+    exposure,
+    fill_rate,
+    interval_by_event,
+    known_time,
+    profit,
+    row_of,
+    shortfalls,
+)
+from tests.backtest.a_run import T0, a_fill, a_frame, a_run, a_settlement, names
+
+
+def an_equity(*points: tuple[float, int, int]) -> pl.DataFrame:
+    """Return an equity frame of (hours, marked dollars, locked dollars)."""
+    rows = [
+        {
+            "ts": T0 + timedelta(hours=hours),
+            "cash_micros": 0,
+            "marked_micros": marked * 1_000_000,
+            "locked_micros": locked * 1_000_000,
+        }
+        for hours, marked, locked in points
+    ]
+    return a_frame("equity", rows)
+
+
+def events_of(*nets: int) -> pl.DataFrame:
+    return pl.DataFrame({"event_ticker": [f"E{i}" for i in range(len(nets))], "net_micros": list(nets)})
+
+
+def test_net_is_gross_minus_fees_and_gross_is_cash_payouts_and_marks() -> None:
+    """Two purchases of $5.00, one paid $10.00, one held at $4.00: gross 4, fees 0.35, net 3.65."""
+    held = {**names(1), "position_centi": 1_000, "mark_cc": 4_000, "marked_micros": 4_000_000}
+    earned = profit(
+        a_frame("fills", [a_fill(0), a_fill(1)]),
+        a_frame("settlements", [a_settlement(0)]),
+        a_frame("positions", [held]),
+    )
+    assert earned == {
+        "gross_micros": 4_000_000,
+        "fees_micros": 350_000,
+        "net_micros": 3_650_000,
+        "payout_micros": 10_000_000,
+        "open_marked_micros": 4_000_000,
+    }
+
+
+def test_an_event_gathers_its_markets() -> None:
+    """Two strikes of one event, one won and one lost: $10.00 paid for $10.35 is one trial of -$0.35."""
+    other = {"ticker": "KXTEST-000-NO"}
+    rows = by_event(
+        a_frame("fills", [a_fill(0), a_fill(0, **other)]),
+        a_frame("settlements", [a_settlement(0), a_settlement(0, won=False, **other)]),
+        a_frame("positions", []),
+    )
+    assert rows.to_dicts() == [
+        {
+            "event_ticker": "KXTEST-000",
+            "series_ticker": "KXTEST",
+            "n_markets": 2,
+            "n_fills": 2,
+            "stake_micros": 10_000_000,
+            "fees_micros": 350_000,
+            "gross_micros": 0,
+            "net_micros": -350_000,
+            "is_open": False,
+        }
+    ]
+    assert by_series(rows)["net_micros"].to_list() == [-350_000]
+
+
+def test_events_sum_to_the_profit_of_the_run() -> None:
+    run = a_run(40)
+    earned = profit(run.fills, run.settlements, run.positions)
+    events = by_event(run.fills, run.settlements, run.positions)
+    assert events["net_micros"].sum() == earned["net_micros"] == run.summary["pnl_micros"][0]
+    assert events["is_open"].sum() == 1
+
+
+def test_the_deepest_fall_is_from_the_last_peak_before_it() -> None:
+    """100, 120, 90, 110, 85: the fall is 120 to 85, 35 of 120."""
+    fall = drawdown(an_equity((0, 100, 0), (1, 120, 0), (2, 90, 0), (3, 110, 0), (4, 85, 0)))
+    assert fall == {
+        "max_drawdown_micros": 35_000_000,
+        "max_drawdown_share": 35 / 120,
+        "peak_ts": T0 + timedelta(hours=1),
+        "trough_ts": T0 + timedelta(hours=4),
+    }
+
+
+@pytest.mark.parametrize("curve", [an_equity(), an_equity((0, 100, 0)), an_equity((0, 100, 0), (1, 120, 0))])
+def test_equity_that_never_falls_has_no_drawdown(curve: pl.DataFrame) -> None:
+    assert drawdown(curve) == {
+        "max_drawdown_micros": 0,
+        "max_drawdown_share": 0.0,
+        "peak_ts": None,
+        "trough_ts": None,
+    }
+
+
+def test_a_capital_day_is_a_dollar_locked_for_a_day() -> None:
+    """$10 for 12 h and $4 for 6 h are 5 + 1 = 6 dollar-days; $3 earned is 0.5 per dollar-day."""
+    tied = exposure(an_equity((0, 0, 10), (12, 0, 4), (18, 0, 0)), 3_000_000)
+    assert tied == {"max_locked_micros": 10_000_000, "capital_days": 6.0, "return_per_capital_day": 0.5}
+
+
+def test_nothing_locked_has_no_return_on_capital() -> None:
+    assert exposure(an_equity(), 0)["return_per_capital_day"] is None
+    assert exposure(an_equity((0, 100, 0), (1, 100, 0)), 5)["return_per_capital_day"] is None
+
+
+def test_the_fill_rate_counts_contracts_not_orders() -> None:
+    """1 of 1 and 1 of 9 contracts: two orders touched, but 20 % filled."""
+    orders = a_frame(
+        "orders",
+        [
+            {"count_centi": 100, "filled_centi": 100, "status": "filled"},
+            {"count_centi": 900, "filled_centi": 100, "status": "partial"},
+            {"count_centi": None, "filled_centi": 0, "status": "rejected"},
+        ],
+    )
+    rate = fill_rate(orders)
+    assert rate["filled_share"] == 0.2
+    assert (rate["n_filled"], rate["n_partial"], rate["n_unfilled"], rate["n_rejected"]) == (1, 1, 0, 1)
+    assert fill_rate(orders.clear())["filled_share"] is None
+
+
+def test_shortfalls_say_why_and_how_much_was_missed() -> None:
+    """8 of 9 contracts found no size and 1 of 1 had no cash: 8 and 1 of 11 asked for."""
+    orders = a_frame(
+        "orders",
+        [
+            {"count_centi": 100, "filled_centi": 100, "status": "filled"},
+            {"count_centi": 900, "filled_centi": 100, "status": "partial", "reason": "no size left"},
+            {"count_centi": 100, "filled_centi": 0, "status": "unfilled", "reason": "no cash"},
+        ],
+    )
+    rows = shortfalls(orders).select("status", "reason", "n_orders", "missing_centi").rows()
+    assert rows == [("partial", "no size left", 1, 800), ("unfilled", "no cash", 1, 100)]
+    assert shortfalls(orders)["missing_share"].sum() == pytest.approx(9 / 11)
+
+
+def test_evidence_is_weighed_by_contracts() -> None:
+    fills = a_frame("fills", [a_fill(0), a_fill(1, evidence="book", count_centi=3_000)])
+    assert evidence(fills).to_dicts() == [
+        {"evidence": "book", "n_fills": 1, "count_centi": 3_000, "count_share": 0.75},
+        {"evidence": "touch", "n_fills": 1, "count_centi": 1_000, "count_share": 0.25},
+    ]
+
+
+def test_the_interval_resamples_events_and_is_repeatable() -> None:
+    """Half +1, half -1: the mean is 0 and 95 % of resampled means of 100 lie within about 0.2."""
+    nets = [1_000_000, -1_000_000] * 50
+    first, again = interval_by_event(events_of(*nets)), interval_by_event(events_of(*nets))
+    assert first == again
+    assert first["mean_micros"] == 0.0
+    assert -240_000 < first["low_micros"] < -160_000
+    assert 160_000 < first["high_micros"] < 240_000
+    uneven = events_of(*range(1_000))
+    assert interval_by_event(uneven, seed=1) != interval_by_event(uneven, seed=2)
+
+
+def test_equal_events_have_an_interval_without_width() -> None:
+    interval = interval_by_event(events_of(7, 7, 7))
+    assert (interval["low_micros"], interval["high_micros"]) == (7.0, 7.0)
+
+
+@pytest.mark.parametrize(("nets", "mean"), [((), None), ((5,), 5.0)])
+def test_fewer_than_two_events_have_no_interval(nets: tuple[int, ...], mean: float | None) -> None:
+    interval = interval_by_event(events_of(*nets).cast({"net_micros": pl.Int64}))
+    assert (interval["mean_micros"], interval["low_micros"], interval["n_events"]) == (mean, None, len(nets))
+
+
+def test_known_time_is_weighed_by_each_markets_length() -> None:
+    """1 h known by half and 3 h known whole: 3.5 of 4 hours; a market without times weighs nothing."""
+    rows: list[dict[str, Any]] = [
+        {"open_ts": T0, "close_ts": T0 + timedelta(hours=1), "known_share": 0.5, "n_gaps": 2, "n_events": 5},
+        {"first_ts": T0, "last_ts": T0 + timedelta(hours=3), "known_share": 1.0, "n_gaps": 0, "n_events": 6},
+        {"known_share": None, "n_gaps": 0, "n_events": 0},
+    ]
+    assert known_time(a_frame("coverage", rows)) == {
+        "n_markets": 3,
+        "n_with_gaps": 1,
+        "n_gaps": 2,
+        "n_events": 11,
+        "known_share": 0.875,
+    }
+
+
+def test_a_parameter_row_is_cut_out_of_every_frame() -> None:
+    run = a_run(5, {"min_edge": [0.01, 0.02], "minutes": [5]})
+    one = row_of(run.fills, {"min_edge": 0.02, "minutes": 5})
+    assert one.height == 5
+    assert one["min_edge"].unique().to_list() == [0.02]
+    assert row_of(run.coverage, {"min_edge": 0.02}).height == run.coverage.height

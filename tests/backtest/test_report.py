@@ -1,0 +1,159 @@
+"""The report: one page that parses, fetches nothing and states its assumptions first."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from backtest.report import PAGE_BYTES_MAX, report_html, write_report
+from backtest.results import SCHEMAS, Run
+from tests.backtest.a_run import a_run
+
+VOID = {"meta", "line", "circle", "rect", "path", "br"}
+
+
+class Page(HTMLParser):
+    """Keeps the visible text, the ids and links, and whether every element is closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.ids: list[str] = []
+        self.targets: list[str] = []
+        self.fetched: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.ids += [told["id"] or ""] if "id" in told else []
+        self.targets += [(told["href"] or "").removeprefix("#")] if "href" in told else []
+        self.fetched += [tag] if tag in {"script", "link", "img", "iframe", "object"} or "src" in told else []
+
+    def handle_endtag(self, tag: str) -> None:
+        assert tag in VOID or self.open.pop() == tag, tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del tag, attrs
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+SWEEP = {"min_edge": [0.01, 0.02, 0.03], "minutes": [5.0, 10.0]}
+
+
+@pytest.mark.parametrize("run", [a_run(30), a_run(1), a_run(12, SWEEP)], ids=["one", "one event", "sweep"])
+def test_the_page_is_whole_small_and_alone(run: Run) -> None:
+    """It parses, stays below 1 MB, fetches nothing, and every link inside it has its target."""
+    html = report_html(run)
+    page = Page(html)
+    assert page.open == []
+    assert len(html.encode()) < PAGE_BYTES_MAX
+    assert not re.search(r"https?://|url\((?!#)|@import", html)
+    assert page.fetched == []
+    assert len(set(page.ids)) == len(page.ids)
+    assert set(page.targets) <= set(page.ids)
+
+
+def test_assumptions_and_coverage_come_before_the_numbers() -> None:
+    text = Page(report_html(a_run(30))).text
+    order = [
+        "What every number below rests on",
+        "An order reaches the exchange 250 ms",
+        "Time known",
+        "Net P&L",
+    ]
+    order += ["Equity Positions are marked", "P&L by event", "Costs and evidence", "Settlements", "manifest"]
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+
+
+def test_the_verdict_says_when_luck_is_enough() -> None:
+    """An edge of nothing gives an interval that includes zero; a large one lies above it."""
+    assert (
+        "includes zero, so this does not tell skill from luck" in Page(report_html(a_run(60, edge=0.0))).text
+    )
+    assert "lies above zero" in Page(report_html(a_run(200, edge=0.3))).text
+    assert "5 events are few" in Page(report_html(a_run(5))).text
+
+
+def test_a_sweep_shows_every_setting_and_judges_by_the_median() -> None:
+    run = a_run(20, SWEEP)
+    text = Page(report_html(run)).text
+    assert "The median of 6 settings" in text
+    assert "6 settings were tried on the same data" in text
+    assert text.index("All settings 6 combinations") < text.index("Median of 6 settings min_edge =")
+    assert text.index("Median of 6 settings min_edge =") < text.index("Best of 6 settings min_edge =")
+    for micros in run.summary["pnl_micros"]:
+        assert f"${abs(micros) / 1e6:,.2f}" in text
+
+
+def test_a_single_setting_has_no_sweep() -> None:
+    assert "All settings" not in Page(report_html(a_run(3))).text
+
+
+def test_text_of_the_world_is_escaped() -> None:
+    """Tickers, assumptions and the manifest come from elsewhere and never become elements."""
+    evil = "<script>alert(1)</script>"
+    run = a_run(3, assumptions=(evil,), manifest={"strategy": evil, "config": {"note": evil}})
+    fills = run.fills.with_columns(event_ticker=pl.lit(evil), series_ticker=pl.lit(evil))
+    html = report_html(Run(**{**{name: getattr(run, name) for name in run.__slots__}, "fills": fills}))
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") >= 4
+
+
+@pytest.mark.parametrize("n_orders", [0, 2])
+def test_a_run_without_fills_says_so_and_shows_no_profit_charts(n_orders: int) -> None:
+    run = a_run(2)
+    empty = {name: getattr(run, name).clear() for name in ("fills", "settlements", "positions", "equity")}
+    frames = {name: getattr(run, name) for name in run.__slots__}
+    summary = run.summary.with_columns(
+        pl.lit(0, pl.Int64).alias(name) for name in ("pnl_micros", "fees_micros")
+    )
+    orders = run.orders.head(n_orders)
+    page = Page(report_html(Run(**{**frames, **empty, "summary": summary, "orders": orders})))
+    assert "there is nothing to judge" in page.text
+    assert "P&L by event" not in page.text
+
+
+def test_empty_frames_everywhere_still_make_a_page() -> None:
+    run = a_run(1)
+    frames = {name: getattr(run, name).clear() for name in SCHEMAS if name != "summary"}
+    kept = {name: getattr(run, name) for name in run.__slots__}
+    page = Page(report_html(Run(**{**kept, **frames, "assumptions": (), "manifest": {}})))
+    assert "The run states no assumptions." in page.text
+    assert "Placed no orders" in page.text
+
+
+def test_ten_thousand_events_and_two_thousand_settings_stay_below_a_megabyte() -> None:
+    """Long tables are cut and say so; charts are thinned to what a screen can show."""
+    many = report_html(a_run(10_000))
+    wide = report_html(a_run(2, {"a": [float(i) for i in range(50)], "b": [float(i) for i in range(40)]}))
+    assert max(len(many.encode()), len(wide.encode())) < PAGE_BYTES_MAX
+    assert "more rows are in the Parquet files" in many
+    assert "1,000 of 2,000 rows, evenly by rank" in wide
+
+
+def test_the_file_appears_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    path = write_report(a_run(3), tmp_path / "deep" / "report.html")
+    assert path.read_text(encoding="utf-8").endswith("</html>\n")
+    assert [each.name for each in path.parent.iterdir()] == ["report.html"]
+
+
+def test_the_same_run_gives_the_same_page() -> None:
+    assert report_html(a_run(25)) == report_html(a_run(25))
+
+
+def test_a_run_writes_its_own_report(tmp_path: Path) -> None:
+    assert a_run(3).report(tmp_path / "r.html").is_file()

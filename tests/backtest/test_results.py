@@ -1,0 +1,83 @@
+"""What a run leaves behind: frames with fixed columns, a manifest that repeats, a cheap import."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+
+import backtest as bt
+from backtest.results import SCHEMAS, Run
+from tests.backtest.worlds import a_lake, a_market, a_quote, replayed, settled
+
+
+def a_run() -> Run:
+    lake = a_lake(
+        markets=[settled("A", pays_cc=10_000), a_market("B"), a_market("C")],
+        quotes=[a_quote(0, 4_900, 5_000), a_quote(5, 4_900, 5_000, ticker="B")],
+    )
+    return replayed(
+        lake,
+        *(
+            (1, "A", bt.buy_yes(bt.param("n"))),
+            (6, "B", bt.buy_no(1)),
+            (7, "C", bt.buy_no(1).when(condition=False)),
+        ),
+        params={"n": [1, 2]},
+    )
+
+
+def test_every_frame_has_its_declared_columns_after_the_parameters() -> None:
+    run = a_run()
+    for name, frame in run.frames.items():
+        own = frame if name == "coverage" else frame.drop("n")
+        assert own.schema == SCHEMAS[name], name
+        assert name == "coverage" or frame.columns[0] == "n"
+
+
+def test_attrition_counts_markets_from_universe_to_outcome() -> None:
+    """Three markets in the plan, two with quotes, two wanted and filled, one settled, one open."""
+    assert a_run().attrition.rows() == [(1, 3, 2, 2, 2, 1, 1), (2, 3, 2, 2, 2, 1, 1)]
+
+
+def test_coverage_says_what_there_was_to_fill_against() -> None:
+    """B's first quote came 5 s after its opening of 1,000 s."""
+    told = a_run().coverage.select("ticker", "n_events", "n_gaps", "known_share").rows()
+    assert told == [("A", 1, 0, 1.0), ("B", 1, 0, 0.995), ("C", 0, 0, 0.0)]
+
+
+def test_equal_runs_write_equal_bytes(tmp_path: Path) -> None:
+    """Trap 47: same lake, plan and code: same files; the manifest names versions, settings and digests."""
+    first, second = a_run().save(tmp_path / "1"), a_run().save(tmp_path / "2")
+    names = sorted(path.name for path in first.iterdir())
+    assert names == sorted([*(f"{name}.parquet" for name in SCHEMAS), "manifest.json"])
+    assert [(first / name).read_bytes() for name in names] == [(second / name).read_bytes() for name in names]
+    told = json.loads((first / "manifest.json").read_text())
+    assert told["versions"] == {"markets": 1, "quotes": 1, "series": 1}
+    assert told["config"]["latency_us"] == 1_000_000
+    assert told["config"]["params"] == [{"n": 1}, {"n": 2}]
+    assert pl.read_parquet(first / "fills.parquet").equals(a_run().fills)
+
+
+def test_other_data_has_another_digest() -> None:
+    market = [a_market()]
+    first = replayed(a_lake(markets=market, quotes=[a_quote(0, 4_900, 5_000)]), (1, "A", bt.buy_yes(1)))
+    second = replayed(a_lake(markets=market, quotes=[a_quote(0, 4_900, 5_100)]), (1, "A", bt.buy_yes(1)))
+    assert first.manifest["inputs"] != second.manifest["inputs"]
+    assert first.manifest["code"] == second.manifest["code"]
+
+
+def test_importing_backtest_is_cheap() -> None:
+    """Neither the package nor its plan-building half loads numba; only a run does."""
+    program = (
+        "import sys, backtest as bt; assert 'polars' not in sys.modules;"
+        "bt.buy_yes(1), bt.run, bt.assume_fees; sys.exit('numba' in sys.modules)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0
+
+
+def test_public_names_are_listed_and_exist() -> None:
+    assert set(bt.__all__) <= set(dir(bt))
+    assert all(getattr(bt, name) is not None for name in bt.__all__)

@@ -1,0 +1,216 @@
+"""Small hand-made lakes: tables of the real schema held in memory, and factories for their rows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+import backtest as bt
+from backtest.results import Run
+from warehouse.tables import QUOTES, TABLES, Table
+
+T0: Final = datetime(2026, 9, 1, 12, tzinfo=UTC)  # fees: centicents, with rebate
+SERIES: Final = "KXTEST"
+
+
+def at(seconds: float) -> datetime:
+    """Return the moment so many seconds after T0."""
+    return T0 + timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLake:
+    """A lake of rows given as dicts; what a row leaves out is null."""
+
+    rows: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+    def pinned(self) -> "MemoryLake":
+        return self
+
+    def versions(self) -> dict[str, int]:
+        return {name: 1 for name, rows in self.rows.items() if rows}
+
+    def tops(self, tickers: Sequence[str]) -> pl.LazyFrame:
+        return self.scan(QUOTES).filter(pl.col("ticker").is_in(list(tickers)))
+
+    def scan(self, table: Table) -> pl.LazyFrame:
+        schema = table.polars_schema
+        rows = [{name: row.get(name) for name in schema} for row in self.rows.get(table.name, ())]
+        return pl.LazyFrame(rows, schema=schema)
+
+
+def a_lake(**tables: Iterable[Mapping[str, Any]]) -> MemoryLake:
+    """Return a lake with these tables and, unless given, one quadratic series observed long ago."""
+    unknown = set(tables) - set(TABLES)
+    assert not unknown, unknown
+    rows = {name: list(each) for name, each in tables.items()}
+    rows.setdefault("series", [a_series()])
+    return MemoryLake(rows)
+
+
+def a_series(
+    ticker: str = SERIES,
+    fee_type: str = "quadratic",
+    ppm: int = 1_000_000,
+    **more: Any,  # noqa: ANN401 -- any column
+) -> dict[str, Any]:
+    """Return one observed state of a series, long before T0."""
+    return {
+        "ticker": ticker,
+        "observed_ts": at(-1e6),
+        "fee_type": fee_type,
+        "fee_multiplier_ppm": ppm,
+        **more,
+    }
+
+
+def a_market(ticker: str = "A", **more: Any) -> dict[str, Any]:  # noqa: ANN401 -- any column
+    """Return a market that trades from T0 to T0+1000 s and is not settled."""
+    return {
+        "ticker": ticker,
+        "observed_ts": at(5_000),
+        "event_ticker": f"E-{ticker}",
+        "series_ticker": SERIES,
+        "open_ts": at(0),
+        "close_ts": at(1_000),
+        "status": "active",
+        "result": "",
+        "price_level_structure": "linear_cent",
+        **more,
+    }
+
+
+def settled(ticker: str = "A", *, pays_cc: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -- any column
+    """Return a market that paid `pays_cc` per YES at T0+2000 s, a thousand seconds after its close."""
+    paid = {"status": "finalized", "settlement_value_cc": pays_cc, "settlement_ts": at(2_000)}
+    return a_market(ticker, **(paid | {"result": {10_000: "yes", 0: "no"}.get(pays_cc, "scalar")} | more))
+
+
+def a_quote(
+    seconds: float,
+    bid_cc: int | None,
+    ask_cc: int | None,
+    *,
+    ticker: str = "A",
+    sizes: tuple[int | None, int | None] = (100_000, 100_000),
+    session: str = "s",
+) -> dict[str, Any]:
+    """Return a quote with 1,000 contracts on each side, known when it happened."""
+    return {
+        "ticker": ticker,
+        "session": session,
+        "event_ts": at(seconds),
+        "received_ts": at(seconds),
+        "bid_cc": bid_cc,
+        "ask_cc": ask_cc,
+        "bid_size_centi": None if bid_cc is None else sizes[0],
+        "ask_size_centi": None if ask_cc is None else sizes[1],
+    }
+
+
+def a_snapshot(
+    seconds: float,
+    *,
+    yes: Mapping[int, int] | None = None,
+    no: Mapping[int, int] | None = None,
+    ticker: str = "A",
+    session: str = "s",
+    seq: int = 1,
+    method: str = "ws",
+) -> dict[str, Any]:
+    """Return a whole book: YES bids and NO bids as {price_cc: count_centi}, each in its own prices."""
+    yes, no = dict(sorted((yes or {}).items())), dict(sorted((no or {}).items()))
+    return {
+        "ticker": ticker,
+        "session": session,
+        "captured_ts": at(seconds),
+        "sid": 1 if method == "ws" else None,
+        "seq": seq if method == "ws" else None,
+        "yes_prices_cc": list(yes),
+        "yes_counts_centi": list(yes.values()),
+        "no_prices_cc": list(no),
+        "no_counts_centi": list(no.values()),
+        "method": method,
+    }
+
+
+def a_delta(
+    seconds: float,
+    side: str,
+    price_cc: int,
+    delta_centi: int,
+    *,
+    seq: int,
+    ticker: str = "A",
+    session: str = "s",
+) -> dict[str, Any]:
+    """Return one change of one level, in the side's own price."""
+    return {
+        "session": session,
+        "sid": 1,
+        "seq": seq,
+        "ticker": ticker,
+        "side": side,
+        "price_cc": price_cc,
+        "delta_centi": delta_centi,
+        "event_ts": at(seconds),
+        "received_ts": at(seconds),
+    }
+
+
+def a_gap(
+    seconds: float,
+    *,
+    from_seq: int,
+    tickers: Sequence[str] = ("A",),
+    session: str = "s",
+    cause: str = "hole",
+) -> dict[str, Any]:
+    """Return a hole in a stream from which nothing was repaired in place."""
+    return {
+        "session": session,
+        "sid": 1,
+        "from_seq": from_seq,
+        "to_seq": from_seq,
+        "tickers": list(tickers),
+        "from_ts": at(seconds),
+        "cause": cause,
+        "is_recovered": False,
+    }
+
+
+def a_plan(*rows: tuple[float, str, pl.Expr]) -> pl.LazyFrame:
+    """Return a plan of (seconds after T0, ticker, intent) rows, in this order."""
+    assert rows, "a plan needs a row"
+    return pl.concat(
+        [
+            pl.LazyFrame({"ticker": [ticker], "known_ts": [at(seconds)]}).select(
+                "ticker", pl.col("known_ts").cast(pl.Datetime("us", "UTC")), intent=intent
+            )
+            for seconds, ticker, intent in rows
+        ]
+    )
+
+
+def replayed(lake: MemoryLake, *rows: tuple[float, str, pl.Expr], **arguments: Any) -> Run:  # noqa: ANN401 -- of bt.run
+    """Run a plan of a few rows against quotes (or fills="book") with one second of latency and $1,000."""
+    given: dict[str, Any] = {"fills": "touch", "latency": "1s", "cash": 1_000} | arguments
+    return bt.run(a_plan(*rows), lake, **given)
+
+
+def assert_conserved(run: Run) -> None:
+    """Check cash end = start + payouts + sales - purchases - fees, for every parameter row."""
+    keys = list(run.param_names)
+    for row in run.summary.iter_rows(named=True):
+
+        def of(frame: pl.DataFrame, column: str, row: dict[str, Any] = row) -> int:
+            for key in keys:
+                frame = frame.filter(pl.col(key) == row[key])
+            return int(frame[column].sum())
+
+        moved = (
+            of(run.settlements, "payout_micros") + of(run.fills, "cash_micros") - of(run.fills, "fee_micros")
+        )
+        assert row["cash_end_micros"] == row["cash_start_micros"] + moved

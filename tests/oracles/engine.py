@@ -1,0 +1,429 @@
+"""The engine once more, slow and obvious: dicts, OrderBook, charge_fill and one loop over all moments.
+
+It shares no code with the kernels. Times are microseconds since 1970; rows are dicts as in the lake's tables.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any, Final
+
+from exchange.books import OrderBook
+from exchange.fees import FeeTerms, charge_fill, is_combo, rounding_at
+from exchange.ticks import LINEAR_CENT, is_on_grid
+from exchange.units import from_us, to_us
+
+NEVER: Final = 2**63 - 1
+DAY_US: Final = 86_400_000_000
+_CHANGE: Final = ("side", "price_cc", "delta_centi")
+Row = Mapping[str, Any]
+
+
+@dataclass
+class Order:
+    """One order and how far it has got; counts in hundredths, prices as the plan gave them."""
+
+    order_id: int
+    ticker: str
+    arrival_us: int
+    action: str
+    side: str | None
+    count: int
+    limit: int | None
+    tif: str
+    expiry_us: int
+    filled: int = 0
+    waiting: int = 0
+    reserved: int = 0
+    accumulated: int = 0
+    is_resting: bool = False
+    reason: str | None = None
+    was_rejected: bool = False
+
+    @property
+    def way(self) -> int:
+        return 1 if (self.action == "buy") == (self.side == "yes") else -1
+
+    @property
+    def yes_limit(self) -> int:
+        if self.limit is None:
+            return 10_000 if self.way > 0 else 0
+        return 10_000 - self.limit if self.side == "no" else self.limit
+
+
+@dataclass
+class Market:
+    """What is displayed, what we took of it, and what we hold."""
+
+    row: Row
+    close_us: int
+    settle_us: int
+    value_cc: int
+    instants: dict[int, list[tuple[Any, ...]]]
+    is_known: bool = False
+    bids: dict[int, int | None] = field(default_factory=dict)  # YES prices; None: size unknown
+    asks: dict[int, int | None] = field(default_factory=dict)
+    used: dict[tuple[str, int], int] = field(default_factory=dict)
+    book: OrderBook = field(default_factory=lambda: OrderBook("?"))
+    mark: tuple[int, int] = (0, 10_000)
+    position: int = 0
+    basis: int = 0
+    spent: int = 0
+    is_traded: bool = False
+    is_settled: bool = False
+
+
+@dataclass
+class Oracle:
+    """One run: build it from rows, call `run`, read fills, settlements, equity, orders and cash."""
+
+    markets: dict[str, Market]
+    orders: list[Order]
+    terms: FeeTerms
+    cash: int
+    cap: int | None = None
+    fills: list[dict[str, Any]] = field(default_factory=list)
+    settlements: list[dict[str, Any]] = field(default_factory=list)
+    equity: list[tuple[int, int, int, int]] = field(default_factory=list)
+
+    def run(self) -> None:
+        grid = self.grid()
+        moments = {t for o in self.orders for t in (o.arrival_us, o.expiry_us)} | grid
+        for each in self.markets.values():
+            moments |= {*each.instants, each.settle_us}
+        for t in sorted(moments - {NEVER}):
+            before = len(self.fills) + len(self.settlements)
+            self.at(t)
+            moved = len(self.fills) + len(self.settlements) > before
+            if moved or (t in grid and any(m.is_traded and not m.is_settled for m in self.markets.values())):
+                self.record(t)
+
+    def at(self, t: int) -> None:
+        """Do all of one moment: market data, expiries, settlements, waiting orders, arrivals."""
+        for market in self.markets.values():
+            self.show(market, t)
+        for order in self.orders:
+            if order.is_resting and order.expiry_us == t:
+                order.waiting = order.reserved = 0
+        for ticker in sorted(self.markets):
+            if self.markets[ticker].settle_us == t:
+                self.settle(ticker, t)
+        for order in self.orders:
+            if order.is_resting and order.waiting and t in self.markets[order.ticker].instants:
+                self.wake(order, t)
+        for order in self.orders:
+            if order.arrival_us == t and not order.was_rejected:
+                self.arrive(order, t)
+
+    def grid(self) -> set[int]:
+        live = [o for o in self.orders if not o.was_rejected]
+        if not live:
+            return set()
+        ends = [o.arrival_us for o in live]
+        for each in {o.ticker for o in live}:
+            market = self.markets[each]
+            ends += [max(market.instants)] if market.instants else []
+            ends += [market.settle_us] if market.settle_us < NEVER else []
+        first = min(o.arrival_us for o in live) // DAY_US + 1
+        return {day * DAY_US for day in range(first, max(ends) // DAY_US + 1)} | {max(ends)}
+
+    def show(self, market: Market, t: int) -> None:
+        for kind, *rest in market.instants.get(t, ()):
+            if kind == "quote":
+                show_quote(market, *rest)
+            else:
+                show_book(market, kind, *rest)
+            if market.is_known:
+                market.mark = (max(market.bids, default=0), min(market.asks, default=10_000))
+
+    def arrive(self, order: Order, t: int) -> None:
+        market = self.markets[order.ticker]
+        if order.action == "close":
+            order.count = order.waiting = abs(market.position)
+            if not order.count:
+                order.reason, order.was_rejected = "nothing held", True
+                return
+            order.action, order.side = "sell", "yes" if market.position > 0 else "no"
+        if not is_live(market):
+            order.reason = "book unknown"
+        elif order.tif == "fok":
+            self.all_or_none(order, t)
+        else:
+            self.take(order, t)
+        if order.tif == "gtc" and order.waiting:
+            self.rest(order, t)
+
+    def wake(self, order: Order, t: int) -> None:
+        market = self.markets[order.ticker]
+        touch = min(market.asks, default=10_000) if order.way > 0 else max(market.bids, default=0)
+        if is_live(market) and order.way * (touch - order.yes_limit) <= 0:
+            self.take(order, t)
+            self.rest(order, t)
+
+    def rest(self, order: Order, t: int) -> None:
+        market = self.markets[order.ticker]
+        price = order.yes_limit
+        order.reserved = 0
+        n = self.affordable(order, market, price, order.waiting, t)
+        if order.waiting:
+            order.reason = "no cash" if n < order.waiting else "expired"
+        order.waiting, order.is_resting = n, True
+        if n:
+            order.reserved = max(0, self.outlay(order, market, price, n, t))
+
+    def all_or_none(self, order: Order, t: int) -> None:
+        market = self.markets[order.ticker]
+        kept = (dict(market.used), market.position, market.basis, market.spent, market.is_traded, self.cash)
+        n_fills = len(self.fills)
+        self.take(order, t)
+        if order.waiting:
+            del self.fills[n_fills:]
+            market.used, market.position, market.basis, market.spent, market.is_traded, self.cash = kept
+            order.filled, order.waiting, order.accumulated = 0, order.count, 0
+            if order.reason not in ("no cash", "event cap"):
+                order.reason = "fill or kill"
+
+    def take(self, order: Order, t: int) -> None:
+        market = self.markets[order.ticker]
+        levels = sorted(market.asks.items()) if order.way > 0 else sorted(market.bids.items(), reverse=True)
+        side = "ask" if order.way > 0 else "bid"
+        order.reason = "no size left"
+        for price, size in levels:
+            if order.way * (price - order.yes_limit) > 0:
+                order.reason = "beyond limit"
+                break
+            left = order.waiting if size is None else size - market.used.get((side, price), 0)
+            wanted = min(order.waiting, left)
+            if wanted <= 0:
+                continue
+            at = order.yes_limit if order.is_resting else price
+            n, why = self.allowed(order, market, at, wanted, t)
+            if n:
+                self.trade(order, market, at, n, t, is_sized=size is not None)
+                market.used[side, price] = market.used.get((side, price), 0) + n
+            if why:
+                order.reason = why
+                break
+            if not order.waiting:
+                break
+        if not order.waiting:
+            order.reason = None
+
+    def allowed(self, order: Order, market: Market, price: int, n: int, t: int) -> tuple[int, str | None]:
+        why = None
+        if self.cap is not None:
+            event = market.row["event_ticker"]
+            held = sum(m.basis for m in self.markets.values() if m.row["event_ticker"] == event)
+            most = closable(order, market) + max(0, self.cap - held) // acquired(order, price)
+            if most < n:
+                n, why = most, "event cap"
+        paid = self.affordable(order, market, price, n, t)
+        return paid, "no cash" if paid < n else why
+
+    def affordable(self, order: Order, market: Market, price: int, want: int, t: int) -> int:
+        reserved = sum(o.reserved for o in self.orders if o is not order)
+        free = self.cash - reserved
+        if self.outlay(order, market, price, want, t) <= free:
+            return want
+        closing = min(want, closable(order, market))
+        if closing and self.outlay(order, market, price, closing, t) > free:
+            return 0
+        fits = (n for n in range(want, closing, -1) if self.outlay(order, market, price, n, t) <= free)
+        return next(fits, closing)
+
+    def outlay(self, order: Order, market: Market, price: int, n: int, t: int) -> int:
+        """Cash that n contracts need: opening costs q, closing pays 1 - q, and the fee before rebate."""
+        q = acquired(order, price)
+        closing = min(n, closable(order, market))
+        fresh = charge_fill(
+            terms=self.terms,
+            price_cc=q,
+            count_centi=n,
+            is_taker=True,
+            is_combo=is_combo(order.ticker),
+            rounding=rounding_at(from_us(t)),
+        )
+        gross = fresh.model_micros + fresh.rounding_micros
+        return (n - closing) * q - closing * (10_000 - q) + gross
+
+    def trade(self, order: Order, market: Market, price: int, n: int, t: int, *, is_sized: bool) -> None:
+        q = acquired(order, price)
+        closing = min(n, closable(order, market))
+        charge = charge_fill(
+            terms=self.terms,
+            price_cc=q,
+            count_centi=n,
+            is_taker=True,
+            is_combo=is_combo(order.ticker),
+            rounding=rounding_at(from_us(t)),
+            accumulated_micros=order.accumulated,
+        )
+        cash = closing * (10_000 - q) - (n - closing) * q
+        if closing:
+            held = abs(market.position)
+            market.basis -= market.basis // held * closing + market.basis % held * closing // held
+        market.basis += (n - closing) * q
+        market.position += order.way * n
+        market.spent += charge.fee_micros - cash
+        market.is_traded = True
+        self.cash += cash - charge.fee_micros
+        order.accumulated = charge.accumulated_micros
+        order.filled += n
+        order.waiting -= n
+        self.fills.append(
+            {
+                "order_id": order.order_id,
+                "fill_us": t,
+                "ticker": order.ticker,
+                "yes_price_cc": price,
+                "count_centi": n,
+                "cash_micros": cash,
+                "fee_micros": charge.fee_micros,
+                "is_sized": is_sized,
+                "position_after_centi": market.position,
+            }
+        )
+
+    def settle(self, ticker: str, t: int) -> None:
+        market = self.markets[ticker]
+        if not market.is_traded:
+            return
+        worth = market.value_cc if market.position > 0 else 10_000 - market.value_cc
+        payout = abs(market.position) * worth
+        self.cash += payout
+        self.settlements.append(
+            {
+                "ticker": ticker,
+                "settled_us": t,
+                "position_centi": market.position,
+                "value_cc": market.value_cc,
+                "payout_micros": payout,
+                "cost_micros": market.spent,
+            }
+        )
+        market.position = market.basis = 0
+        market.is_settled = True
+
+    def record(self, t: int) -> None:
+        marked = self.cash
+        for market in self.markets.values():
+            bid, ask = market.mark
+            marked += max(0, market.position) * bid + max(0, -market.position) * (10_000 - ask)
+        locked = sum(m.basis for m in self.markets.values()) + sum(o.reserved for o in self.orders)
+        self.equity.append((t, self.cash, marked, locked))
+
+
+def show_quote(
+    market: Market, bid: int | None, bid_size: int | None, ask: int | None, ask_size: int | None
+) -> None:
+    market.is_known = True
+    for side, price, size, levels in (
+        ("bid", bid, bid_size, market.bids),
+        ("ask", ask, ask_size, market.asks),
+    ):
+        shown = {} if price is None or not 0 < price < 10_000 or size == 0 else {price: size}
+        if shown.keys() != levels.keys():
+            market.used = {key: n for key, n in market.used.items() if key[0] != side}
+        levels.clear()
+        levels.update(shown)
+
+
+def show_book(market: Market, kind: str, *rest: Any) -> None:  # noqa: ANN401 -- of three kinds of events
+    if kind == "unknown":
+        market.is_known = False
+        return
+    if kind == "snapshot":
+        market.is_known = True
+        market.book.apply_snapshot(*rest)
+    elif market.is_known:
+        market.book.apply_delta(*rest)
+    market.bids.clear()
+    market.bids.update({price: n for price, n in market.book.bids() if 0 < price < 10_000})
+    market.asks.clear()
+    market.asks.update({price: n for price, n in market.book.asks() if 0 < price < 10_000})
+    for (side, price), n in list(market.used.items()):
+        shown = (market.bids if side == "bid" else market.asks).get(price, 0) or 0
+        market.used[side, price] = min(n, shown)
+
+
+def is_live(market: Market) -> bool:
+    return market.is_known and max(market.bids, default=0) < min(market.asks, default=10_000)
+
+
+def acquired(order: Order, price: int) -> int:
+    return price if order.way > 0 else 10_000 - price
+
+
+def closable(order: Order, market: Market) -> int:
+    return max(0, -order.way * market.position)
+
+
+def quote_instants(rows: Iterable[Row], close_us: int) -> dict[int, list[tuple[Any, ...]]]:
+    """Group a market's quotes by their exchange time; within one, by receipt and session."""
+    found: dict[int, list[tuple[Any, ...]]] = {}
+    for row in sorted(rows, key=lambda each: (each["event_ts"], each["received_ts"], each["session"])):
+        t = to_us(row["event_ts"])
+        if t < close_us:
+            sizes = row["bid_size_centi"], row["ask_size_centi"]
+            found.setdefault(t, []).append(("quote", row["bid_cc"], sizes[0], row["ask_cc"], sizes[1]))
+    return found
+
+
+def book_instants(
+    snapshots: Sequence[Row], deltas: Sequence[Row], gaps: Sequence[Row], close_us: int
+) -> dict[int, list[tuple[Any, ...]]]:
+    """Group a market's book events by time: one session at a time, the one with the latest snapshot."""
+    streamed = [each for each in snapshots if each["method"] == "ws"]
+    heads = sorted(
+        streamed or snapshots, key=lambda each: (each["captured_ts"], each["session"], each["seq"] or 0)
+    )
+    found: dict[int, list[tuple[Any, ...]]] = {}
+    for head, following in zip_longest(heads, heads[1:]):
+        until = min(close_us, to_us(following["captured_ts"]) if following else NEVER)
+        last_seq = min(
+            (h["seq"] for h in streamed if of_stream(h, head) and h["seq"] > head["seq"]), default=NEVER
+        )
+        told: list[tuple[int, int, int, tuple[Any, ...]]] = []
+        if head["method"] == "ws":
+            told += [
+                (each["seq"], 1, to_us(each["event_ts"]), ("delta", *(each[k] for k in _CHANGE)))
+                for each in deltas
+                if of_stream(each, head) and head["seq"] < each["seq"] < last_seq
+            ]
+            told += [
+                (each["from_seq"], 0, to_us(each["from_ts"]), ("unknown",))
+                for each in gaps
+                if of_stream(each, head) and head["seq"] < each["from_seq"] < last_seq
+            ]
+        levels = [zip(head[f"{s}_prices_cc"], head[f"{s}_counts_centi"], strict=True) for s in ("yes", "no")]
+        t = to_us(head["captured_ts"])
+        story: list[tuple[int, tuple[Any, ...]]] = [(t, ("snapshot", *map(list, levels)))]
+        for _, _, at_us, what in sorted(told, key=lambda each: each[:2]):
+            t = max(t, at_us)
+            story.append((t, what))
+        for at_us, what in story:
+            if at_us < until:
+                found.setdefault(at_us, []).append(what)
+    return found
+
+
+def of_stream(row: Row, head: Row) -> bool:
+    return bool(row["session"] == head["session"] and row["sid"] == head["sid"])
+
+
+def check(order: Order, markets: Mapping[str, Market]) -> None:
+    """Reject what cannot even reach the book, in the engine's order of reasons."""
+    market = markets.get(order.ticker)
+    if market is None:
+        reason: str | None = "unknown market"
+    elif order.count == 0 and order.action != "close":
+        reason = "zero count"
+    elif order.arrival_us < to_us(market.row["open_ts"]):
+        reason = "not open"
+    elif order.arrival_us >= market.close_us:
+        reason = "closed"
+    elif order.limit is not None and not is_on_grid(order.limit, LINEAR_CENT):
+        reason = "off-grid limit"
+    else:
+        return
+    order.reason, order.was_rejected = reason, True
