@@ -1,0 +1,80 @@
+"""A run of the engine taken apart, so that its kernels can be timed without reading and writing frames."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import polars as pl
+
+import backtest as bt
+from backtest.engine import LakeReader, Settings
+from backtest.kernels.arrays import I64, Records, World
+from backtest.kernels.clock import simulate
+from backtest.plan import orders, wanted
+from backtest.replay import Stage, new_world, prepare
+from warehouse.tables import QUOTES, Table
+
+LATENCY: Final = timedelta(milliseconds=250)
+CASH_MICROS: Final = 10**15
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A stage and the orders of one plan on it."""
+
+    stage: Stage
+    orders: Records
+    grid_us: I64
+
+    def world(self) -> World:
+        """Return a fresh world: a kernel changes it."""
+        placed = self.orders.copy()
+        return new_world(self.stage.tape, self.stage.venue, placed, self.grid_us, cash_micros=CASH_MICROS)
+
+
+def scene(lake: LakeReader, plan: pl.LazyFrame, tickers: set[str], *, fills: str) -> Scene:
+    """Read what a run of `plan` needs; more cash than can be spent, no caps, midnights unmarked."""
+    settings = Settings(
+        fills=fills,
+        latency_us=LATENCY // _MICROSECOND,
+        cash_micros=CASH_MICROS,
+        per_event_micros=-1,
+        extra_ticks=0,
+        payout_delay=timedelta(hours=1),
+        fees=bt.assume_fees("quadratic"),
+    )
+    stage = prepare(lake, settings, tickers)
+    placed = orders(wanted(plan, {}), stage.rules, latency_us=settings.latency_us)
+    return Scene(stage, placed, stage.tape.offsets[:0])
+
+
+def run(world: World) -> tuple[Records, Records]:
+    """Let the clock run; return fills, without the unused rest of their array, and the purse."""
+    fills, _ = simulate(world)
+    return fills[: int(world.purse["n_fills"][0])], world.purse
+
+
+@dataclass(frozen=True, slots=True)
+class Unsized:
+    """A lake whose quotes do not say how much is on display, so that orders are filled whole."""
+
+    lake: LakeReader
+
+    def pinned(self) -> "Unsized":
+        """Return itself: nothing is being written."""
+        return self
+
+    def versions(self) -> Mapping[str, int]:
+        """Return the versions of the lake behind."""
+        return self.lake.versions()
+
+    def scan(self, table: Table) -> pl.LazyFrame:
+        """Read a table; quotes without their sizes."""
+        rows = self.lake.scan(table)
+        if table is not QUOTES:
+            return rows
+        return rows.with_columns(
+            pl.lit(None, pl.Int64).alias(f"{side}_size_centi") for side in ("bid", "ask")
+        )
