@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SENTENCES_MAX: Final = 60
 _UNIT: Final = re.compile(r"_(us|micros)$")
+_UNSAID: Final = {"fees": "as the lake's schedules say", "per_event_micros": "no cap"}  # None means this
 MANIFEST_MAX: Final = 100_000  # characters
 WORST_MAX: Final = 12
 
@@ -104,5 +105,5 @@ def _flat(told: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{name} ")
         elif key != "params":  # a row of each setting, which have a table of their own
-            flat[name] = printer(key)(value)
+            flat[name] = _UNSAID[key] if value is None and key in _UNSAID else printer(key)(value)
     return flat
