@@ -1,0 +1,9 @@
+"""Prefect around the plain functions of ingest and backtest; nothing else of Tapehouse imports Prefect.
+
+sync_trades       trades.py       holes of the tape between a start and now
+sync_reference    reference.py    series, events, markets and fee changes as they are now
+sync_candles      candles.py      holes of the bars
+nightly_backtest  backtests.py    one configuration, replayed and reported
+
+`prefect.yaml` deploys them; docs/operate.md says how to run them for months.
+"""
