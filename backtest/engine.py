@@ -97,16 +97,20 @@ def run(
     settings = _settings(fills, latency, cash, per_event, extra_ticks, payout_delay, fees)
     lazy = read_plan(plan)
     rows = parameter_rows(params, lazy)
-    asked = [wanted(lazy, row) for row in rows]
-    tickers = universe(lazy, rows[0]).union(*(set(each.intents["ticker"]) for each in asked))
-    return _replayed(lake.pinned(), settings, asked, tickers)
+    return _replayed(lake.pinned(), settings, lazy, rows)
 
 
-def _replayed(lake: LakeReader, settings: Settings, asked: list[Wanted], tickers: set[str]) -> Run:
+def _replayed(
+    lake: LakeReader, settings: Settings, plan: pl.LazyFrame, rows: Sequence[dict[str, Any]]
+) -> Run:
     from backtest.replay import prepare, replay  # numba comes in here, and only here
 
-    stage = prepare(lake, settings, tickers)
+    likely = universe(plan, rows[0])
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        staged = pool.submit(prepare, lake, settings, likely)
+        asked = [wanted(plan, row) for row in rows]
+        tickers = likely.union(*(set(each.intents["ticker"].unique()) for each in asked))
+        stage = staged.result() if tickers == likely else prepare(lake, settings, tickers)
         done = list(pool.map(lambda each: replay(stage, settings, each, tickers), asked))
     joined = {name: pl.concat([each[name] for each in done]) for name in SCHEMAS if name != "coverage"}
     joined["coverage"] = stage.coverage

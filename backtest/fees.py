@@ -18,12 +18,12 @@ import polars as pl
 
 from backtest.errors import FeesUnknown, PlanError, TooLarge
 from backtest.kernels.arrays import I64, NEVER
-from exchange.errors import UnknownFeeType
-from exchange.fees import FeeTerms, rate_ppm
+from exchange.fees import MAKER_RATE_PPM, FeeTerms, rate_ppm
 from exchange.units import DOLLAR_CC, from_us, to_us
 
 ALWAYS: Final = -(2**62)
 UNKNOWN_NUM: Final = -1
+MULTIPLIER_MAX_PPM: Final = 14 * 10**6  # at 14 times the rate a contract at $0.50 costs half its price
 _PPM: Final = 10**6
 # rate_ppm x multiplier_ppm over this times p x (1 - p) x count in cc and centi is micro-dollars.
 _SCALE: Final = 10**12 * DOLLAR_CC
@@ -64,8 +64,11 @@ def assume_fees(fee_type: str, multiplier: float | Decimal | str = 1) -> FeeTerm
         whole = int(ppm)
     except (InvalidOperation, ValueError, OverflowError) as error:
         raise PlanError(f"fee multiplier {multiplier!r} is not a number such as 1 or 0.5") from error
-    if ppm != whole or whole < 0:
-        raise PlanError(f"fee multiplier {multiplier!r} must be at least 0 and have at most 6 decimals")
+    if ppm != whole or not 0 <= whole <= MULTIPLIER_MAX_PPM:
+        raise PlanError(
+            f"fee multiplier {multiplier!r} must be between 0 and {MULTIPLIER_MAX_PPM // _PPM} "
+            "and have at most 6 decimals"
+        )
     return FeeTerms(fee_type, whole)
 
 
@@ -88,8 +91,8 @@ def fee_table(
             base, over = by_series.get(name, []), by_event.get(event, [])
             points = _points(base, over)
             told.update(_backwards(f"series {name}", base), _backwards(f"event {event}", over))
-            known[name, event] = [(at_us, terms or fallback) for at_us, terms in points]
-            if fallback is not None and any(terms is None for _, terms in points):
+            known[name, event] = [(at_us, terms if _is_known(terms) else fallback) for at_us, terms in points]
+            if fallback is not None and not all(_is_known(terms) for _, terms in points):
                 told.add(_assumed(name, fallback))
         rows += [(at_us, *_ratio(terms)) for at_us, terms in known[name, event]]
         offsets.append(len(rows))
@@ -119,7 +122,8 @@ def refuse_unknown(table: FeeTable, markets: pl.DataFrame, market: I64, first_us
         told = ", ".join(f"{name} {_when(*span)}" for name, span in sorted(missing.items()))
         raise FeesUnknown(
             tuple(sorted(missing)),
-            f"fee schedule unknown for {told}: run `tapehouse sync fees` (and series) for them, "
+            f"fee schedule unknown, or of a type without a published formula, for {told}: run "
+            "`tapehouse sync fees` (and series) for them, "
             'or pass fees=bt.assume_fees("quadratic", multiplier=1)',
         )
 
@@ -173,13 +177,19 @@ def _assumed(series: str | None, terms: FeeTerms) -> str:
     return f"fees of {series or 'markets without a series'}: assumed {terms.fee_type} x {times} where unknown"
 
 
+def _is_known(terms: FeeTerms | None) -> bool:
+    """Tell whether a fee can be computed: terms are on record, and their formula is published."""
+    return terms is not None and terms.fee_type in MAKER_RATE_PPM
+
+
 def _ratio(terms: FeeTerms | None) -> tuple[int, int]:
-    if terms is None:
+    if terms is None or not _is_known(terms):
         return UNKNOWN_NUM, 1
-    try:
-        rate = rate_ppm(terms.fee_type, is_taker=True)
-    except UnknownFeeType:
-        return UNKNOWN_NUM, 1
+    if terms.multiplier_ppm > MULTIPLIER_MAX_PPM:
+        raise TooLarge(
+            f"fee multiplier {terms.multiplier_ppm} ppm: above {MULTIPLIER_MAX_PPM // _PPM} is no fee"
+        )
+    rate = rate_ppm(terms.fee_type, is_taker=True)
     ratio = Fraction(rate * terms.multiplier_ppm, _SCALE)
     if ratio.numerator * ratio.denominator >= _PRODUCT_MAX:
         raise TooLarge(f"fee multiplier {terms.multiplier_ppm} ppm has too many digits for exact int64 fees")

@@ -140,8 +140,10 @@ def param(name: str, dtype: pl.DataType | type[pl.DataType] = pl.Float64) -> pl.
             )
         return pl.Series([_values[name]], dtype=dtype)
 
-    # The text of the literal is how `parameters_in` finds the name in a plan.
-    return pl.lit(f"bt.param({name})").map_batches(read, return_dtype=dtype, is_elementwise=True)
+    # The text of the literal is how `parameters_in` finds the name in a plan; `first` tells polars that it is
+    # one value, so that it compares with a scalar and does not spell it out for every row.
+    named = pl.lit(f"bt.param({name})")
+    return named.map_batches(read, return_dtype=dtype, is_elementwise=True).first()
 
 
 def parameters_in(plan: pl.LazyFrame) -> frozenset[str]:
@@ -220,9 +222,8 @@ def _limit_cc(limit: int | pl.Expr | None) -> pl.Expr:
             raise PlanError(f"limit {limit!r} is not in centicents: write 5600 for $0.56")
         return pl.lit(limit, dtype=pl.Int64)
     whole = limit.cast(pl.Int64, strict=False)
-    return (
-        pl.when(limit.is_null()).then(LIMIT_MISSING).when(whole == limit).then(whole).otherwise(LIMIT_BETWEEN)
-    )
+    # Null is equal to null here, and then missing.
+    return pl.when(whole.eq_missing(limit)).then(whole).otherwise(LIMIT_BETWEEN).fill_null(LIMIT_MISSING)
 
 
 def _ttl_us(ttl: str | timedelta | None) -> int | None:

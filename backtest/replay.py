@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from backtest.errors import MarketsUnknown
-from backtest.fees import FeeTable, fee_table, refuse_unknown
+from backtest.fees import UNKNOWN_NUM, FeeTable, fee_table, refuse_unknown
 from backtest.frames import Outcome, frames_of
 from backtest.kernels.arrays import (
     FILLED,
@@ -26,7 +26,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.clock import simulate
 from backtest.plan import Wanted, orders
 from backtest.results import SCHEMAS, TIME
-from backtest.tape import Tape, book_tape, known_us, quotes_tape
+from backtest.tape import QUOTE_COLUMNS, Tape, book_tape, known_us, quotes_tape
 from backtest.venue import Rules, Venue, rules, venue
 from warehouse.storage import collected
 from warehouse.tables import (
@@ -158,9 +158,20 @@ def new_world(
 
 
 def _refuse_unknown_fees(stage: Stage, live: Records) -> None:
-    arrival, ends = live["arrival_us"], np.maximum(live["expiry_us"] - 1, live["arrival_us"])
-    last_us = np.where(live["tif"] == GTC, ends, arrival)
-    refuse_unknown(stage.fees, stage.rules.markets, live["market"], arrival, last_us)
+    fees, market, arrival = stage.fees, live["market"], live["arrival_us"]
+    last_us = np.where(live["tif"] == GTC, np.maximum(live["expiry_us"] - 1, arrival), arrival)
+    # Few orders come near a time of unknown fees: only markets whose first to last order does are looked at.
+    begin, end = np.full(len(fees.offsets) - 1, NEVER), np.full(len(fees.offsets) - 1, -1)
+    np.minimum.at(begin, market, arrival)
+    np.maximum.at(end, market, last_us)
+    unknown = np.flatnonzero(fees.num == UNKNOWN_NUM)
+    home = np.searchsorted(fees.offsets, unknown, side="right") - 1
+    is_last = unknown + 1 == fees.offsets[home + 1]
+    until_us = np.where(is_last, NEVER, np.append(fees.from_us, 0)[unknown + 1])
+    near = home[(begin[home] < until_us) & (end[home] >= fees.from_us[unknown])]
+    if len(near):
+        is_near = np.isin(market, near)
+        refuse_unknown(fees, stage.rules.markets, market[is_near], arrival[is_near], last_us[is_near])
 
 
 def _of(lake: "LakeReader", table: Table, column: str, values: list[str]) -> pl.DataFrame:
@@ -170,7 +181,8 @@ def _of(lake: "LakeReader", table: Table, column: str, values: list[str]) -> pl.
 def _tape(lake: "LakeReader", fills: str, known: Rules) -> Tape:
     names = known.markets["ticker"].to_list()
     if fills == "touch":
-        return quotes_tape(collected(lake.tops(names), "quotes and candles"), known.markets)
+        shown = lake.tops(names).select(QUOTE_COLUMNS)
+        return quotes_tape(collected(shown, "quotes and candles"), known.markets)
     snapshots = _of(lake, BOOK_SNAPSHOTS, "ticker", names)
     deltas = _of(lake, BOOK_DELTAS, "ticker", names)
     return book_tape(snapshots, deltas, collected(lake.scan(BOOK_GAPS), "book_gaps"), known.markets)
@@ -180,7 +192,7 @@ def _grid(stage: Stage, live: Records) -> I64:
     """Return UTC midnights from the first arrival on and, last, the end of the traded markets' data."""
     if not len(live):
         return np.zeros(0, np.int64)
-    market, arrival = stage.venue.markets[np.unique(live["market"])], live["arrival_us"]
+    market, arrival = stage.venue.markets[np.flatnonzero(np.bincount(live["market"]))], live["arrival_us"]
     has_rows = market["end_row"] > market["first_row"]
     rows = stage.tape.tops["ts_us"][market["end_row"][has_rows] - 1]
     paid = market["settle_us"][market["settle_us"] < NEVER]
@@ -193,13 +205,12 @@ def _coverage(tape: Tape, known: Rules) -> pl.DataFrame:
     close_us, open_us = known.column("close_us"), known.column("open_us")
     first, last = tape.offsets[:-1], tape.offsets[1:] - 1
     has_rows = np.diff(tape.offsets) > 0
-    rows = np.append(tape.tops["ts_us"], 0)
-    start = np.where(has_rows, rows[first], 0)
-    end = np.where(has_rows, rows[last], 0)
+    start, end = np.zeros(len(has_rows), np.int64), np.zeros(len(has_rows), np.int64)
+    start[has_rows] = tape.tops["ts_us"][first[has_rows]]
+    end[has_rows] = tape.tops["ts_us"][last[has_rows]]
     length = np.where(close_us < NEVER, close_us, end) - np.where(open_us > 0, open_us, start)
     share = np.where(has_rows & (length > 0), known_us(tape, close_us) / np.maximum(length, 1), 0.0)
-    market = np.repeat(np.arange(len(has_rows)), np.diff(tape.offsets))
-    blind = market[tape.changes["op"] == UNKNOWN] if tape.is_book else market[:0]
+    blind = np.searchsorted(tape.offsets, np.flatnonzero(tape.changes["op"] == UNKNOWN), side="right") - 1
     return (
         known.markets.select("ticker", "event_ticker", "series_ticker")
         .with_columns(
@@ -223,5 +234,5 @@ def _moments(at_us: I64, is_known: Flags) -> pl.Series:
 def _digest(tape: Tape, desk: Venue) -> str:
     digest = hashlib.sha256()
     for each in (tape.tops, tape.sizes, tape.changes, tape.level_cc, desk.markets, desk.fees, desk.slipped):
-        digest.update(each.tobytes())
+        digest.update(np.ascontiguousarray(each).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

@@ -11,7 +11,7 @@ faults of the data: nothing fills against them.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,7 @@ from backtest.kernels.arrays import (
     CLEAR,
     DELTA,
     END,
+    I32,
     I64,
     NEVER,
     SET,
@@ -31,6 +32,11 @@ from backtest.kernels.arrays import (
 )
 from exchange.units import DOLLAR_CC
 
+# What a tape of quotes reads of them.
+QUOTE_COLUMNS: Final = (
+    *("ticker", "session", "event_ts", "received_ts"),
+    *("bid_cc", "bid_size_centi", "ask_cc", "ask_size_centi"),
+)
 _SPAN: Final = DOLLAR_CC + 1  # one side's prices
 
 
@@ -56,48 +62,22 @@ def quotes_tape(quotes: pl.DataFrame, markets: pl.DataFrame) -> Tape:
     """Return best bids and asks as a tape.
 
     Args:
-        quotes: ticker, session, event_ts, received_ts, bid_cc, bid_size_centi, ask_cc, ask_size_centi; rows
-            of one instant and market count as the last of them by received_ts.
+        quotes: `QUOTE_COLUMNS`; rows of one instant and market count as the last of them by received_ts.
         markets: ticker and close_us, one row per market; its order is the tape's.
     """
-    numbered = markets.select("ticker", "close_us").with_row_index("market")
-    is_bid = pl.col("bid_cc").is_between(1, DOLLAR_CC - 1) & (pl.col("bid_size_centi").fill_null(1) > 0)
-    is_ask = pl.col("ask_cc").is_between(1, DOLLAR_CC - 1) & (pl.col("ask_size_centi").fill_null(1) > 0)
-    shown = (
-        quotes.lazy()
-        .with_columns(ts_us=pl.col("event_ts").dt.epoch("us"))
-        .join(numbered.lazy(), on="ticker", how="inner", maintain_order="left")
-        .filter(pl.col("ts_us") < pl.col("close_us"))
-        .collect()
-    )
-    if not shown.select(_ascends()).item():
-        shown = shown.sort("market", "ts_us", "received_ts", "session", maintain_order=True)
-    rows = (
-        shown.lazy()
-        .select(
-            "market",
-            "ts_us",
-            bid_cc=pl.when(is_bid).then("bid_cc").otherwise(0),
-            ask_cc=pl.when(is_ask).then("ask_cc").otherwise(DOLLAR_CC),
-            bid_size=pl.when(is_bid).then(pl.col("bid_size_centi").fill_null(-1)).otherwise(0),
-            ask_size=pl.when(is_ask).then(pl.col("ask_size_centi").fill_null(-1)).otherwise(0),
-        )
-        .with_columns(
-            bid_run=_runs("bid_cc"),
-            ask_run=_runs("ask_cc"),
-            is_live=_is_last() & (pl.col("bid_cc") < pl.col("ask_cc")),
-        )
-        .collect()
-    )
-    n = markets.height
-    tops, sizes = np.zeros(rows.height, TOP), np.zeros(rows.height, SIZE)
-    for name in ("ts_us", "bid_cc", "ask_cc", "is_live"):
-        tops[name] = rows[name].to_numpy()
-    for name in ("bid_size", "ask_size", "bid_run", "ask_run"):
-        sizes[name] = rows[name].to_numpy()
+    from backtest.kernels.tops import quote_tops, rows_by_market
+
+    market, n = _places(quotes["ticker"], markets["ticker"]), markets.height
+    ts_us = _fixed(quotes["event_ts"].dt.epoch("us").fill_null(NEVER))
+    rows, offsets, least_us = rows_by_market(market, ts_us, _fixed(markets["close_us"]))
+    if least_us[0] < 1:
+        rows = _in_order(quotes, market, ts_us, rows)
+    tops, sizes = np.zeros(len(rows), TOP), np.zeros(len(rows), SIZE)
+    bids, asks = _side_shown(quotes, "bid"), _side_shown(quotes, "ask")
+    quote_tops(tops, sizes, offsets, rows, ts_us, bids, asks)
     return Tape(
         is_book=False,
-        offsets=_offsets(rows["market"].to_numpy(), n),
+        offsets=offsets,
         tops=tops,
         sizes=sizes,
         changes=np.zeros(0, CHANGE),
@@ -145,16 +125,13 @@ def book_tape(
 
 def known_us(tape: Tape, close_us: I64) -> I64:
     """Return, for each market, for how long its state was known, up to the close or its last event."""
-    n = len(tape.offsets) - 1
-    market = np.repeat(np.arange(n), np.diff(tape.offsets))
-    at_us = tape.tops["ts_us"]
-    until = np.append(at_us[1:], 0)
-    last = tape.offsets[1:][np.diff(tape.offsets) > 0] - 1
-    ends = close_us[market[last]]
-    until[last] = np.where(ends < NEVER, ends, at_us[last])
-    lengths = np.where(tape.tops["is_live"] == 1, until - at_us, 0)
-    total = np.zeros(n, np.int64)
-    total[market[last]] = np.add.reduceat(lengths, tape.offsets[:-1][np.diff(tape.offsets) > 0])
+    has_rows = np.diff(tape.offsets) > 0
+    first, last = tape.offsets[:-1][has_rows], tape.offsets[1:][has_rows] - 1
+    at_us = np.ascontiguousarray(tape.tops["ts_us"])
+    lengths = np.diff(at_us, append=0)
+    lengths[last] = np.where(close_us[has_rows] < NEVER, close_us[has_rows] - at_us[last], 0)
+    total = np.zeros(len(has_rows), np.int64)
+    total[has_rows] = np.add.reduceat(lengths * tape.tops["is_live"], first)
     return total
 
 
@@ -252,23 +229,39 @@ def _step(rows: pl.DataFrame, step: int, op: int) -> pl.DataFrame:
     )
 
 
-def _runs(column: str) -> pl.Expr:
-    is_new = (pl.col(column) != pl.col(column).shift()) | (pl.col("market") != pl.col("market").shift())
-    return is_new.fill_null(value=True).cum_sum().cast(pl.Int32)
+def _places(tickers: pl.Series, known: pl.Series) -> I64:
+    """Return where each ticker stands in `known`, -1 where it does not; a run of one is looked up once."""
+    runs = tickers.rle().struct.unnest()
+    places = pl.DataFrame({"value": known}).with_row_index("place")
+    found = runs.join(places, on="value", how="left", maintain_order="left")["place"]
+    return np.repeat(found.cast(pl.Int64).fill_null(-1).to_numpy(), runs["len"].to_numpy())
 
 
-def _is_last() -> pl.Expr:
-    is_same = (pl.col("ts_us") == pl.col("ts_us").shift(-1)) & (
-        pl.col("market") == pl.col("market").shift(-1)
+def _side_shown(quotes: pl.DataFrame, side: str) -> tuple[I32, I64]:
+    price, size = quotes[f"{side}_cc"].cast(pl.Int32), quotes[f"{side}_size_centi"].cast(pl.Int64)
+    return _fixed(price.fill_null(0)), _fixed(size.fill_null(-1))
+
+
+def _fixed(column: pl.Series) -> "np.ndarray[tuple[int], np.dtype[Any]]":
+    """Return values read-only, copied or not: numba compiles kernels again for arrays it may write to."""
+    values = column.to_numpy().view()
+    values.flags.writeable = False
+    return values
+
+
+def _in_order(quotes: pl.DataFrame, market: I64, ts_us: I64, rows: I64) -> I64:
+    """Sort `rows` by market, ts_us, received_ts and session; the last two count within one instant."""
+    if ((np.diff(ts_us[rows]) < 0) & (np.diff(market[rows]) == 0)).any():
+        rows = rows[np.lexsort((ts_us[rows], market[rows]))]
+    is_tied = (np.diff(ts_us[rows]) == 0) & (np.diff(market[rows]) == 0)
+    places = np.flatnonzero(np.append(is_tied, [False]) | np.append([False], is_tied))
+    tied = rows[places]
+    by = ("market", "ts_us", "received_ts", "session")
+    keys = quotes.select(pl.col("received_ts", "session").gather(tied)).with_columns(
+        market=pl.Series(market[tied]), ts_us=pl.Series(ts_us[tied]), row=pl.Series(tied)
     )
-    return ~is_same.fill_null(value=False)
-
-
-def _ascends() -> pl.Expr:
-    """Tell whether rows lie by market and time without ties: sorting five million rows is worth avoiding."""
-    market, ts_us = pl.col("market"), pl.col("ts_us")
-    is_later = (market == market.shift()) & (ts_us > ts_us.shift())
-    return ((market > market.shift()) | is_later).fill_null(value=True).all()
+    rows[places] = keys.sort(*by, maintain_order=True)["row"].to_numpy()
+    return rows
 
 
 def _offsets(market: "np.ndarray[tuple[int], np.dtype[np.generic]]", n: int) -> I64:

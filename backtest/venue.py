@@ -20,6 +20,7 @@ from exchange.ticks import LINEAR_CENT, STRUCTURES, PriceRange, prices_on
 from exchange.units import DOLLAR_CC, to_us
 
 _UNDECIDED: Final = "disputed"
+_DECIDED: Final = ("determined", "amended", "finalized")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,9 @@ def _times(last: pl.DataFrame, payout_delay: timedelta) -> pl.DataFrame:
         {"yes": DOLLAR_CC, "no": 0}, default=None, return_dtype=pl.Int32
     )
     value = pl.coalesce("settlement_value_cc", by_result)
-    is_decided = value.is_not_null() & pl.col("status").ne_missing(_UNDECIDED)
+    # A source may write 0 for "not decided yet": a value counts only beside a result or a final status.
+    is_final = by_result.is_not_null() | pl.col("status").is_in(_DECIDED) | (pl.col("result") == "scalar")
+    is_decided = value.is_not_null() & is_final & pl.col("status").ne_missing(_UNDECIDED)
     paid = pl.coalesce("settlement_ts", pl.col("close_ts") + payout_delay)
     settle = pl.when(is_decided).then(paid.dt.epoch("us")).fill_null(NEVER)
     close = pl.col("close_ts").dt.epoch("us").fill_null(NEVER)

@@ -9,7 +9,16 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
 def inner(function: Kernel) -> Kernel:
-    """Compile a function that other kernels call; never cached on disk, see the package."""
+    """Compile a function that other kernels call; never cached on disk, see the package.
+
+    Python cannot call it: wrappers that unpack a whole world took a third of the time to compile.
+    """
+    compiled = cast("Callable[..., Any]", njit)(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return cast("Kernel", compiled(function))
+
+
+def formula(function: Kernel) -> Kernel:
+    """Compile a function of numbers that other kernels and Python call."""
     return cast("Kernel", njit(function))
 
 

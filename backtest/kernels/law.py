@@ -1,10 +1,10 @@
 """The fee law of exchange.fees in int64, and what an order can afford under it."""
 
 from backtest.kernels.arrays import DOLLAR_CC, Law, World
-from backtest.kernels.jit import inner
+from backtest.kernels.jit import formula, inner
 
 
-@inner
+@formula
 def fee_model(num: int, den: int, price_cc: int, count_centi: int, quantum: int) -> int:
     """Return ceil(p x (1 - p) x count x num / den) to the quantum; num x den must be below 2**62."""
     units = price_cc * (DOLLAR_CC - price_cc) * count_centi
@@ -18,7 +18,7 @@ def fee_gross(model: int, value: int, unit: int) -> int:
     return 0 if model == 0 else (value + model + unit - 1) // unit * unit - value
 
 
-@inner
+@formula
 def fee_charged(model: int, value: int, unit: int, has_rebate: int, accumulated: int) -> tuple[int, int]:
     """Return the fee of one fill and what its order has been rounded up by so far."""
     gross = fee_gross(model, value, unit)
@@ -59,6 +59,8 @@ def affordable(n: int, closable: int, q: int, law: Law, available: int) -> int:
     low, high = min(n, closable), n
     if low > 0 and outlay(low, closable, q, law) > available:
         return 0
+    if outlay(low + 1, closable, q, law) > available:  # an empty purse, mostly: no need to search
+        return low
     while high - low > 1:
         middle = (low + high) // 2
         if outlay(middle, closable, q, law) <= available:

@@ -1,14 +1,26 @@
-"""The top of the book after every change, in one pass over a book tape: about 5 ns a row."""
+"""The top of the book after every row of a tape, in one pass: about 5 ns a row of books and 10 of quotes."""
 
 from typing import Final
 
 import numpy as np
 
-from backtest.kernels.arrays import CLEAR, DELTA, DOLLAR_CC, END, I64, IGNORED, SET, UNKNOWN, Records
+from backtest.kernels.arrays import (
+    CLEAR,
+    DELTA,
+    DOLLAR_CC,
+    END,
+    I32,
+    I64,
+    IGNORED,
+    NEVER,
+    SET,
+    UNKNOWN,
+    Records,
+)
 from backtest.kernels.jit import entry, inner
 
 # As in clock.py.
-MADE_WITH: Final = "069adb4e1142"
+MADE_WITH: Final = "ca3724c2362d"
 
 
 @inner
@@ -53,3 +65,57 @@ def book_tops(
             top = tops[r]
             top.bid_cc, top.ask_cc = top_bid, top_ask
             top.is_live = 1 if is_known and is_last and top_bid < top_ask else 0
+
+
+@entry
+def rows_by_market(market: I64, ts_us: I64, close_us: I64) -> tuple[I64, I64, I64]:
+    """Return the rows before their market's close by market, each market's in the order given.
+
+    Also where each market's rows begin and end, and the least step in time from a row to the next of its
+    market: below 1, rows lie in another order or share an instant. `market` is -1 for rows to leave out.
+    """
+    n, least = len(close_us), NEVER
+    offsets, last_us = np.zeros(n + 1, np.int64), np.zeros(n, np.int64)
+    for i in range(len(market)):
+        m = market[i]
+        if m >= 0 and ts_us[i] < close_us[m]:
+            offsets[m + 1] += 1
+    for m in range(n):
+        offsets[m + 1] += offsets[m]
+    place, rows = offsets[:-1].copy(), np.empty(offsets[n], np.int64)
+    for i in range(len(market)):
+        m = market[i]
+        if m >= 0 and ts_us[i] < close_us[m]:
+            if place[m] > offsets[m]:
+                least = min(least, ts_us[i] - last_us[m])
+            rows[place[m]], last_us[m] = i, ts_us[i]
+            place[m] += 1
+    return rows, offsets, np.array([least])
+
+
+@entry
+def quote_tops(
+    tops: Records,
+    sizes: Records,
+    offsets: I64,
+    rows: I64,
+    ts_us: I64,
+    bids: tuple[I32, I64],
+    asks: tuple[I32, I64],
+) -> None:
+    """Fill tops and sizes of quotes, taken from `rows` of prices (0 where null) and sizes (-1 where null)."""
+    bid_run, ask_run = 0, 0
+    for m in range(len(offsets) - 1):
+        for r in range(offsets[m], offsets[m + 1]):
+            i, top, size = rows[r], tops[r], sizes[r]
+            top.ts_us, top.bid_cc, top.ask_cc = ts_us[i], 0, DOLLAR_CC
+            if 0 < bids[0][i] < DOLLAR_CC and bids[1][i] != 0:
+                top.bid_cc, size.bid_size = bids[0][i], bids[1][i]
+            if 0 < asks[0][i] < DOLLAR_CC and asks[1][i] != 0:
+                top.ask_cc, size.ask_size = asks[0][i], asks[1][i]
+            is_first = r == offsets[m]
+            bid_run += 1 if is_first or top.bid_cc != tops[r - 1].bid_cc else 0
+            ask_run += 1 if is_first or top.ask_cc != tops[r - 1].ask_cc else 0
+            size.bid_run, size.ask_run = bid_run, ask_run
+            is_last = r + 1 == offsets[m + 1] or ts_us[rows[r + 1]] > ts_us[i]
+            top.is_live = 1 if is_last and top.bid_cc < top.ask_cc else 0

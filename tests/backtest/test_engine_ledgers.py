@@ -218,3 +218,13 @@ def test_the_last_row_of_equity_is_kept_however_close_it_is_to_the_one_before() 
     )
     assert run.fills.height == 2
     assert run.equity["marked_micros"].to_list()[-1] == cash_end(run)[0]
+
+
+def test_a_value_on_a_market_that_nobody_decided_pays_nothing() -> None:
+    """A source may write 0 for "not decided yet": status active without a result stays open."""
+    lake = a_lake(
+        markets=[a_market(settlement_value_cc=0, settlement_ts=at(2_000))], quotes=[a_quote(0, 4_900, 5_000)]
+    )
+    run = replayed(lake, (1, "A", bt.buy_yes(10)))
+    assert run.settlements.is_empty()
+    assert run.positions.height == 1

@@ -116,3 +116,15 @@ def test_assumed_multipliers_are_numbers_of_at_most_six_decimals(multiplier: flo
         bt.assume_fees("quadratic", multiplier)
     with pytest.raises(UnknownFeeType):
         bt.assume_fees("flat")
+
+
+def test_assumed_fees_stand_in_for_a_type_without_a_formula_too() -> None:
+    """`flat` from 10 s on: refused without an assumption, priced with one; known terms stay as they are."""
+    lake = world(fee_changes=[a_change(0, 500_000), a_change(10, 1_000_000, fee_type="flat")])
+    assert fees(lake, 5, 15, fees=bt.assume_fees("quadratic")) == [875_000, 1_750_000]
+
+
+@pytest.mark.parametrize("multiplier", ["-1", "1000000000", "0.0000001", "many"])
+def test_an_assumed_multiplier_that_is_none_is_refused(multiplier: str) -> None:
+    with pytest.raises(PlanError, match="multiplier"):
+        bt.assume_fees("quadratic", multiplier)

@@ -113,6 +113,27 @@ def test_a_parameter_is_read_at_every_collect_and_never_cached() -> None:
         assert plan.collect().height == 0
 
 
+def test_a_parameter_means_what_the_literal_in_its_place_means() -> None:
+    """In windows, groups, shifts, empty frames and both of polars' engines."""
+    v, by = pl.col("v"), ["x", "x", "y", "y", "z"]
+    rows = pl.LazyFrame({"t": by, "v": [1.0, None, 3.0, 4.0, 5.0]})
+
+    def plans(p: pl.Expr) -> list[pl.LazyFrame]:
+        return [
+            rows.select("t", a=(v * p).cum_sum().over("t"), b=(v > p).shift(), c=p),
+            rows.select(a=v.filter(v > p).sum().over("t"), b=(v - p).rolling_mean(2)),
+            rows.group_by("t", maintain_order=True).agg(a=(v > p).sum(), b=v.filter(v > p).first(), c=p),
+            rows.filter(v > p).with_columns(c=p).filter(pl.col("c") > 2),
+            rows.head(0).select("t", c=p, d=v * p),
+            rows.select(a=v.clip(upper_bound=p), b=pl.struct(v, c=p), c=pl.max_horizontal(v, p)),
+        ]
+
+    with bound({"k": 2.5}):
+        for ours, plain in zip(plans(bt.param("k")), plans(pl.lit(2.5)), strict=True):
+            for engine in ("in-memory", "streaming"):
+                assert ours.collect(engine=engine).equals(plain.collect(engine=engine)), ours.explain()
+
+
 def test_a_parameter_keeps_its_meaning_over_many_chunks() -> None:
     """A million rows are evaluated in pieces, by several threads."""
     rows = pl.LazyFrame({"v": range(1_000_000)})

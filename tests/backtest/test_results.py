@@ -4,12 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import polars as pl
 
 import backtest as bt
 from backtest.results import SCHEMAS, Run
-from tests.backtest.worlds import a_lake, a_market, a_quote, replayed, settled
+from tests.backtest.worlds import a_lake, a_market, a_quote, at, replayed, settled
 
 
 def a_run() -> Run:
@@ -66,6 +67,26 @@ def test_other_data_has_another_digest() -> None:
     second = replayed(a_lake(markets=market, quotes=[a_quote(0, 4_900, 5_100)]), (1, "A", bt.buy_yes(1)))
     assert first.manifest["inputs"] != second.manifest["inputs"]
     assert first.manifest["code"] == second.manifest["code"]
+
+
+def test_the_order_in_which_a_lake_gives_its_rows_does_not_matter() -> None:
+    """Five files or one, sorted or not: of one instant the last received counts, then the last session."""
+    quotes = [
+        a_quote(0, 4_900, 5_000),
+        a_quote(0, 4_900, 5_100) | {"received_ts": at(0.5)},
+        a_quote(5, 4_900, 5_200, session="t") | {"received_ts": at(5.5)},
+        a_quote(5, 4_900, 5_300) | {"received_ts": at(5.5)},
+        *(a_quote(seconds, None, 5_000, ticker=ticker) for ticker in "CB" for seconds in (2, 1)),
+    ]
+    wishes = [(seconds, ticker, bt.buy_yes(1)) for ticker in "ABC" for seconds in (0, 1, 5)]
+    runs = []
+    for seed in range(6):
+        shuffled = Random(seed).sample(quotes, len(quotes)) if seed else quotes
+        lake = a_lake(markets=[a_market("A"), a_market("C")], quotes=shuffled)
+        runs.append(replayed(lake, *wishes))
+    assert runs[0].fills.filter(pl.col("ticker") == "A")["price_cc"].to_list() == [5_100, 5_100, 5_200]
+    assert len({run.manifest["inputs"] for run in runs}) == 1
+    assert all(run.fills.equals(runs[0].fills) for run in runs)
 
 
 def test_importing_backtest_is_cheap() -> None:
