@@ -12,6 +12,7 @@ from backtest.results import SCHEMAS, TIME
 from backtest.tape import Tape
 from backtest.venue import Rules
 
+SECONDS_PER_DAY = 86_400
 _MARKET = ("ticker", "event_ticker", "series_ticker")
 
 
@@ -146,7 +147,8 @@ def _equity(outcome: Outcome) -> pl.DataFrame:
 def _summary(
     outcome: Outcome, ordered: pl.DataFrame, filled: pl.DataFrame, paid: pl.DataFrame, held: pl.DataFrame
 ) -> pl.DataFrame:
-    cash_end = int(outcome.world.purse[0]["cash"])
+    purse = outcome.world.purse[0]
+    cash_end = int(purse["cash"])
     marked_end = cash_end + int(held["marked_micros"].sum())
     return pl.DataFrame(
         {
@@ -163,8 +165,15 @@ def _summary(
             "n_markets": filled["ticker"].n_unique(),
             "n_settled": paid.height,
             "n_open": held.height,
+            "locked_max_micros": int(purse["locked_max"]),
+            "locked_dollar_days": _dollar_days(purse),
         }
     )
+
+
+def _dollar_days(purse: np.void) -> float:
+    high, middle, low = (int(purse[f"lock_{each}"]) for each in ("high", "middle", "low"))
+    return (high * 10**12 + middle * 10**6 + low) / (10**12 * SECONDS_PER_DAY)
 
 
 def _attrition(

@@ -116,21 +116,18 @@ def drawdown(equity: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def exposure(equity: pl.DataFrame, net_micros: int) -> dict[str, Any]:
+def exposure(summary_row: Mapping[str, Any], net_micros: int) -> dict[str, Any]:
     """Return how much money was tied up, for how long, and what it earned.
 
-    A capital-day is one dollar locked for one day: the integral of the steps of `locked_micros` over time.
+    A capital-day is one dollar locked for one day, reserved by waiting orders or paid for what is held; the
+    clock of the run sums it at every change.
 
     Returns:
         max_locked_micros, capital_days (float), return_per_capital_day (float, None when nothing was locked).
     """
-    steps = equity.sort("ts", maintain_order=True).select(
-        "locked_micros", held_us=pl.col("ts").shift(-1).sub(pl.col("ts")).dt.total_microseconds().fill_null(0)
-    )
-    locked_dollars = steps["locked_micros"].cast(pl.Float64) / MICROS_PER_DOLLAR
-    days = float((locked_dollars * steps["held_us"].cast(pl.Float64)).sum() or 0.0) / US_PER_DAY
+    days = summary_row["locked_dollar_days"]
     return {
-        "max_locked_micros": int(steps["locked_micros"].max() or 0),  # type: ignore[arg-type]  # Int64 column
+        "max_locked_micros": summary_row["locked_max_micros"],
         "capital_days": days,
         "return_per_capital_day": net_micros / MICROS_PER_DOLLAR / days if days > 0 else None,
     }

@@ -108,7 +108,7 @@ def detail_of(run: Run, summary_row: dict[str, Any], label: str) -> Detail:
         evidence=evidence(fills),
         profit=earned,
         drawdown=drawdown(equity),
-        exposure=exposure(equity, earned["net_micros"]),
+        exposure=exposure(summary_row, earned["net_micros"]),
         fill_rate=fill_rate(orders),
         interval=interval_by_event(events),
     )

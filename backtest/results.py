@@ -34,6 +34,8 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "n_markets": pl.Int64(),  # markets with at least one fill
             "n_settled": pl.Int64(),  # of these
             "n_open": pl.Int64(),  # positions that nothing closed or settled
+            "locked_max_micros": pl.Int64(),  # most that was locked after any instant
+            "locked_dollar_days": pl.Float64(),  # dollars x days locked, up to the end of the data
         }
     ),
     "orders": pl.Schema(

@@ -88,6 +88,8 @@ PURSE: Final = _record(
     *("n_fills", "n_active", "n_settled", "n_equity"),
     *("next_order", "next_payout", "next_mark"),  # where the clock stands
     *("dirty_us", "marked_us", "step_us"),  # equity: instant not yet written or -1, last row, least distance
+    *("clock_us", "locked_max"),  # last instant; most that was locked at the end of any
+    *("lock_high", "lock_middle", "lock_low"),  # dollar-seconds locked: high + middle / 10^6 + low / 10^12
 )
 FILL: Final = _record(
     *("order_id", "fill_us", "yes_price_cc", "count_centi", "cash_micros", "fee_micros"),

@@ -20,7 +20,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.jit import entry, inner
 
 # As in clock.py.
-MADE_WITH: Final = "ca3724c2362d"
+MADE_WITH: Final = "bf50aff71ce4"
 
 
 @inner

@@ -210,6 +210,8 @@ def _summary(rows: Mapping[str, list[Any]], cash: int, marked: int) -> dict[str,
         "n_markets": len(rows["fills"]),
         "n_settled": len(rows["settlements"]),
         "n_open": len(rows["positions"]),
+        "locked_max_micros": 60_000_000,
+        "locked_dollar_days": 12.5,
     }
 
 

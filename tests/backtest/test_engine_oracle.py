@@ -200,6 +200,8 @@ def assert_same(run: Run, slow: Oracle) -> None:
     held = {m: each.position for m, each in slow.markets.items() if each.position}
     assert dict(run.positions.select("ticker", "position_centi").iter_rows()) == held
     assert run.summary["cash_end_micros"].to_list() == [slow.cash]
+    assert run.summary["locked_max_micros"].to_list() == [slow.locked_max]
+    assert run.summary["locked_dollar_days"].to_list() == [slow.locked_micro_us / (10**12 * 86_400)]
     assert slow.cash >= 0
     assert_conserved(run)
 

@@ -110,15 +110,15 @@ def test_equity_that_never_falls_has_no_drawdown(curve: pl.DataFrame) -> None:
     }
 
 
-def test_a_capital_day_is_a_dollar_locked_for_a_day() -> None:
-    """$10 for 12 h and $4 for 6 h are 5 + 1 = 6 dollar-days; $3 earned is 0.5 per dollar-day."""
-    tied = exposure(an_equity((0, 0, 10), (12, 0, 4), (18, 0, 0)), 3_000_000)
+def test_what_was_locked_earns_per_dollar_and_day() -> None:
+    """6 dollar-days that earned $3 are 0.5 per dollar-day."""
+    tied = exposure({"locked_max_micros": 10_000_000, "locked_dollar_days": 6.0}, 3_000_000)
     assert tied == {"max_locked_micros": 10_000_000, "capital_days": 6.0, "return_per_capital_day": 0.5}
 
 
 def test_nothing_locked_has_no_return_on_capital() -> None:
-    assert exposure(an_equity(), 0)["return_per_capital_day"] is None
-    assert exposure(an_equity((0, 100, 0), (1, 100, 0)), 5)["return_per_capital_day"] is None
+    nothing = {"locked_max_micros": 0, "locked_dollar_days": 0.0}
+    assert exposure(nothing, 5)["return_per_capital_day"] is None
 
 
 def test_the_fill_rate_counts_contracts_not_orders() -> None:

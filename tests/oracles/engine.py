@@ -85,15 +85,21 @@ class Oracle:
     fills: list[dict[str, Any]] = field(default_factory=list)
     settlements: list[dict[str, Any]] = field(default_factory=list)
     equity: list[tuple[int, int, int, int]] = field(default_factory=list)
+    locked_max: int = 0
+    locked_micro_us: int = 0
 
     def run(self) -> None:
         grid = self.grid()
+        last, end = 0, max(grid, default=0)
         moments = {t for o in self.orders for t in (o.arrival_us, o.expiry_us)} | grid
         for each in self.markets.values():
             moments |= {*each.instants, each.settle_us}
         for t in sorted(moments - {NEVER}):
             before = len(self.fills) + len(self.settlements)
+            self.locked_micro_us += self.locked() * max(0, min(t, end) - last)
+            last = t
             self.at(t)
+            self.locked_max = max(self.locked_max, self.locked())
             moved = len(self.fills) + len(self.settlements) > before
             if moved or (t in grid and any(m.is_traded and not m.is_settled for m in self.markets.values())):
                 self.record(t)
@@ -309,8 +315,10 @@ class Oracle:
         for market in self.markets.values():
             bid, ask = market.mark
             marked += max(0, market.position) * bid + max(0, -market.position) * (10_000 - ask)
-        locked = sum(m.basis for m in self.markets.values()) + sum(o.reserved for o in self.orders)
-        self.equity.append((t, self.cash, marked, locked))
+        self.equity.append((t, self.cash, marked, self.locked()))
+
+    def locked(self) -> int:
+        return sum(m.basis for m in self.markets.values()) + sum(o.reserved for o in self.orders)
 
 
 def show_quote(
