@@ -17,10 +17,10 @@ from backtest.errors import PlanError, TooLarge
 from backtest.plan import Params, Plan, Wanted, parameter_rows, read_plan, universe, wanted
 from backtest.results import SCHEMAS, Run
 from exchange.errors import UnitError
+from exchange.fees import FeeTerms
 from exchange.units import MICROS_PER_DOLLAR, parse_duration
 
 if TYPE_CHECKING:
-    from exchange.fees import FeeTerms
     from warehouse.tables import Table
 
 _CASH_MAX_MICROS: Final = 10**15
@@ -54,7 +54,7 @@ class Settings:
     per_event_micros: int  # -1: no cap
     extra_ticks: int
     payout_delay: timedelta
-    fees: "FeeTerms | None"
+    fees: FeeTerms | None
 
 
 def run(
@@ -68,7 +68,7 @@ def run(
     per_event: float | Decimal | str | None = None,
     extra_ticks: int = 0,
     payout_delay: str | timedelta = "1h",
-    fees: "FeeTerms | None" = None,
+    fees: FeeTerms | None = None,
 ) -> Run:
     """Replay a plan and return what it would have come to.
 
@@ -129,6 +129,7 @@ def _assumptions(settings: Settings, told: tuple[str, ...], filled: pl.DataFrame
         f"orders arrive {latency_ms} ms after the row they were decided on was known",
         "orders that wait are filled at their own limit and pay the taker fee",
         "our own orders move nobody: the recorded market goes on as if we had not traded",
+        "the plan was not checked for look-ahead: it may read anything in the lake, results included",
         *told,
     ]
     if settings.extra_ticks:
@@ -145,12 +146,14 @@ def _settings(
     per_event: float | Decimal | str | None,
     extra_ticks: int,
     payout_delay: str | timedelta,
-    fees: "FeeTerms | None",
+    fees: FeeTerms | None,
 ) -> Settings:
     if fills not in _BASIS:
         raise PlanError(f"fills={fills!r} is unknown: use {' or '.join(_BASIS)}")
-    if extra_ticks < 0 or (extra_ticks and fills != "touch"):
-        raise PlanError(f"extra_ticks={extra_ticks}: 0 or more, and only with fills='touch'")
+    if not isinstance(extra_ticks, int) or extra_ticks < 0 or (extra_ticks and fills != "touch"):
+        raise PlanError(f"extra_ticks={extra_ticks}: a whole number from 0 up, and only with fills='touch'")
+    if fees is not None and not isinstance(fees, FeeTerms):
+        raise PlanError(f"fees={fees!r}: give bt.assume_fees('quadratic', multiplier=1), or nothing")
     waits = _duration("latency", latency)
     if waits <= timedelta(0):
         raise PlanError("latency must be more than 0: nobody trades on the row that they are reading")
@@ -170,6 +173,8 @@ def _settings(
 
 
 def _duration(name: str, value: str | timedelta) -> timedelta:
+    if not isinstance(value, str | timedelta):
+        raise PlanError(f"{name}={value!r}: write a length of time such as '250ms', or give a timedelta")
     try:
         return parse_duration(value) if isinstance(value, str) else value
     except UnitError as error:
@@ -213,7 +218,17 @@ def _manifest(lake: LakeReader, settings: Settings, asked: list[Wanted], inputs:
         "packages": {name: version(name) for name in _PACKAGES},
         "code": code_digest(),
         "inputs": inputs,
+        "orders": _orders_digest(asked),
     }
+
+
+def _orders_digest(asked: list[Wanted]) -> str:
+    """Return the SHA-256 of everything that was wanted, whatever code or notebook wanted it."""
+    digest = hashlib.sha256()
+    for each in asked:
+        digest.update(repr(each.params).encode())
+        digest.update(each.intents.hash_rows(seed=0).to_numpy().tobytes())
+    return digest.hexdigest()
 
 
 def code_digest() -> str:

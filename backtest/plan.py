@@ -32,9 +32,11 @@ from backtest.kernels.arrays import (
     ZERO_COUNT,
     Records,
 )
+from backtest.results import SCHEMAS
 from backtest.venue import Rules
 from exchange.units import DOLLAR_CC, format_ts
 
+RESULT_COLUMNS: Final = frozenset(name for schema in SCHEMAS.values() for name in schema)
 _COLUMNS: Final = ("ticker", "known_ts", "intent")
 _TIFS: Final = {"ioc": IOC, "fok": FOK, "gtc": GTC}
 
@@ -81,6 +83,10 @@ def parameter_rows(params: Params, plan: pl.LazyFrame) -> list[dict[str, Any]]:
     Raises:
         ParameterError: the plan reads a parameter without values, or never reads one that has them.
     """
+    if not (params is None or isinstance(params, Mapping | pl.DataFrame)):
+        raise ParameterError(
+            f"params={params!r}: give {{name: value or list}}, or a frame with a row for each run"
+        )
     if params is None:
         rows: list[dict[str, Any]] = [{}]
         names: Sequence[str] = ()
@@ -92,6 +98,10 @@ def parameter_rows(params: Params, plan: pl.LazyFrame) -> list[dict[str, Any]]:
         rows = [dict(zip(names, each, strict=True)) for each in itertools.product(*values)]
         # One type per parameter: of [1, 2.5] both are floats.
         rows = pl.DataFrame(rows, strict=False, infer_schema_length=None).to_dicts() if names else [{}]
+    if taken := sorted(set(names) & RESULT_COLUMNS):
+        raise ParameterError(
+            f"a parameter cannot be called {', '.join(taken)}: results have a column of that name"
+        )
     read = parameters_in(plan)
     if lacking := sorted(read - set(names)):
         raise ParameterError(f"the plan reads parameter {', '.join(lacking)}: give params={{name: [values]}}")

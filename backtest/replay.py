@@ -39,11 +39,13 @@ from warehouse.tables import (
     SERIES,
     Table,
 )
+from warehouse.tops import FROM_CANDLES
 
 if TYPE_CHECKING:
     from backtest.engine import LakeReader, Settings
 
 _DAY_US = 86_400_000_000
+QUOTES_STAND = "a quote stands until the next one, however old it is, or until its recording ends"
 _EQUITY_ROWS = 1_000  # rows of equity that a run is divided into, midnights not counted
 
 
@@ -85,7 +87,7 @@ def prepare(lake: "LakeReader", settings: "Settings", tickers: set[str]) -> Stag
         collected(lake.scan(FEE_CHANGES), "fee_changes"),
         fallback=settings.fees,
     )
-    tape = _tape(lake, settings.fills, known)
+    tape, told = _tape(lake, settings.fills, known)
     desk = venue(known, fees, tape, extra_ticks=settings.extra_ticks)
     unknown = len(tickers) - known.markets.height
     missing = (
@@ -97,7 +99,7 @@ def prepare(lake: "LakeReader", settings: "Settings", tickers: set[str]) -> Stag
         fees,
         desk,
         _coverage(tape, known),
-        (*known.assumptions, *fees.assumptions, *missing),
+        (*told, *known.assumptions, *fees.assumptions, *missing),
         _digest(tape, desk),
     )
 
@@ -178,14 +180,37 @@ def _of(lake: "LakeReader", table: Table, column: str, values: list[str]) -> pl.
     return collected(lake.scan(table).filter(pl.col(column).is_in(values)), table.name)
 
 
-def _tape(lake: "LakeReader", fills: str, known: Rules) -> Tape:
+def _tape(lake: "LakeReader", fills: str, known: Rules) -> tuple[Tape, list[str]]:
+    """Return what orders meet, and what a reader of the report must know about it."""
     names = known.markets["ticker"].to_list()
     if fills == "touch":
-        shown = lake.tops(names).select(QUOTE_COLUMNS)
-        return quotes_tape(collected(shown, "quotes and candles"), known.markets)
+        shown = collected(lake.tops(names).select(QUOTE_COLUMNS), "quotes and candles")
+        is_close = pl.col("session").str.starts_with(f"{FROM_CANDLES}_")
+        n_candles = shown.filter(is_close)["ticker"].n_unique()
+        told = [f"{n_candles} markets were not recorded all the time: there, quotes are closes of candles"]
+        ended = pl.concat([shown, _ends(lake, shown)])
+        return quotes_tape(ended, known.markets), [QUOTES_STAND, *(told if n_candles else [])]
     snapshots = _of(lake, BOOK_SNAPSHOTS, "ticker", names)
     deltas = _of(lake, BOOK_DELTAS, "ticker", names)
-    return book_tape(snapshots, deltas, collected(lake.scan(BOOK_GAPS), "book_gaps"), known.markets)
+    return book_tape(snapshots, deltas, collected(lake.scan(BOOK_GAPS), "book_gaps"), known.markets), []
+
+
+def _ends(lake: "LakeReader", shown: pl.DataFrame) -> pl.DataFrame:
+    """Return an empty quote for every session's end: from then on nobody knows what is quoted."""
+    gaps = collected(lake.scan(BOOK_GAPS).filter(pl.col("cause") == "session_end"), "book_gaps")
+    ends = gaps.explode("tickers").select("session", ticker="tickers", from_ts="from_ts").drop_nulls()
+    if ends.is_empty():
+        return shown.clear()
+    # A recorder's clock may be behind the exchange's: the end is not before the last quote.
+    last = shown.group_by("ticker", "session").agg(last_ts=pl.col("event_ts").max())
+    rows = ends.join(last, on=["ticker", "session"]).with_columns(
+        event_ts=pl.max_horizontal("from_ts", "last_ts") + pl.duration(microseconds=1)
+    )
+    kept = {"ticker", "session", "event_ts"}
+    return rows.select(
+        pl.col(name) if name in kept else pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in shown.schema.items()
+    )
 
 
 def _grid(stage: Stage, live: Records) -> I64:

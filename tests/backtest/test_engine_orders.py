@@ -8,8 +8,10 @@ import pytest
 
 import backtest as bt
 from backtest.errors import MarketsUnknown, ParameterError, PlanError, TooLarge
+from exchange.errors import BadInput
 from tests.backtest.worlds import (
     T0,
+    a_gap,
     a_lake,
     a_market,
     a_plan,
@@ -275,3 +277,40 @@ def test_a_plan_that_wants_nothing_gives_empty_frames_and_its_cash_back() -> Non
     )
     assert run.attrition.row(0) == (1, 1, 0, 0, 0, 0)
     assert run.coverage["first_ts"][0] == T0
+
+
+def test_after_its_recording_ended_a_quote_is_no_quote() -> None:
+    """Trap 17: the session of the only quote ends at 5 s; an order at 900 s meets nothing."""
+    lake = a_lake(
+        markets=[a_market()],
+        quotes=[a_quote(0, 4_900, 5_000)],
+        book_gaps=[a_gap(5, from_seq=2, cause="session_end")],
+    )
+    run = replayed(lake, (1, "A", bt.buy_yes(1)), (900, "A", bt.buy_yes(1)))
+    assert run.orders["filled_centi"].to_list() == [100, 0]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"latency": 250},
+        {"payout_delay": 3_600},
+        {"extra_ticks": 1.5},
+        {"fees": "quadratic"},
+        {"params": 3},
+        {"params": {"side": [1]}},
+    ],
+)
+def test_arguments_of_another_kind_are_refused_by_name(asked: dict[str, Any]) -> None:
+    """One line that says which argument, and what it should have been."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
+    with pytest.raises(BadInput, match=next(iter(asked)) if "params" not in asked else "param"):
+        replayed(lake, (1, "A", bt.buy_yes(1)), **asked)
+
+
+def test_the_manifest_tells_two_plans_apart() -> None:
+    """Same lake, same settings, another count: other orders, the same tape."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
+    one, two = (replayed(lake, (1, "A", bt.buy_yes(n))).manifest for n in (10, 20))
+    assert one["inputs"] == two["inputs"]
+    assert one["orders"] != two["orders"]
