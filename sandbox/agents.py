@@ -23,10 +23,15 @@ class Grid:
     def __init__(self, prices_cc: tuple[int, ...]) -> None:
         self._prices = prices_cc
 
-    def floor(self, price_cc: int, *, steps_down: int = 0) -> int | None:
-        """Return the price of the grid at or below `price_cc`, or some steps further down."""
-        at = bisect_right(self._prices, price_cc) - 1 - steps_down
+    def floor(self, price_cc: int) -> int | None:
+        """Return the price of the grid at or below `price_cc`."""
+        at = bisect_right(self._prices, price_cc) - 1
         return self._prices[at] if at >= 0 else None
+
+    def ladder(self, price_cc: int, *, n_levels: int, stride: int) -> list[int]:
+        """Return prices from the one at or below `price_cc` downwards, `stride` steps apart."""
+        top = bisect_right(self._prices, price_cc) - 1
+        return [self._prices[at] for at in range(top, max(top - n_levels * stride, -1), -stride)]
 
     def below(self, price_cc: int) -> int | None:
         """Return the highest price strictly below `price_cc`."""
@@ -68,16 +73,12 @@ class Maker:
         return fills
 
     def _wanted(self, grid: Grid, fair_cc: int) -> list[int]:
-        top_cc = fair_cc - self._half_spread_cc
-        found = (grid.floor(top_cc, steps_down=each * self._stride) for each in range(self._n_levels))
-        return [price_cc for price_cc in found if price_cc is not None]
+        return grid.ladder(fair_cc - self._half_spread_cc, n_levels=self._n_levels, stride=self._stride)
 
     def _cancel_stale(self, engine: Engine, side: Side, wanted: list[int]) -> None:
         resting = self._resting[side]
-        for price_cc, order_id in list(resting.items()):
-            if price_cc not in wanted:
-                engine.cancel(order_id)
-                del resting[price_cc]
+        for price_cc in [each for each in resting if each not in wanted]:
+            engine.cancel(resting.pop(price_cc))
 
     def _take(self, engine: Engine, grid: Grid, rng: Random, side: Side, fair_cc: int) -> list[Fill]:
         limit_cc = grid.floor(fair_cc - self._half_spread_cc // 2)

@@ -34,6 +34,7 @@ CLOCK_BEHIND_US: Final = 127_000
 MS_US: Final = 1_000
 NEVER: Final = Print(0, 0, 0, "yes", False, 0)  # noqa: FBT003 - a row of the tape
 HALF: Final = 2  # a contract is worth half a dollar in Kalshi's dollar_volume, so it seems
+AS_LINE: Final = json.JSONEncoder(separators=(",", ":")).encode
 Change = tuple[int, Side, int, int]  # time_us, side, price_cc, delta_centi
 
 
@@ -73,7 +74,7 @@ def write_recording(
     ]
     partial = path.with_name(f".{path.name}.part")
     lines = [
-        json.dumps(line, separators=(",", ":")).encode() + b"\n"
+        AS_LINE(line).encode() + b"\n"
         for scene, following in zip(scenes, [*scenes[1:], None], strict=True)
         for line in scene.lines(following.market if following else None)
     ]
@@ -98,6 +99,7 @@ class _Scene:
         self._changes: list[Change] = []
         history = world.listen(market.ticker, lambda *change: self._changes.append(change))
         self._prints = history.prints
+        self._print_times_us = [each.time_us for each in history.prints]
         self._volumes_centi = [0, *accumulate(each.count_centi for each in history.prints)]
         self._is_over = market.status not in {"active", "inactive"}
         self._join_us = to_us(market.open_ts) + join_after_us if market.open_ts else join_after_us
@@ -194,7 +196,7 @@ class _Scene:
         return self._framed(time_us, "orderbook_snapshot", message)
 
     def _ticker(self, time_us: int) -> Json:
-        n_past = bisect_right(self._prints, time_us, key=lambda each: each.time_us)
+        n_past = bisect_right(self._print_times_us, time_us)
         last = self._prints[n_past - 1] if n_past else NEVER
         volume_centi = self._volumes_centi[n_past]
         bid, ask = self._book.best_bid(), self._book.best_ask()

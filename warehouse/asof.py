@@ -1,7 +1,8 @@
 """What a live trader could know of a market at some past moment.
 
-A state that was observed by then is what it was. A market that we first saw later, but that existed already,
-is assumed to have had the terms it had when we saw it; what could have been different then is masked, each
+A state that was observed by then is what it was, until we saw another: a result paid before we looked again
+does not reach back, for we did not know it. A market that we first saw later, but that existed already, is
+assumed to have had the terms it had when we saw it; what could have been different then is masked, each
 column until the condition named below. Both the DuckDB macro and the polars reader are made from this table.
 """
 

@@ -37,7 +37,9 @@ class BookEvents(NamedTuple):
         session, sid, seq). Applies on top of the stream's last snapshot with a smaller seq.
     gaps: ticker, session, sid, from_seq, to_seq, from_ts, until_ts, cause, is_recovered; sorted by (ticker,
         session, sid, from_seq). The books of the session are unknown after from_ts and before until_ts (null:
-        for good); from_ts is moved to the known_ts of the last event before the gap where that is later.
+        for good); from_ts is moved to the known_ts of the last event before the gap where that is later. The
+        end of a recording that has grown since is left out; if numbers are missing there, it lasts until the
+        stream is heard again.
     """
 
     snapshots: pl.DataFrame
@@ -160,7 +162,7 @@ def _gaps(
     if named is not None:
         gaps = gaps.filter(pl.col("ticker").is_in(named))
     columns = [*STREAM, "from_seq", "to_seq", "from_ts", "until_ts", "cause", "is_recovered"]
-    ordered = collected(gaps.select(columns), lake.uri).sort("from_seq")
+    ordered = _without_passed_ends(lake, collected(gaps.select(columns), lake.uri)).sort("from_seq")
     before = pl.concat([each.select(*STREAM, "seq", "known_ts") for each in (snapshots, deltas)])
     return (
         ordered.join_asof(
@@ -174,6 +176,34 @@ def _gaps(
         .with_columns(from_ts=pl.max_horizontal("from_ts", "known_ts"))
         .select(columns)
         .sort(*STREAM, "from_seq")
+    )
+
+
+def _without_passed_ends(lake: "Lake", gaps: pl.DataFrame) -> pl.DataFrame:
+    """Drop the ends of streams that went on: a recording was imported, grew, and was imported again."""
+    ends = gaps.filter(pl.col("cause") == "session_end")
+    if ends.is_empty():
+        return gaps
+    first_date, _ = dates_around(ends["from_ts"].min(), None)  # type: ignore[arg-type]  # a column of times
+    later = [
+        lake.scan(table, dates=(first_date, None))
+        .filter(pl.col("session").is_in(ends["session"].unique().to_list()))
+        .select("session", "sid", "seq", known_ts=table.known_ts.expr)
+        for table in (BOOK_DELTAS, BOOK_SNAPSHOTS)
+    ]
+    heard = (
+        pl.concat(later)
+        .join(ends.lazy().select("session", "sid", "from_seq").unique(), on=["session", "sid"])
+        .filter(pl.col("seq") >= pl.col("from_seq"))
+        .group_by("session", "sid", "from_seq")
+        .agg(pl.col("seq", "known_ts").sort_by("seq").first().name.prefix("_"))
+        .with_columns(cause=pl.lit("session_end"))
+    )
+    told = gaps.join(collected(heard, lake.uri), on=["session", "sid", "from_seq", "cause"], how="left")
+    return (
+        told.filter(pl.col("_seq").ne_missing(pl.col("from_seq")))
+        .with_columns(pl.coalesce("until_ts", "_known_ts").alias("until_ts"))
+        .select(gaps.columns)
     )
 
 

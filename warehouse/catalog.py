@@ -36,6 +36,7 @@ _SNAPSHOT_COMMENTS: Final = {
     "n_rows": "Rows of that version.",
     "n_files": "Files of that version.",
     "published_ts": "When this catalog was published.",
+    "lake": "Where the lake lay then; its views read the files there.",
 }
 
 
@@ -57,7 +58,7 @@ def publish(lake: "Lake") -> Path:
             for found in files.values():
                 if found is not None:
                     storage.check_files(lake.place, found)
-            _write(fresh, files)
+            _write(fresh, files, lake.uri)
             _sync(fresh)
             fresh.replace(target)
             _sync(lake.path)
@@ -68,7 +69,7 @@ def publish(lake: "Lake") -> Path:
     return target
 
 
-def build(connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles | None]) -> None:
+def build(connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles | None], lake: str) -> None:
     """Create schema raw, views, macros, `_snapshot` and all comments in an empty database."""
     connection.execute("create schema raw")
     for name, table in TABLES.items():
@@ -80,14 +81,14 @@ def build(connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles 
     for macro in MACROS:
         connection.execute(f"create macro {macro.name}({macro.parameters}) as table {macro.sql}")
         connection.execute(f"comment on macro table {macro.name} is {_quoted(macro.sentence)}")
-    _snapshot(connection, files)
+    _snapshot(connection, files, lake)
 
 
-def _write(path: Path, files: Mapping[str, TableFiles | None]) -> None:
+def _write(path: Path, files: Mapping[str, TableFiles | None], lake: str) -> None:
     connection = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
     try:
         connection.execute("begin")  # one transaction: hundreds of comments would each wait for the disk
-        build(connection, files)
+        build(connection, files, lake)
         connection.execute("commit")
         connection.execute("checkpoint")
     finally:
@@ -106,20 +107,22 @@ def _raw_select(table: Table, files: TableFiles | None) -> str:
     return f"select {columns} from read_parquet([{listed}], {hive}) f"
 
 
-def _snapshot(connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles | None]) -> None:
+def _snapshot(
+    connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles | None], lake: str
+) -> None:
     connection.execute(
         "create table _snapshot (table_name varchar, version bigint, n_rows bigint, n_files bigint, "
-        "published_ts timestamptz)"
+        "published_ts timestamptz, lake varchar)"
     )
     published_ts = datetime.now(UTC)
     for name in TABLES:
         found = files.get(name)
         row = (
-            (name, None, 0, 0, published_ts)
+            (name, None, 0, 0)
             if found is None
-            else (name, found.version, int(found.files["n_rows"].sum()), found.files.height, published_ts)
+            else (name, found.version, int(found.files["n_rows"].sum()), found.files.height)
         )
-        connection.execute("insert into _snapshot values (?, ?, ?, ?, ?)", row)
+        connection.execute("insert into _snapshot values (?, ?, ?, ?, ?, ?)", (*row, published_ts, lake))
     _comment(
         connection,
         "_snapshot",

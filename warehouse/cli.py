@@ -2,9 +2,11 @@
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import duckdb
@@ -51,13 +53,15 @@ def sql(
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
 ) -> None:
-    """Ask the published catalog; it is published first when there is none yet.
+    """Ask the published catalog; it is published first when there is none for this address yet.
 
     Examples: "from markets limit 5", "from ohlc('TICKER', interval 1 hour)", "from _snapshot".
     """
+    if not query.strip():
+        raise QueryFailed('no query: say, for example, tapehouse warehouse sql "from trades limit 5"')
     opened = Lake(lake)
     path = opened.path / CATALOG_FILE
-    if not path.is_file():
+    if not path.is_file() or _address(path) != opened.uri:
         opened.publish()
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
@@ -93,7 +97,8 @@ def _print_rows(
         for rows in _batches(connection):
             writer.writerows([_cell(each) for each in row] for row in rows)
     elif as_json:
-        found = [dict(zip(columns, row, strict=True)) for rows in _batches(connection) for row in rows]
+        read = (row for rows in _batches(connection) for row in rows)
+        found = [dict(zip(columns, map(_finite, row), strict=True)) for row in read]
         typer.echo(json.dumps({"columns": columns, "rows": found}, default=_plain))
     else:
         rows = connection.fetchmany(ROWS_SHOWN + 1)
@@ -102,9 +107,23 @@ def _print_rows(
             typer.echo(f"only the first {ROWS_SHOWN} rows: add a limit, or --csv for all", err=True)
 
 
+def _finite(value: object) -> object:
+    """JSON knows no NaN and no infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _batches(connection: duckdb.DuckDBPyConnection) -> Iterator[list[Any]]:
     while rows := connection.fetchmany(_BATCH):
         yield rows
+
+
+def _address(catalog: Path) -> str | None:
+    """Return where the lake lay when this catalog was published: a copied or moved lake needs its own."""
+    try:
+        with duckdb.connect(str(catalog), read_only=True) as connection:
+            return str(connection.execute("select any_value(lake) from _snapshot").fetchall()[0][0])
+    except duckdb.Error:
+        return None  # not one of ours, or damaged: publishing replaces it, or says why it cannot
 
 
 def _warn_if_old(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:

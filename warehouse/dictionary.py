@@ -38,7 +38,7 @@ def dictionary() -> str:
     """Return docs/data.md as it should be."""
     parts = [_INTRODUCTION, "## Tables of the lake\n", *(_table(each) for each in TABLES.values())]
     with duckdb.connect(":memory:") as connection:
-        build(connection, {})
+        build(connection, {}, "")
         parts += ["## Views of warehouse.duckdb\n", _raw_note(), *_views(connection)]
         parts += ["## Macros of warehouse.duckdb\n", *(_macro(connection, each) for each in MACROS)]
     return "\n".join(parts)

@@ -126,9 +126,10 @@ class Lake:
             CorruptFile: a file is damaged, before anything is read.
         """
         found = self.files(table, version=version)
-        if found is None:
-            return table.empty().lazy()
-        files = found.between(*dates)
+        return table.empty().lazy() if found is None else self.read(table, found.between(*dates))
+
+    def read(self, table: Table, files: storage.TableFiles) -> pl.LazyFrame:
+        """Read exactly these files lazily; errors as in `scan`."""
         storage.check_files(self._place, files)
         return storage.scan_files(self._place, table, files.paths)
 
@@ -136,8 +137,8 @@ class Lake:
         """Return the newest (or pinned) version of a table; None when it does not exist yet."""
         if self._pins is not None:
             return self._pins.get(table.name)
-        delta = storage.open_table(self._place, table)
-        return None if delta is None else int(delta.version())
+        found = storage.listed(self._place, table)
+        return None if found is None else found.version
 
     def versions(self) -> dict[str, int]:
         """Return the newest version of every table that exists."""
@@ -150,8 +151,7 @@ class Lake:
             version = self._pins.get(table.name)
             if version is None:
                 return None
-        delta = storage.open_table(self._place, table, version=version)
-        return None if delta is None else storage.files_of(self._place, table, delta)
+        return storage.listed(self._place, table, version=version)
 
     def record_window(
         self,

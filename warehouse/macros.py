@@ -56,14 +56,21 @@ _OHLC: Final = f"""
     order by bar_ts"""
 
 _BOOK_AT: Final = f"""
-    with base as (
+    with stream as (
+        select d.session, d.sid, d.seq, greatest(d.event_ts, d.received_ts) as known_ts from raw.book_deltas d
+        union all
+        select s.session, s.sid, s.seq, s.captured_ts from raw.book_snapshots s
+    ), blind as (
+        select g.session from raw.book_gaps g
+        where list_contains(g.tickers, ticker) and g.from_ts < ts and (g.until_ts is null or g.until_ts > ts)
+          and not (g.cause = 'session_end' and exists (
+            from stream r where r.session = g.session and r.sid = g.sid
+              and (r.seq = g.from_seq or (r.seq > g.from_seq and r.known_ts <= ts))
+        ))
+    ), base as (
         select s.*
         from raw.book_snapshots s
-        where s.ticker = ticker and s.captured_ts <= ts and not exists (
-            from raw.book_gaps g
-            where g.session = s.session and list_contains(g.tickers, s.ticker)
-              and g.from_ts < ts and (g.until_ts is null or g.until_ts > ts)
-        )
+        where s.ticker = ticker and s.captured_ts <= ts and s.session not in (select b.session from blind b)
         order by s.captured_ts desc limit 1
     ), changes as (
         select d.side, d.price_cc, d.delta_centi as count_centi

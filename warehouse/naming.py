@@ -32,17 +32,18 @@ def tickers_of(
     """
     if series is None and event is None and ticker is None:
         return None
-    listed = listing(lake)
     named: list[set[str]] = []
     if ticker is not None:
         asked = [ticker] if isinstance(ticker, str) else list(ticker)
-        _check_tickers(lake, table, asked, listed)
+        _check_tickers(lake, table, asked)
         named.append(set(asked))
     if event is not None:
-        named.append(set(listed.filter(pl.col("event_ticker") == event)["ticker"]))
+        of_event = lake.scan(MARKETS).filter(pl.col("event_ticker") == event).select("ticker").unique()
+        named.append(set(collected(of_event, lake.uri)["ticker"]))
         if not named[-1]:
-            _check_event(lake, event, listed)
+            _check_event(lake, event)
     if series is not None:
+        listed = listing(lake)
         named.append(set(listed.filter(pl.col("series_ticker") == series)["ticker"]))
         if not named[-1]:
             _check_series(lake, series, listed)
@@ -70,25 +71,25 @@ def listing(lake: "Lake") -> pl.DataFrame:
     return collected(listed, lake.uri)
 
 
-def _check_tickers(lake: "Lake", table: Table, asked: Sequence[str], listed: pl.DataFrame) -> None:
-    strange = set(asked) - set(listed["ticker"])
-    if not strange:
-        return
-    found = _tickers_in(lake, table, sorted(strange))
-    for each in sorted(strange - found):
-        known = set(listed["ticker"]) | _tickers_in(lake, table)
-        raise UnknownTicker(each, sorted(known), where=lake.uri)
+def _check_tickers(lake: "Lake", table: Table, asked: Sequence[str]) -> None:
+    strange = set(asked) - _tickers_in(lake, MARKETS, asked)
+    if strange:
+        strange -= _tickers_in(lake, table, sorted(strange))
+    if strange:
+        known = _tickers_in(lake, MARKETS) | _tickers_in(lake, table)
+        raise UnknownTicker(min(strange), sorted(known), where=lake.uri)
 
 
 def _tickers_in(lake: "Lake", table: Table, among: Sequence[str] | None = None) -> set[str]:
     rows = lake.scan(table).select("ticker")
     if among is not None:
-        rows = rows.filter(pl.col("ticker").is_in(among))
+        rows = rows.filter(pl.col("ticker").is_in(list(among)))
     return set(collected(rows.unique(), lake.uri)["ticker"])
 
 
-def _check_event(lake: "Lake", event: str, listed: pl.DataFrame) -> None:
-    known = set(listed["event_ticker"]) | _tickers_in(lake, EVENTS)
+def _check_event(lake: "Lake", event: str) -> None:
+    of_markets = collected(lake.scan(MARKETS).select("event_ticker").unique(), lake.uri)["event_ticker"]
+    known = set(of_markets) | _tickers_in(lake, EVENTS)
     if event not in known:
         raise UnknownEvent(event, sorted(known), where=lake.uri)
 

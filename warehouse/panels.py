@@ -1,20 +1,22 @@
 """Readers for notebooks and engines: tidy lazy frames by series, event, ticker and time."""
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from warehouse.asking import Moment, bounds, moment
 from warehouse.asof import markets_asof
 from warehouse.naming import Tickers, listing, tickers_of
+from warehouse.storage import TableFiles
 from warehouse.tables import CANDLES, EVENTS, MARKETS, QUOTES, SERIES, TRADES, Table
 from warehouse.tops import tops
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
 
-_DAY = timedelta(days=1)
+_DAY: Final = timedelta(days=1)
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 def series(lake: "Lake") -> pl.LazyFrame:
@@ -54,8 +56,7 @@ def trades(
     end: Moment | None,
 ) -> pl.LazyFrame:
     """Return executions of `[start, end)` with `known_ts`, sorted by (ticker, event_ts, trade_id)."""
-    rows = _asked(lake, TRADES, series=series, event=event, ticker=ticker, start=start, end=end)
-    return rows.sort("ticker", "event_ts", "trade_id")
+    return _asked(lake, TRADES, series=series, event=event, ticker=ticker, start=start, end=end)
 
 
 def candles(
@@ -70,9 +71,7 @@ def candles(
 ) -> pl.LazyFrame:
     """Return bars that ended in `[start, end)` with `known_ts`, sorted by (ticker, period_s, end_ts)."""
     rows = _asked(lake, CANDLES, series=series, event=event, ticker=ticker, start=start, end=end)
-    if period_s is not None:
-        rows = rows.filter(pl.col("period_s") == period_s)
-    return rows.sort("ticker", "period_s", "end_ts")
+    return rows if period_s is None else rows.filter(pl.col("period_s") == period_s)
 
 
 def quotes(
@@ -123,12 +122,31 @@ def _asked(
     start: Moment | None,
     end: Moment | None,
 ) -> pl.LazyFrame:
+    """Return rows with `known_ts` in `[start, end)`, sorted as the table declares."""
     start_ts, end_ts = bounds(start, end)
     tickers = tickers_of(lake, table, series=series, event=event, ticker=ticker)
-    rows = lake.scan(table, dates=dates_around(start_ts, end_ts))
+    found = lake.files(table)
+    if found is None:
+        return _known(table, table.empty().lazy(), start_ts, end_ts)
+    files = found.between(*_dates(table, start_ts, end_ts))
+    rows = lake.read(table, files)
     if tickers is not None:
         rows = rows.filter(pl.col("ticker").is_in(tickers))
-    return _known(table, rows, start_ts, end_ts)
+    rows = _known(table, rows, start_ts, end_ts)
+    return rows if _lies_sorted(table, files, tickers) else rows.sort(table.sort)
+
+
+def _lies_sorted(table: Table, files: TableFiles, tickers: list[str] | None) -> bool:
+    """Tell whether the files, each of them sorted and the oldest date first, give rows in the table's order.
+
+    Sorting costs more than reading does, and would read every column of the order even where only one other
+    is wanted.
+    """
+    dates = files.files["date"]
+    if len(dates) <= 1:
+        return True
+    is_one_market = tickers is not None and len(tickers) == 1
+    return is_one_market and table.sort[1] == table.partition_by and dates.n_unique() == len(dates)
 
 
 def _known(
@@ -140,6 +158,18 @@ def _known(
     if end_ts is not None:
         rows = rows.filter(pl.col("known_ts") < end_ts)
     return rows
+
+
+def _dates(
+    table: Table, start_ts: datetime | None, end_ts: datetime | None
+) -> tuple[date | None, date | None]:
+    """Return the file dates that may hold rows known in the interval: exactly, if known_ts cuts the files."""
+    if table.partition_by is None or not table.known_ts.expr.meta.eq(pl.col(table.partition_by)):
+        return dates_around(start_ts, end_ts)
+    return (
+        None if start_ts is None else start_ts.date(),
+        None if end_ts is None else (end_ts - _INSTANT).date(),
+    )
 
 
 def dates_around(start_ts: datetime | None, end_ts: datetime | None) -> tuple[date | None, date | None]:

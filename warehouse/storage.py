@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from warehouse.errors import CorruptFile, LakeTooNew, LakeUnwritable, NeedsFolder, NoSuchVersion
-from warehouse.tables import Table
+from warehouse.tables import TABLES, Table
 
 FORMAT: Final = 1
 FORMAT_FILE: Final = "tapehouse.json"
@@ -182,6 +183,18 @@ def open_table(at: Place, table: Table, *, version: int | None = None) -> DeltaT
     return delta
 
 
+def listed(at: Place, table: Table, *, version: int | None = None) -> TableFiles | None:
+    """List the files of the newest or a pinned version; a log that has not moved is not read again.
+
+    None when the table does not exist yet. Raises as `open_table` does.
+    """
+    newest = _newest_entry(Path(at.of(table), "_delta_log")) if at.is_local else None
+    if newest is not None and table.name in TABLES:
+        return _listed(at.uri, table.name, version, newest)
+    delta = open_table(at, table, version=version)
+    return None if delta is None else files_of(at, table, delta)
+
+
 def files_of(at: Place, table: Table, delta: DeltaTable) -> TableFiles:
     """List the files of an opened table, by date."""
     adds = pl.DataFrame(delta.get_add_actions(flatten=True))
@@ -247,6 +260,28 @@ def collected(rows: pl.LazyFrame, where: str) -> pl.DataFrame:
         raise CorruptFile(
             f"{where}: a data file cannot be read ({_first_line(error)}); restore it from a copy"
         ) from error
+
+
+@lru_cache(maxsize=128)
+def _listed(
+    uri: str,
+    name: str,
+    version: int | None,
+    newest: tuple[str, int, int, int],  # noqa: ARG001 - what tells one state of the log from the next
+) -> TableFiles | None:
+    at, table = Place(uri, {}), TABLES[name]
+    delta = open_table(at, table, version=version)
+    return None if delta is None else files_of(at, table, delta)
+
+
+def _newest_entry(log: Path) -> tuple[str, int, int, int] | None:
+    """Return name, inode, time and size of the last entry of a log: entries are only ever added."""
+    try:
+        name = max(each for each in os.listdir(log) if each.endswith(".json"))  # noqa: PTH208 - 10 times faster
+        found = (log / name).stat()
+    except (OSError, ValueError):
+        return None
+    return name, found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _read_text(at: Place, file_name: str) -> str | None:

@@ -96,7 +96,8 @@ MARKETS: Final = Table(
     partition_by=None,
     sort=("ticker", "observed_ts"),
     known_ts=KnownTs(
-        "observed_ts; a result or payout that was observed late counts from settlement_ts.",
+        "observed_ts: a state holds from when we saw it, whenever it came about. Before its first sighting a "
+        "market is assumed to be as first seen, with result and payout from settlement_ts on.",
         pl.col("observed_ts"),
     ),
     is_history=True,

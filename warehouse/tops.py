@@ -1,7 +1,7 @@
 """Tops of book from the best source there is: recorded quotes, else the closes of candles.
 
-Which source a market's day rests on is decided whole, never row by row: a day with any recorded quote uses
-recorded quotes alone, another one the closes of its shortest candles. `source` says which it was.
+A candle's close is left out where a quote of its own period was recorded, and where a shorter candle of the
+market's day speaks. `source` says which it was.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from warehouse.lake import Lake
 
 FROM_CANDLES: Final = "candles"
-_DAY: Final = pl.col("event_ts").dt.date().alias("_day")
+_PERIOD: Final = pl.duration(seconds=pl.col("period_s"))
 
 
 def tops(
@@ -32,11 +32,18 @@ def tops(
     recorded, bars = lake.scan(QUOTES, dates=dates), lake.scan(CANDLES, dates=dates)
     if tickers is not None:
         recorded, bars = (rows.filter(pl.col("ticker").is_in(list(tickers))) for rows in (recorded, bars))
-    bars = bars.rename({"end_ts": "event_ts"}).with_columns(_DAY)
-    is_shortest = pl.col("period_s") == pl.col("period_s").min().over("ticker", "_day")
-    days = recorded.select("ticker", _DAY).unique()
-    closes = bars.filter(is_shortest).join(days, on=["ticker", "_day"], how="anti").select(_closes())
-    return pl.concat([recorded, closes])
+    if lake.version(CANDLES) is None:
+        return recorded
+    bars = bars.rename({"end_ts": "event_ts"})
+    is_shortest = pl.col("period_s") == pl.col("period_s").min().over("ticker", pl.col("event_ts").dt.date())
+    seen = recorded.select("ticker", "event_ts", seen_ts="event_ts").sort("event_ts")
+    closes = (
+        bars.filter(is_shortest)
+        .sort("event_ts")
+        .join_asof(seen, on="event_ts", by="ticker", check_sortedness=False)
+        .filter((pl.col("seen_ts") > pl.col("event_ts") - _PERIOD).not_().fill_null(value=True))
+    )
+    return pl.concat([recorded, closes.select(_closes())])
 
 
 def _closes() -> list[pl.Expr]:

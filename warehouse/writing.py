@@ -22,6 +22,7 @@ from warehouse.tables import Table
 DATE: Final = "date"
 TRIES: Final = 40
 ZSTD_LEVEL: Final = 3
+FILES_MAX: Final = 64  # of a table without partitions: every commit reads them all
 ROWS_PER_GROUP: Final = 131_072  # one market's rows are read from one group; PERF.md §2a
 RETENTION: Final = "interval 400 days"  # pinned backtests must still open
 
@@ -52,7 +53,8 @@ def append_new(at: Place, table: Table, rows: pl.DataFrame) -> tuple[int | None,
                 )
                 if fresh.is_empty():
                     return (None if delta is None else delta.version()), 0
-                return _commit(at, table, delta or _create(at, table), fresh), fresh.height
+                version = _commit(at, table, delta or _create(at, table), fresh)
+                return _tidied(at, table) or version, fresh.height
     except CommitFailedError as error:
         raise LakeBusy(f"{at.of(table)}: {TRIES} tries to commit lost the race; run it again") from error
     raise AssertionError("retry_context returns or raises")
@@ -64,11 +66,23 @@ def _new_keys(at: Place, table: Table, delta: DeltaTable | None, rows: pl.DataFr
     key = list(table.key)
     files = files_of(at, table, delta)
     if table.partition_by:
-        dates = rows[table.partition_by].dt.date().unique()
-        files = files.on(dates)
+        files = files.on(_dates_with_the_key(table, rows))
     check_files(at, files)
     known = collected(scan_files(at, table, files.paths).select(key), at.of(table))
     return rows.join(known, on=key, how="anti", nulls_equal=True, maintain_order="left")
+
+
+def _dates_with_the_key(table: Table, rows: pl.DataFrame) -> pl.Series:
+    """Return the dates where rows of the same keys may lie.
+
+    Their own, and the days around those where the time is no part of the key: a source may state it a moment
+    earlier or later, across midnight.
+    """
+    assert table.partition_by is not None
+    dates = rows[table.partition_by].dt.date().unique()
+    if table.partition_by in table.key:
+        return dates
+    return pl.concat([dates.dt.offset_by(each) for each in ("-1d", "0d", "1d")]).unique()
 
 
 def _new_states(at: Place, table: Table, delta: DeltaTable | None, rows: pl.DataFrame) -> pl.DataFrame:
@@ -134,6 +148,20 @@ def _commit(at: Place, table: Table, delta: DeltaTable, rows: pl.DataFrame) -> i
         )
     except CommitFailedError:
         raise
+    except (DeltaError, OSError) as error:
+        raise unwritable(at, error) from error
+    return int(delta.version())
+
+
+def _tidied(at: Place, table: Table) -> int | None:
+    """Make one file of a small table's many, as the ledger gets one for every window; None if it has few."""
+    delta = None if table.partition_by else open_table(at, table)
+    if delta is None or len(delta.file_uris()) < FILES_MAX:
+        return None
+    try:
+        delta.optimize.compact(writer_properties=_writer(table))
+    except CommitFailedError:
+        return None  # somebody else tidied at the same time; the rows are in either way
     except (DeltaError, OSError) as error:
         raise unwritable(at, error) from error
     return int(delta.version())

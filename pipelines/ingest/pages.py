@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 import polars as pl
+import pyarrow as pa
 
 from exchange.errors import UnitError
 from pipelines.ingest import exact
@@ -37,6 +38,16 @@ def values_of(
 ) -> pl.Series:
     """Lay a field out as a column."""
     return pl.Series(called or name, [*map(attrgetter(name), page)], dtype=dtype)
+
+
+def arrow_of(page: Sequence[msgspec.Struct], name: str) -> pa.LargeStringArray:
+    """Lay a text field out in Arrow's memory, for the readers of `exact`."""
+    return pa.array([*map(attrgetter(name), page)], pa.large_string())
+
+
+def repeated(name: str, value: str | datetime, n_rows: int) -> pl.Series:
+    """Lay one value out as a column; a time must be in UTC."""
+    return pl.Series(name, pa.repeat(value, n_rows))
 
 
 def origin(source: str, fetched_ts: datetime) -> tuple[pl.Expr, ...]:
@@ -72,9 +83,9 @@ def whole_rows(
         source: where the page came from.
         unread: further fields, each with a mask of the rows whose text could not be read.
     """
-    faults = {name: frame.get_column(column).is_null() for column, name in needed.items()} | dict(
-        unread or {}
-    )
+    told = {name: frame.get_column(column) for column, name in needed.items()}
+    faults = {name: column.is_null() for name, column in told.items() if column.null_count()}
+    faults |= {name: mask for name, mask in (unread or {}).items() if mask.any()}
     rejected: dict[int, Rejected] = {}
     for name, is_faulty in faults.items():
         for at in is_faulty.arg_true():

@@ -54,6 +54,28 @@ def test_a_column_of_times_reads_any_number_of_decimals(at: datetime, n_decimals
     assert read(text, exact.moment("text")) == parse_ts(text)
 
 
+TEXTS = st.sampled_from(
+    ["0.5600", "12.50", "-3.00", "-.5", ".5", "5.", "+5", "1e3", "1.2.3", "-", "", " 7", "0.56789",
+     "214748.3648", "12345678901234", "2026-02-28T23:59:59.5Z", "2026-02-28T23:59:59Z",
+     "2026-02-29T00:00:00Z", "2026-02-28 23:59:59.123456Z", "2026-02-28T23:59:59.Z", "2026-02-28T23:59Z",
+     "2026-02-28T23Z", "20260228T235959Z", "2026-02-28T24:00:00Z", "2026-02-28T23:59:60Z",
+     "2026-02-28T23:59:59.1234567Z", "2026-02-28T23:59:59+00:00"]
+) | st.none()  # fmt: skip
+
+
+@given(st.lists(TEXTS, max_size=5))
+def test_a_text_is_read_alike_in_whatever_company(texts: list[str | None]) -> None:
+    """Arrow reads columns of usual text, patterns read all others: row by row the answer is the same."""
+    column = pl.DataFrame({"text": texts}, schema={"text": pl.String})
+    for expression in (exact.cc("text"), exact.centi("text"), exact.moment("text")):
+        # A text that neither reads keeps its neighbour from being read by Arrow.
+        by_pattern = [
+            pl.DataFrame({"text": [each, "no such thing"]}).select(expression).item(0, 0) for each in texts
+        ]
+        assert column.select(expression).to_series().to_list() == by_pattern
+    assert column.slice(1).select(exact.cc("text")).equals(column.select(exact.cc("text")).slice(1))
+
+
 def test_what_is_no_exact_text_becomes_null_and_never_a_guess() -> None:
     """Finer than the unit, an exponent, a naive time, a day that does not exist, nothing at all."""
     for text in ("0.56789", "1e-3", "", "nan", "0,56", None):

@@ -68,6 +68,15 @@ def test_a_result_is_known_from_its_settlement_on(tmp_path: Path) -> None:
     assert (paid["result"], paid["settlement_value_cc"], paid["status"]) == ("yes", 10_000, "finalized")
 
 
+def test_a_result_seen_late_does_not_reach_back_over_what_was_seen(tmp_path: Path) -> None:
+    """Seen active at noon, paid at 1 d 600 s, seen finalized at 2 d: active till then, known from then on."""
+    lake = Lake(tmp_path)
+    lake.commit(MARKETS, frame(MARKETS, a_market(), final()))
+    for days, status, result in ((1.5, "active", ""), (2, "finalized", "yes")):
+        (row,) = known(lake, days)
+        assert (row["status"], row["result"], row["basis"]) == (status, result, "observed")
+
+
 def test_a_strike_is_not_known_before_the_market_opens(tmp_path: Path) -> None:
     """Fifteen-minute markets are created with their target to be determined: created -2 d, open -1 d."""
     lake = Lake(tmp_path)

@@ -1,7 +1,9 @@
 """Books rebuilt from snapshots and deltas, and the moments at which nobody knows them."""
 
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -73,6 +75,53 @@ def test_the_last_book_of_a_session_can_be_read_and_nothing_after_it(tmp_path: P
     assert lake.book("KXA-1", at(4)).levels("yes") == [Level(4_500, 1_500)]
     with pytest.raises(BookUnknown, match="session_end"):
         lake.book("KXA-1", at(4.1))
+
+
+def an_end(from_seq: int, seconds: float) -> dict[str, Any]:
+    """Return the end of session s1, whose last frame came at `seconds`."""
+    return a_gap(from_seq, to_seq=None, from_ts=at(seconds), cause="session_end")
+
+
+def levels_of(connection: duckdb.DuckDBPyConnection, seconds: float) -> list[tuple[str, int, int]]:
+    """Return what the macro says of KXA-1: side, price and count, best bids first."""
+    query = "select side, (price * 10000)::int, (contracts * 100)::int from book_at('KXA-1', ?::timestamptz)"
+    return connection.execute(query, [at(seconds)]).fetchall()
+
+
+def as_levels(book: OrderBook) -> list[tuple[str, int, int]]:
+    return [(side, *level) for side in ("yes", "no") for level in reversed(book.levels(side))]
+
+
+@pytest.mark.parametrize("ticker", ["KXA-1", "KXA-2"])
+def test_the_end_of_a_recording_that_has_grown_is_no_end(tmp_path: Path, ticker: str) -> None:
+    """Imported to seq 4, then again to seq 5: whole at 4.5 s and at 5 s, in whatever market seq 5 came."""
+    lake = a_lake(tmp_path)
+    lake.commit(BOOK_GAPS, frame(BOOK_GAPS, an_end(5, 4), an_end(6, 5)))
+    lake.commit(BOOK_DELTAS, frame(BOOK_DELTAS, a_delta(5, ticker=ticker)))
+    assert lake.book_events(["KXA-1"]).gaps["from_seq"].to_list() == [6]
+    with duckdb.connect(str(lake.publish()), read_only=True) as connection:
+        for seconds in (4, 4.5, 5):
+            book = lake.book("KXA-1", at(seconds))
+            has_grown = ticker == "KXA-1" and seconds == 5
+            assert book.best_bid() == Level(4_500, 2_000 if has_grown else 1_500)
+            assert levels_of(connection, seconds) == as_levels(book)
+        assert levels_of(connection, 5.1) == []
+    with pytest.raises(BookUnknown, match="session_end since 2026-05-13T12:00:05Z"):
+        lake.book("KXA-1", at(5.1))
+
+
+def test_an_end_with_missing_numbers_lasts_until_the_stream_is_heard_again(tmp_path: Path) -> None:
+    """Seq 5 and 6 never came, the snapshot of 9 s is seq 7: unknown at 8.9 s, known at 9 s."""
+    lake = a_lake(tmp_path)
+    lake.commit(BOOK_GAPS, frame(BOOK_GAPS, an_end(5, 4), an_end(8, 9)))
+    lake.commit(BOOK_SNAPSHOTS, frame(BOOK_SNAPSHOTS, a_snapshot(7, captured_ts=at(9))))
+    assert lake.book_events().gaps.select("from_seq", "until_ts").rows() == [(5, at(9)), (8, None)]
+    with pytest.raises(BookUnknown, match="session_end since 2026-05-13T12:00:04Z"):
+        lake.book("KXA-1", at(8.9))
+    assert lake.book("KXA-1", at(9)).best_bid() == Level(4_500, 1_000)
+    with duckdb.connect(str(lake.publish()), read_only=True) as connection:
+        assert levels_of(connection, 8.9) == []
+        assert levels_of(connection, 9) == as_levels(lake.book("KXA-1", at(9)))
 
 
 def test_a_broken_session_gives_way_to_a_sound_one(tmp_path: Path) -> None:

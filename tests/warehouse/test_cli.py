@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_sql_says_when_the_catalog_is_older_than_the_lake(tmp_path: Path) -> Non
     assert run("sql", "from trades", lake=tmp_path).stderr == ""
 
 
-@pytest.mark.parametrize("query", ["selec 1", "from nothing", "drop view trades", "select 1 / 'x'", ""])
+@pytest.mark.parametrize("query", ["selec 1", "from nothing", "drop view trades", "select 1 / 'x'"])
 def test_bad_sql_is_one_line(tmp_path: Path, query: str) -> None:
     a_lake(tmp_path)
     with pytest.raises(QueryFailed) as caught:
@@ -104,6 +105,11 @@ def test_bad_sql_is_one_line(tmp_path: Path, query: str) -> None:
     assert str(caught.value).startswith("DuckDB: ")
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_an_empty_query_is_answered_with_an_example(tmp_path: Path) -> None:
+    with pytest.raises(QueryFailed, match="from trades limit 5"):
+        run("sql", " ", lake=tmp_path)
 
 
 def test_a_lake_that_is_not_there_is_said_and_not_made(tmp_path: Path) -> None:
@@ -122,3 +128,15 @@ def test_the_program_ends_with_code_2_and_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: DuckDB: Parser Error")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_copied_lake_answers_from_its_own_files(tmp_path: Path) -> None:
+    """The catalog that came along with the copy names the files of the original: it is published anew."""
+    lake = Lake(tmp_path / "original")
+    lake.commit(TRADES, frame(TRADES, a_trade("t1")))
+    lake.publish()
+    shutil.copytree(tmp_path / "original", tmp_path / "copy")
+    lake.commit(TRADES, frame(TRADES, a_trade("t2")))
+    lake.publish()
+    said = run("sql", "select count(*) as n from trades", "--json", lake=tmp_path / "copy")
+    assert json.loads(said.stdout)["rows"] == [{"n": 1}]

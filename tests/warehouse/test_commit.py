@@ -1,6 +1,6 @@
 """What a commit stores, what it already knew, and what it refuses."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +9,7 @@ import pytest
 from tests.warehouse.rows import a_market, a_quote, a_trade, at, frame
 from warehouse import Commit, Lake
 from warehouse.errors import NaiveTime, RowsRefused
-from warehouse.tables import BOOK_SNAPSHOTS, MARKETS, QUARANTINE, QUOTES, TRADES
+from warehouse.tables import BOOK_SNAPSHOTS, MARKETS, QUARANTINE, QUOTES, TRADES, WINDOWS
 from warehouse.writing import RETENTION
 
 
@@ -182,3 +182,25 @@ def test_files_are_sorted_zstd_with_plain_string_columns(tmp_path: Path) -> None
     assert str(stored.schema_arrow.field("trade_id").type) == "string"
     assert stored.metadata.row_group(0).column(0).compression == "ZSTD"
     assert "date=2026-05-13" in files.paths[0]
+
+
+def test_a_trade_is_one_row_even_if_sources_put_it_on_both_sides_of_midnight(tmp_path: Path) -> None:
+    """The first source says 23:59:59.999, the second one a millisecond later, which is another day."""
+    lake = Lake(tmp_path)
+    midnight = at(12 * 3_600)
+    lake.commit(TRADES, frame(TRADES, a_trade("t1", event_ts=midnight - timedelta(milliseconds=1))))
+    again = lake.commit(TRADES, frame(TRADES, a_trade("t1", event_ts=midnight)))
+    assert (again.n_new, again.n_known) == (0, 1)
+
+
+def test_the_ledger_does_not_grow_by_a_file_for_every_window(tmp_path: Path) -> None:
+    """70 windows, and never more than 64 files to read; every window is still there."""
+    lake = Lake(tmp_path)
+    for hour in range(70):
+        start_ts, end_ts = at(hour * 3_600), at((hour + 1) * 3_600)
+        lake.record_window("trades", "all", start_ts, end_ts, n_rows=1, digest=f"{hour}")
+    files = lake.files(WINDOWS)
+    assert files is not None
+    assert files.files.height < 64
+    assert lake.is_complete("trades", "all", at(), at(70 * 3_600))
+    assert lake.scan(WINDOWS).collect().height == 70

@@ -86,6 +86,29 @@ def test_candles_end_in_the_interval_and_have_one_period(tmp_path: Path) -> None
     assert lake.candles().collect().height == 4
 
 
+@pytest.mark.parametrize("ticker", [None, "KXA-1", "KXA-2"])
+@pytest.mark.parametrize("days", [(None, None), (0, 1), (1, 2)])
+def test_rows_are_sorted_however_their_files_lie(
+    tmp_path: Path, ticker: str | None, days: tuple[int | None, int | None]
+) -> None:
+    """One date in two commits, another in one: always by ticker, time and id."""
+    lake = Lake(tmp_path)
+    commits = ((0, "t3", 60), (0, "t1", 0), (1, "t2", 0), (0, "t0", 0))
+    for day, trade_id, second in commits:
+        made = [
+            a_trade(f"{trade_id}-{each}", ticker=each, event_ts=at(second, days=day))
+            for each in ("KXA-2", "KXA-1")
+        ]
+        lake.commit(TRADES, frame(TRADES, *made))
+    start, end = (None if each is None else at(-12 * 3_600, days=each) for each in days)
+    found = lake.trades(ticker=ticker, start=start, end=end).collect()
+    slow = lake.scan(TRADES).collect().filter(pl.lit(ticker).is_null() | (pl.col("ticker") == pl.lit(ticker)))
+    if start is not None and end is not None:
+        slow = slow.filter(pl.col("event_ts") >= start, pl.col("event_ts") < end)
+    assert found.drop("known_ts").equals(slow.sort("ticker", "event_ts", "trade_id"))
+    assert found.height == (1 if ticker else 2) * {(None, None): 4, (0, 1): 3, (1, 2): 1}[days]
+
+
 def test_unknown_names_come_with_what_is_near(tmp_path: Path) -> None:
     lake = a_lake(tmp_path)
     with pytest.raises(UnknownTicker, match=r"unknown ticker 'KXA-3' in .*: did you mean KXA-\d or KXA-\d"):

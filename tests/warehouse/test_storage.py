@@ -185,3 +185,18 @@ def test_a_moved_lake_reads_the_same(tmp_path: Path) -> None:
     a_lake(tmp_path / "here")
     shutil.move(tmp_path / "here", tmp_path / "there")
     assert Lake(tmp_path / "there").scan(TRADES).collect().height == 2
+
+
+def test_files_are_those_of_now_also_when_they_were_listed_before(tmp_path: Path) -> None:
+    """What was read of a log serves again only while it has not moved, also for a lake that was made anew."""
+    lake = a_lake(tmp_path)
+    assert lake.version(TRADES) == 2
+    lake.commit(TRADES, frame(TRADES, a_trade("t3")))
+    assert (lake.version(TRADES), lake.scan(TRADES).collect().height) == (3, 3)
+    assert lake.scan(TRADES, version=1).collect()["trade_id"].to_list() == ["t1"]
+    shutil.rmtree(tmp_path)
+    assert lake.version(TRADES) is None
+    other = Lake(tmp_path)
+    for trade_id in ("u1", "u2", "u3"):
+        other.commit(TRADES, frame(TRADES, a_trade(trade_id)))
+    assert other.scan(TRADES).collect()["trade_id"].sort().to_list() == ["u1", "u2", "u3"]

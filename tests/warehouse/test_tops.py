@@ -1,4 +1,4 @@
-"""A market's day has quotes from one source: recordings where there are any, else candles."""
+"""Quotes come from recordings where there are any, else from the closes of candles."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +17,11 @@ def test_the_close_of_a_candle_is_a_quote_without_sizes_known_at_its_end(tmp_pat
     assert row["quote_age"] == timedelta(0)
 
 
-def test_a_day_with_recorded_quotes_does_not_mix_in_candles(tmp_path: Path) -> None:
-    """Day one was recorded, day two was not."""
+def test_a_candle_is_silent_where_a_quote_of_its_period_was_recorded(tmp_path: Path) -> None:
+    """One quote five minutes before noon: it speaks for the hour that ended then, not for the next one."""
     lake = Lake(tmp_path)
-    lake.commit(QUOTES, frame(QUOTES, a_quote(event_ts=at(5))))
-    lake.commit(CANDLES, frame(CANDLES, a_candle(end_ts=at()), a_candle(end_ts=at(days=1))))
+    lake.commit(QUOTES, frame(QUOTES, a_quote(-300)))
+    lake.commit(CANDLES, frame(CANDLES, a_candle(end_ts=at()), a_candle(end_ts=at(3_600))))
     assert [row["source"] for row in lake.quotes().collect().iter_rows(named=True)] == ["test", "candles"]
 
 
