@@ -1,6 +1,6 @@
 """A run of the engine taken apart, so that its kernels can be timed without reading and writing frames."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -13,7 +13,7 @@ from backtest.kernels.arrays import I64, Records, World
 from backtest.kernels.clock import simulate
 from backtest.plan import orders, wanted
 from backtest.replay import Stage, new_world, prepare
-from warehouse.tables import QUOTES, Table
+from warehouse.tables import Table
 
 LATENCY: Final = timedelta(milliseconds=250)
 CASH_MICROS: Final = 10**15
@@ -71,10 +71,11 @@ class Unsized:
         return self.lake.versions()
 
     def scan(self, table: Table) -> pl.LazyFrame:
-        """Read a table; quotes without their sizes."""
-        rows = self.lake.scan(table)
-        if table is not QUOTES:
-            return rows
-        return rows.with_columns(
+        """Read a table of the lake behind."""
+        return self.lake.scan(table)
+
+    def tops(self, tickers: Sequence[str]) -> pl.LazyFrame:
+        """Read quotes without their sizes."""
+        return self.lake.tops(tickers).with_columns(
             pl.lit(None, pl.Int64).alias(f"{side}_size_centi") for side in ("bid", "ask")
         )
