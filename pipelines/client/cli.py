@@ -11,7 +11,7 @@ import typer
 
 from pipelines.client.budget import Budget
 from pipelines.client.client import Client
-from pipelines.client.errors import KalshiError, WireError
+from pipelines.client.errors import KalshiError, Unauthorized, WireError
 from pipelines.client.retry import Retry
 from pipelines.client.settings import Settings
 
@@ -26,6 +26,7 @@ class Diagnosis:
     settings: dict[str, str | None]
     key: str | None
     is_reachable: bool = False
+    is_key_refused: bool = False
     latency_ms: int | None = None
     clock_skew_ms: int | None = None
     exchange_active: bool | None = None
@@ -41,10 +42,10 @@ def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Check key, clock, connection, budgets and schema drift; exit 1 if the exchange cannot be reached."""
+    """Check key, clock, connection, budgets and drift; exit 1 where exchange or key cannot be used."""
     found = asyncio.run(examine(Settings()))
     print(json.dumps(asdict(found)) if as_json else "\n".join(_lines(found)))  # noqa: T201  the command's answer
-    if not found.is_reachable:
+    if not found.is_reachable or found.is_key_refused:
         for problem in found.problems:
             print(f"error: {problem}", file=sys.stderr)  # noqa: T201  for people, beside the answer
         raise typer.Exit(1)
@@ -59,7 +60,9 @@ async def examine(settings: Settings, *, retry: Retry | None = None) -> Diagnosi
     async with Client(settings, retry=retry or Retry(max_tries=2, total_s=15.0)) as client:
         found = Diagnosis(settings=settings.summary(), key=client.key_kind, tier=settings.tier)
         await _reach(client, found)
-        if found.is_reachable:
+        if found.is_key_refused:
+            await _look_without_key(settings, found, retry)
+        elif found.is_reachable:
             await _adopt(client, found)
             await _sample(client, found)
         found.budgets = _budgets(client.budget)
@@ -74,6 +77,10 @@ async def _reach(client: Client, found: Diagnosis) -> None:
     except WireError as error:
         found.problems.append(str(error))
         found.is_reachable = True
+    except Unauthorized as error:
+        # Signed, even a public question is refused; but somebody was there to refuse it.
+        found.problems.append(_refused(error))
+        found.is_reachable = found.is_key_refused = True
     except KalshiError as error:
         found.problems.append(str(error))
         return
@@ -89,12 +96,31 @@ async def _reach(client: Client, found: Diagnosis) -> None:
         )
 
 
+async def _look_without_key(settings: Settings, found: Diagnosis, retry: Retry | None) -> None:
+    """Note what is public: whether the exchange is open."""
+    keyless = settings.model_copy(update={"key_id": None, "private_key": None, "private_key_path": None})
+    async with Client(keyless, retry=retry or Retry(max_tries=2, total_s=15.0)) as client:
+        try:
+            status = await client.exchange_status()
+        except KalshiError as error:
+            found.problems.append(str(error))
+        else:
+            found.exchange_active, found.trading_active = status.exchange_active, status.trading_active
+
+
+def _refused(error: Unauthorized) -> str:
+    return f"key refused (401): {error}"
+
+
 async def _adopt(client: Client, found: Diagnosis) -> None:
     try:
         limits = await client.adopt_limits()
         if limits is not None:
             found.tier = limits.usage_tier
             found.limits_from = "exchange"
+    except Unauthorized as error:
+        found.problems.append(_refused(error))
+        found.is_key_refused = True
     except KalshiError as error:
         found.problems.append(str(error))
 
@@ -127,8 +153,11 @@ def _budgets(budget: Budget) -> dict[str, dict[str, int]]:
 
 def _lines(found: Diagnosis) -> list[str]:
     settings = found.settings
+    refused = ", refused (401)" if found.is_key_refused else ""
     key = (
-        f"{found.key} {settings['key_id']} from {settings['key_from']}" if found.key else "none (public data)"
+        f"{found.key} {settings['key_id']} from {settings['key_from']}{refused}"
+        if found.key
+        else "none (public data)"
     )
     skew = "unknown" if found.clock_skew_ms is None else f"{found.clock_skew_ms} ms behind (±500)"
     reached = f"yes, {found.latency_ms} ms" if found.is_reachable else "no"

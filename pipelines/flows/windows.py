@@ -19,6 +19,7 @@ from exchange.units import parse_when
 from pipelines.client import Client
 from pipelines.flows import summary
 from pipelines.ingest import market_data
+from pipelines.ingest.publishing import publish
 from pipelines.ingest.windows import Receipt, Window, scope_of
 from warehouse import Lake
 from warehouse.lake import COMPLETE, FAILED
@@ -37,7 +38,7 @@ _SAFETY: Final = timedelta(minutes=5)
 
 
 class WindowFailed(TapehouseError):
-    """A window whose payloads could not be read; `receipt` tells what came nevertheless."""
+    """A window that the ledger calls failed; `receipt` tells why, and what came nevertheless."""
 
     def __init__(self, receipt: Receipt) -> None:
         """Say what the ledger says."""
@@ -85,8 +86,9 @@ async def pull(window: Window, client: Client, lake: Lake) -> Receipt:
     """Pull one window into the lake.
 
     Raises:
-        WindowFailed: some of its payloads could not be read; they are in quarantine.
-        KalshiError, WarehouseError: it could not be pulled or stored.
+        WindowFailed: it could not be pulled, or some of its payloads could not be read.
+        BadInput: it names nothing, or asks what the exchange does not answer.
+        WarehouseError: it could not be stored.
     """
     resource = window.resource.partition("_")[0]
     receipt = await PULLS[resource](client, lake, window)
@@ -102,8 +104,7 @@ async def pull_all(key: str, windows: Sequence[Window], client: Client, lake: La
         WindowsFailed: some stayed broken; the others are in the lake and in the catalog.
     """
     receipts = [await _receipt_of(window, client, lake) for window in windows]
-    if lake.exists():
-        lake.publish()
+    publish(lake)
     holes = summary.holes(lake, receipts)
     await acreate_markdown_artifact(
         key=key, markdown=summary.as_markdown(receipts, holes), description=f"lake {lake.uri}"

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from exchange.units import parse_duration, parse_when
-from pipelines.client import Client
-from pipelines.ingest.errors import RowsQuarantined
+from pipelines.client import Client, KalshiError
+from pipelines.ingest.errors import IngestError, RowsQuarantined
 from pipelines.ingest.import_candles import import_candles
 from pipelines.ingest.import_trades import import_trades
 from pipelines.ingest.import_ws import import_ws
+from pipelines.ingest.publishing import publish
 from pipelines.ingest.pulling import utc_now
 from pipelines.ingest.receipts import BAD_ROWS_SHOWN, ImportReceipt
 from pipelines.ingest.sync import RESOURCES, sync
@@ -50,30 +51,40 @@ def sync_app(
         str | None, typer.Option(help="Length of a window, such as 1d; a window is what is retried whole.")
     ] = None,
     period: Annotated[str, typer.Option(help="Length of candles: 1m, 1h or 1d.")] = "1h",
+    reread: Annotated[
+        bool,
+        typer.Option(help="Pull trades and candles again where the lake covers them, for late rows."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Pull what the lake lacks: live tier first, then the archive; interrupted, run it again.
 
     Listings (series, events, markets, fees) are read as they are now. Trades and candles need a scope or
-    --start. KALSHI_BASE_URL or KALSHI_ENV say where to ask; public data needs no key.
+    --start. A window that fails is told, and the others are pulled all the same; then the exit code is 1.
+    KALSHI_BASE_URL or KALSHI_ENV say where to ask; public data needs no key.
     """
     resources = RESOURCES if resource == EVERYTHING else (resource,)
     into = Lake(lake)
-    receipts = asyncio.run(
-        _synced(
-            into,
-            resources,
-            series=series,
-            event=event,
-            ticker=ticker,
-            start=None if start is None else parse_when(start),
-            end=None if end is None else parse_when(end),
-            page_size=page_size,
-            every=None if every is None else parse_duration(every),
-            period_s=parse_duration(period) // timedelta(seconds=1),
+    try:
+        receipts = asyncio.run(
+            _synced(
+                into,
+                resources,
+                series=series,
+                event=event,
+                ticker=ticker,
+                start=None if start is None else parse_when(start),
+                end=None if end is None else parse_when(end),
+                page_size=page_size,
+                every=None if every is None else parse_duration(every),
+                period_s=parse_duration(period) // timedelta(seconds=1),
+                reread=reread,
+            )
         )
-    )
-    _publish(into)
+    except (KalshiError, IngestError):
+        publish(into)  # resources before the one that went wrong are in the lake
+        raise
+    publish(into)
     failed = [each for each in receipts if each.status != COMPLETE]
     if as_json:
         typer.echo(json.dumps(_summed_up(receipts)))
@@ -163,13 +174,8 @@ async def _synced(into: Lake, resources: Sequence[str], **asked: Any) -> list[Re
             return await sync(client, into, resources, progress=progress, **asked)
 
 
-def _publish(lake: Lake) -> None:
-    if lake.exists() and lake.place.is_local:
-        lake.publish()
-
-
 def _finish(lake: Lake, receipt: ImportReceipt, *, as_json: bool) -> None:
-    _publish(lake)
+    publish(lake)
     for bad in receipt.bad_rows[:BAD_ROWS_SHOWN]:
         typer.echo(str(bad), err=True)
     if receipt.n_quarantined > BAD_ROWS_SHOWN:

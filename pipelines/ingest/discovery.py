@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from exchange.fees import is_combo
 from exchange.units import parse_ts
-from pipelines.client import Client, NotFound
+from pipelines.client import Client, NotFound, WireError
 from pipelines.client.wire import Event, Market, Series
 from pipelines.ingest.errors import UnknownTicker
 from pipelines.ingest.windows import ALL, scope_parts
@@ -22,6 +22,16 @@ class Listed(NamedTuple):
     open_ts: datetime
     close_ts: datetime
     is_archived: bool
+
+
+class Discovered(NamedTuple):
+    """The markets of a scope, sorted by ticker, and the border between the tiers as it stood before them.
+
+    Where the border stands elsewhere later, a market that was live here may be archived by then.
+    """
+
+    markets: list[Listed]
+    border_ts: datetime
 
 
 class Family(NamedTuple):
@@ -114,23 +124,33 @@ async def market_pages(client: Client, scope: str) -> AsyncGenerator[tuple[Seque
             yield [each for each in page if _is_meant(each, kind, name)], tier
 
 
-async def discover(client: Client, scope: str) -> list[Listed]:
-    """Return the markets of a scope, sorted by ticker.
+async def discover(client: Client, scope: str) -> Discovered:
+    """Return the markets of a scope.
 
     Raises:
         UnknownTicker: the exchange does not know the scope.
+        KalshiError: the exchange could not be asked.
     """
+    border_ts = await markets_border_ts(client)
     found: dict[str, Listed] = {}
     async for page, tier in market_pages(client, scope):
         for each in page:
             opens, closes = parse_ts(each.open_time), parse_ts(each.close_time)
             found.setdefault(each.ticker, Listed(each.ticker, opens, closes, tier == ARCHIVE))
-    return [found[ticker] for ticker in sorted(found)]
+    return Discovered([found[ticker] for ticker in sorted(found)], border_ts)
+
+
+async def markets_border_ts(client: Client) -> datetime:
+    """Return the settlement before which markets and their candles are in the archive."""
+    return parse_ts((await client.historical_cutoff()).market_settled_ts)
 
 
 async def _has_series(client: Client, name: str) -> bool:
-    if await series_named(client, name) is not None:
-        return True
+    try:
+        if await series_named(client, name) is not None:
+            return True
+    except WireError:
+        return True  # the exchange knows it; whoever needs its terms will find that they cannot be read
     async for page in client.events(series_ticker=name):
         if any(each.series_ticker == name for each in page):
             return True

@@ -15,16 +15,19 @@ import polars as pl
 from exchange.units import DOLLAR_CC
 from pipelines.ingest import exact
 from pipelines.ingest.errors import UnreadableFile
-from pipelines.ingest.market_facts import commit_facts
+from pipelines.ingest.market_facts import commit_facts, laid_over
 from pipelines.ingest.receipts import ImportReceipt
 from pipelines.ingest.refused import as_refused, quarantine
 from pipelines.ingest.tape_files import unreadable
+from pipelines.ingest.windows import candles_resource
 from warehouse.lake import Lake
 from warehouse.progress import Progress, silent
 from warehouse.tables import CANDLES, EVENTS, Table
 
 HOUR_S: Final = 3_600
 
+_DAY_S: Final = 86_400
+_NAMES: Final = {60: "one-minute", HOUR_S: "one-hour", _DAY_S: "one-day"}
 _OHLC: Final = ("open", "high", "low", "close")
 _QUOTES: Final = {f"yes_{side}_{each}_cc": f"yes_{side}_{each}" for side in ("bid", "ask") for each in _OHLC}
 _PRICES: Final = {f"price_{each}_cc": f"price_{each}" for each in _OHLC} | {
@@ -82,25 +85,28 @@ def import_candles(
 
     A bid or ask of $0 or $1 means that nobody quoted: null. Volume or open interest that is 0 for every
     market of the file was written by a reader of fields that no longer existed: null [data/README.md]. A
-    result of yes or no pays $1 or $0. Markets and events count as observed at `observed_ts`.
+    result of yes or no pays $1 or $0. Markets and events count as observed at `observed_ts`, and lie over
+    what is known of them as `market_facts` says.
 
     Raises:
         UnreadableFile: a file is missing, damaged or lacks a column; the lake is as it was.
+        BadRequest: there are no candles of that length.
     """
     started_s = time.monotonic()
+    candles_resource(period_s)
     given = [each for each in (*files, markets, events) if each is not None]
     receipt = ImportReceipt("candles", files=[str(each) for each in given])
     candles = [_read(path, _CANDLES) for path in files]
     listed = None if markets is None else _read(markets, ("ticker", *_MARKETS.values()))
     asked = None if events is None else _read(events, ("event_ticker", *_EVENTS.values()))
     if events is not None and asked is not None:
-        _commit(lake, EVENTS, _events(asked, events, observed_ts), receipt)
+        _commit(lake, EVENTS, laid_over(lake, EVENTS, _events(asked, events, observed_ts)), receipt)
     if markets is not None and listed is not None:
         receipt.n_rows += listed.height
         commit_facts(lake, _markets(listed, markets, observed_ts), receipt)
     for done, (path, rows) in enumerate(zip(files, candles, strict=True)):
         progress("import candles", done, len(files))
-        judged = _judged(rows)
+        judged = _judged(rows, period_s)
         is_good = pl.col("field").is_null()
         refused = judged.filter(~is_good)
         quarantine(lake, CANDLES, _refused(path, refused), receipt)
@@ -129,11 +135,12 @@ def _commit(lake: Lake, table: Table, rows: pl.DataFrame, receipt: ImportReceipt
     receipt.count(table.name, n_new=commit.n_new, n_known=commit.n_known, n_quarantined=commit.n_quarantined)
 
 
-def _judged(rows: pl.DataFrame) -> pl.DataFrame:
+def _judged(rows: pl.DataFrame, period_s: int) -> pl.DataFrame:
     prices = {name: text for name, text in (_QUOTES | _PRICES).items() if name != "price_mean_cc"}
     checks = [
         ("ticker", pl.col("ticker").fill_null("") == "", "is empty"),
         ("end_ts", ~(pl.col("end_ts") % 60 == 0).fill_null(value=False), "is no full minute in Unix seconds"),
+        ("end_ts", ~_ends_a_period(period_s), f"ends no {_NAMES[period_s]} candle; see --period"),
         *(
             (name, _is_inexact(name, DOLLAR_CC, 1), "is no multiple of $0.0001 up to $1")
             for name in prices.values()
@@ -149,6 +156,13 @@ def _judged(rows: pl.DataFrame) -> pl.DataFrame:
         for field, is_wrong, reason in checks
     )
     return rows.with_row_index("line", 1).with_columns(wrong.alias("wrong")).unnest("wrong")
+
+
+def _ends_a_period(period_s: int) -> pl.Expr:
+    if period_s < _DAY_S:
+        return pl.col("end_ts") % period_s == 0
+    # Days end at midnight in New York: 04:00 or 05:00 UTC [KALSHI.md §5.6].
+    return (pl.col("end_ts") % _DAY_S).is_in([4 * HOUR_S, 5 * HOUR_S])
 
 
 def _is_inexact(name: str, scale: int, most: int | None) -> pl.Expr:
@@ -186,9 +200,7 @@ def _markets(rows: pl.DataFrame, path: Path, observed_ts: datetime) -> pl.DataFr
 
 
 def _events(rows: pl.DataFrame, path: Path, observed_ts: datetime) -> pl.DataFrame:
-    facts = _renamed(rows, {"ticker": "event_ticker"} | _EVENTS, observed_ts, path)
-    period = pl.col("strike_period")
-    return facts.with_columns(pl.when(period != "").then(period).alias("strike_period"))
+    return _renamed(rows, {"ticker": "event_ticker"} | _EVENTS, observed_ts, path)
 
 
 def _renamed(rows: pl.DataFrame, names: Mapping[str, str], observed_ts: datetime, path: Path) -> pl.DataFrame:

@@ -89,6 +89,7 @@ def _checks() -> tuple[tuple[str | None, pl.Expr, str], ...]:
     yes_cc, no_cc = pl.col("yes_price_cc"), pl.col("no_price_cc")
     cents = "is not a whole number of cents from 1 to 99"
     return (
+        (None, pl.col("is_torn"), "a quoted cell holds a line break, which no trade has"),
         (None, pl.col("n_missing") > 0, "the row has fewer cells than the first line names columns"),
         (None, pl.col("n_missing") < 0, "the row has more cells than the first line names columns"),
         (None, pl.col("payload").str.contains("\ufffd", literal=True), "the row is not UTF-8 text"),

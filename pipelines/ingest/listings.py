@@ -3,10 +3,12 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
+import polars as pl
+
 from pipelines.client import Client
 from pipelines.client.wire import Event, Market
 from pipelines.ingest import listing_columns
-from pipelines.ingest.discovery import LIVE, Family, event_named, family_of, market_pages, series_named
+from pipelines.ingest.discovery import LIVE, event_named, family_of, market_pages, series_named
 from pipelines.ingest.pages import Rows
 from pipelines.ingest.pulling import Now, listing_window, pull, utc_now
 from pipelines.ingest.windows import Receipt, Window
@@ -19,11 +21,11 @@ _EVENTS_A_CALL: Final = 200
 async def sync_series(client: Client, lake: Lake, window: Window, *, now: Now = utc_now) -> Receipt:
     """Bring the present state of the scope's series (or of all series) into `series`.
 
-    The window's times do not matter: the receipt's window is the moment of asking.
+    The window's times do not matter: the receipt's window is the day of asking. Where the exchange could not
+    be asked, the receipt says so.
 
     Raises:
         UnknownTicker: the exchange does not know the scope.
-        KalshiError: the exchange could not be asked.
     """
     asked = listing_window(window.resource, window.scope, now())
     return await pull(client, lake, asked, SERIES, _series(client, window.scope, now))
@@ -54,11 +56,8 @@ async def sync_fees(client: Client, lake: Lake, window: Window, *, now: Now = ut
     What a series charges today is a state of the series; it is brought into `series` along the way.
     Window and errors as in `sync_series`.
     """
-    family = await family_of(client, window.scope)
     asked = listing_window(window.resource, window.scope, now())
-    async for terms in _series(client, window.scope, now):
-        lake.commit(SERIES, terms.frame)
-    return await pull(client, lake, asked, FEE_CHANGES, _fees(client, family, now))
+    return await pull(client, lake, asked, FEE_CHANGES, _fees(client, lake, window.scope, now))
 
 
 async def _series(client: Client, scope: str, now: Now) -> AsyncGenerator[Rows, None]:
@@ -83,7 +82,8 @@ async def _events(client: Client, scope: str, now: Now) -> AsyncGenerator[Rows, 
 
 
 async def _markets(client: Client, lake: Lake, scope: str, now: Now) -> AsyncGenerator[Rows, None]:
-    known = lake.scan(EVENTS).select("ticker", "series_ticker").unique("ticker").collect()
+    # Of two observations the later one comes last, and counts.
+    known = lake.scan(EVENTS).sort("ticker", "observed_ts").select("ticker", "series_ticker").collect()
     series_of = dict(known.iter_rows())
     seen: set[str] = set()
     async for page, tier in market_pages(client, scope):
@@ -95,6 +95,7 @@ async def _markets(client: Client, lake: Lake, scope: str, now: Now) -> AsyncGen
             series_of[event.event_ticker] = event.series_ticker
             rows = listing_columns.events([event], source=LIVE, fetched_ts=now())
             lake.commit(EVENTS, rows.frame)
+            yield Rows(pl.DataFrame(), rows.rejected)
         yield listing_columns.markets(fresh, series_of, source=tier, fetched_ts=now())
 
 
@@ -107,7 +108,11 @@ async def _missing_events(client: Client, page: Sequence[Market], known: dict[st
     return found
 
 
-async def _fees(client: Client, family: Family, now: Now) -> AsyncGenerator[Rows, None]:
+async def _fees(client: Client, lake: Lake, scope: str, now: Now) -> AsyncGenerator[Rows, None]:
+    family = await family_of(client, scope)
+    async for terms in _series(client, scope, now):
+        lake.commit(SERIES, terms.frame)
+        yield Rows(pl.DataFrame(), terms.rejected)
     changes = await client.series_fee_changes(family.series_ticker or None, show_historical=True)
     if changes:
         yield listing_columns.series_fee_changes(changes, source=LIVE, fetched_ts=now())

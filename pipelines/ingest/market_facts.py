@@ -1,7 +1,7 @@
 """What files say about markets, laid over what the lake already knows of them.
 
 A recording or a table of results states a few facts; the rest stays as it was last known, so that a poorer
-source never wipes out a richer one.
+source never wipes out a richer one: "" is unknown, and a final state with its result stays final.
 
 Assumption, for the lack of anything better: where neither the file nor the lake tells a market's event and
 series, the event is the ticker up to its last dash and the series the ticker up to its first one. Kalshi
@@ -21,10 +21,19 @@ from pipelines.ingest.receipts import ImportReceipt
 from pipelines.ingest.refused import as_refused, quarantine
 from pipelines.ingest.tape_files import check_tape, tape_chunks
 from warehouse.lake import Lake
-from warehouse.tables import MARKETS
+from warehouse.tables import MARKETS, Table
 
 RESULT_COLUMNS: Final = ("ticker", "close_time", "strike", "expiration_value", "result")
 _STATED: Final = ("event_ticker", "series_ticker")
+# How far a market is from being traded: a state of a higher number comes after all of a lower one.
+_FINAL: Final = {"determined": 1, "disputed": 1, "amended": 1, "finalized": 2}
+# Filters have words of their own for states, and recorders note those [KALSHI.md §9].
+_SAID_IN_FILTERS: Final = {
+    "unopened": "initialized",
+    "open": "active",
+    "paused": "inactive",
+    "settled": "finalized",
+}
 _RESULTS: Final = ("yes", "no", "scalar", "")
 _ASSUMED: Final = " (event and series read off the ticker)"
 
@@ -67,23 +76,54 @@ def commit_facts(lake: Lake, facts: pl.DataFrame, receipt: ImportReceipt) -> Non
     """Commit stated facts (ticker, observed_ts, source, other columns of `markets`) over what is known."""
     if facts.is_empty():
         return
-    commit = lake.commit(MARKETS, _with_origin(laid_over(lake, facts)))
+    said = facts.with_columns(pl.col("status").cast(pl.String).replace(_SAID_IN_FILTERS))
+    commit = lake.commit(MARKETS, _with_origin(laid_over(lake, MARKETS, said)))
     receipt.count(
         MARKETS.name, n_new=commit.n_new, n_known=commit.n_known, n_quarantined=commit.n_quarantined
     )
 
 
-def laid_over(lake: Lake, facts: pl.DataFrame) -> pl.DataFrame:
-    """Fill what the facts leave open from the market's last known state at or before `observed_ts`."""
-    states = lake.scan(MARKETS).join(facts.lazy().select("ticker").unique(), on="ticker", how="semi")
+def laid_over(lake: Lake, table: Table, facts: pl.DataFrame) -> pl.DataFrame:
+    """Fill what the facts leave open, null or "", from the last known state at or before `observed_ts`.
+
+    Facts of a market from before its last known, final state (the file is older than it says) fill only what
+    that state leaves open.
+    """
+    facts = facts.with_columns(_told(pl.col(pl.String)))
+    states = lake.scan(table).join(facts.lazy().select("ticker").unique(), on="ticker", how="semi")
     known = states.sort("observed_ts").drop("source", "fetched_ts").collect()
+    names = [name for name in known.columns if name not in {"ticker", "observed_ts"}]
     joined = facts.sort("observed_ts").join_asof(
-        known, on="observed_ts", by="ticker", suffix="_known", check_sortedness=False
+        known.rename({name: f"{name}_known" for name in names}),
+        on="observed_ts",
+        by="ticker",
+        check_sortedness=False,
     )
-    both = [name for name in joined.columns if f"{name}_known" in joined.columns]
-    return joined.with_columns(pl.coalesce(name, f"{name}_known").alias(name) for name in both).drop(
-        f"{name}_known" for name in both
+    is_stale = _is_stale() if "status" in facts.columns else pl.lit(value=False)
+    filled = [
+        pl.when(is_stale)
+        .then(pl.coalesce(f"{name}_known", name))
+        .otherwise(pl.coalesce(name, f"{name}_known"))
+        .alias(name)
+        if name in facts.columns
+        else pl.col(f"{name}_known").alias(name)
+        for name in names
+    ]
+    return joined.with_columns(filled).drop(f"{name}_known" for name in names)
+
+
+def _told(text: pl.Expr) -> pl.Expr:
+    return pl.when(text != "").then(text).name.keep()
+
+
+def _is_stale() -> pl.Expr:
+    """Tell where a stated status comes before the known one, whose result is known."""
+    has_result = pl.col("result_known").fill_null("") != ""
+    stage, known_stage = (
+        pl.col(name).replace_strict(_FINAL, default=0, return_dtype=pl.Int32)
+        for name in ("status", "status_known")
     )
+    return pl.col("status").is_not_null() & has_result & (stage < known_stage)
 
 
 def _with_origin(rows: pl.DataFrame) -> pl.DataFrame:
@@ -105,7 +145,7 @@ def _read_results(chunk: pl.DataFrame) -> pl.DataFrame:
     )
     result = pl.col("result_known")
     checks = (
-        ("payload", pl.col("n_missing") != 0),
+        ("payload", pl.col("is_torn") | (pl.col("n_missing") != 0)),
         ("ticker", pl.col("ticker") == ""),
         ("close_time", pl.col("close_ts").is_null()),
         ("strike", (pl.col("strike") != "") & pl.col("floor_strike").is_null()),

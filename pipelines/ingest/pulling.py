@@ -29,10 +29,11 @@ async def pull(
     Until then the lake does not call the window complete, so whatever stops this between two commits, the
     same window is pulled again and its rows are found to be known.
 
-    A payload that cannot be read is quarantined whole and makes the window failed; rows before it are kept.
+    A payload that cannot be read is quarantined whole and makes the window failed, and so does an exchange
+    that cannot be asked; rows before are kept.
 
     Raises:
-        KalshiError: the exchange could not be asked; the window is entered as failed.
+        BadInput: the question was wrong, not the answer; nothing is entered.
     """
     tally = Tally(lake, table)
     n_requests_before = client.n_requests
@@ -42,19 +43,19 @@ async def pull(
             async for page in pages:
                 tally.add(page)
         tally.flush()
-    except WireError as error:
-        tally.flush()
-        lake.quarantine(table.name, [_payload(error)])
-        reason = str(error)
     except KalshiError as error:
         if isinstance(error, BadInput):
-            raise  # the question was wrong, not the answer: nothing to enter
+            raise
         tally.flush()
-        _entered(client, lake, window, tally, str(error), n_requests_before)
-        raise
+        reason = _noted(lake, table, error)
     if reason is None and tally.n_rejected:
         reason = f"{tally.n_rejected} rows could not be read; see the table quarantine"
-    return _entered(client, lake, window, tally, reason, n_requests_before)
+    return _entered(window, lake, tally, reason, client.n_requests - n_requests_before)
+
+
+def failed(lake: Lake, window: Window, table: Table, error: KalshiError) -> Receipt:
+    """Enter a window as failed for which nothing could be asked, and keep the payload if there is one."""
+    return _entered(window, lake, Tally(lake, table), _noted(lake, table, error), 0)
 
 
 def listing_window(resource: str, scope: str, asked_ts: datetime) -> Window:
@@ -66,14 +67,17 @@ def listing_window(resource: str, scope: str, asked_ts: datetime) -> Window:
     return Window(resource, scope, day_ts, day_ts + timedelta(days=1))
 
 
-def _entered(
-    client: Client, lake: Lake, window: Window, tally: Tally, reason: str | None, n_requests_before: int
-) -> Receipt:
+def _entered(window: Window, lake: Lake, tally: Tally, reason: str | None, n_requests: int) -> Receipt:
     n_rows, digest = tally.summed_up()
     status = COMPLETE if reason is None else FAILED
     lake.record_window(*window, n_rows=n_rows, digest=digest, status=status, reason=reason)
-    n_requests = client.n_requests - n_requests_before
     return Receipt(*window, n_rows, tally.n_new, n_requests, digest, status, reason)
+
+
+def _noted(lake: Lake, table: Table, error: KalshiError) -> str:
+    if isinstance(error, WireError):
+        lake.quarantine(table.name, [_payload(error)])
+    return str(error)
 
 
 def _payload(error: WireError) -> Rejected:

@@ -1,19 +1,31 @@
 """Everything that a person asks for at once: which windows, in which order, and what became of each."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from pipelines.client import Client
-from pipelines.ingest.discovery import Listed, discover, family_of
+from exchange.errors import BadInput
+from exchange.units import format_ts
+from pipelines.client import Client, KalshiError
+from pipelines.ingest.discovery import Discovered, Listed, discover, family_of
 from pipelines.ingest.errors import BadRequest
 from pipelines.ingest.listings import sync_events, sync_fees, sync_markets, sync_series
 from pipelines.ingest.market_data import PAGE_SIZE, sync_candles, sync_trades
-from pipelines.ingest.pulling import Now, listing_window, utc_now
-from pipelines.ingest.windows import ALL, Receipt, candles_resource, plan_windows, scope_of, scope_parts
+from pipelines.ingest.pulling import Now, failed, listing_window, utc_now
+from pipelines.ingest.windows import (
+    ALL,
+    Receipt,
+    Window,
+    candles_resource,
+    plan_windows,
+    scope_of,
+    scope_parts,
+)
 from warehouse.asking import Moment, interval, moment
 from warehouse.lake import Lake
 from warehouse.progress import Progress, silent
+from warehouse.tables import CANDLES, TRADES
 
 RESOURCES: Final = ("series", "events", "markets", "fees", "trades", "candles")
 HOUR_S: Final = 3_600
@@ -24,9 +36,26 @@ _LISTINGS: Final = {
     "markets": sync_markets,
     "fees": sync_fees,
 }
+_TAPES: Final = {"trades": TRADES, "candles": CANDLES}
 # What the exchange shows lags behind what happened [KALSHI.md §4]; a window must not end where rows may
 # still come.
 _LAG: Final = timedelta(seconds=10)
+_DAY: Final = timedelta(days=1)
+# The `Date` header tells whole seconds, and servers renew it once a second.
+_TOLERABLE_SKEW: Final = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What was asked for, checked; `start_ts` is None for the opening of the first market."""
+
+    scope: str
+    tapes: dict[str, str]  # trades and candles, each with the name of its windows
+    start_ts: datetime | None
+    end_ts: datetime | None
+    page_size: int
+    every: timedelta | None
+    reread: bool
 
 
 async def sync(
@@ -42,6 +71,7 @@ async def sync(
     page_size: int = PAGE_SIZE,
     every: timedelta | None = None,
     period_s: int = HOUR_S,
+    reread: bool = False,
     progress: Progress = silent,
     now: Now = utc_now,
 ) -> list[Receipt]:
@@ -49,7 +79,8 @@ async def sync(
 
     Listings (series, events, markets, fees) are read as they are now. Trades and candles are read for what
     of `[start, end)` the lake does not cover yet: without `start` from the opening of the scope's first
-    market, without `end` until now.
+    market, without `end` until now, by the clock of the exchange. A window that fails stands in the ledger
+    and among the receipts with its reason; the others get their turn.
 
     Args:
         client: where to ask.
@@ -63,12 +94,12 @@ async def sync(
         page_size: rows a page, for trades.
         every: length of a window; see `plan_windows`.
         period_s: length of candles: 60, 3600 or 86400.
+        reread: pull covered windows of trades and candles again, for rows that appeared late.
         progress: told of every window.
         now: our clock.
 
     Raises:
         BadRequest, ReversedInterval, NaiveTime, UnknownTicker: before anything is written.
-        KalshiError: the exchange could not be asked; windows before are complete.
     """
     if strange := sorted(set(resources) - set(RESOURCES)):
         raise BadRequest(
@@ -76,41 +107,103 @@ async def sync(
         )
     if not 1 <= page_size <= PAGE_SIZE:
         raise BadRequest(f"page_size is {page_size}: a page holds 1 to {PAGE_SIZE} trades")
-    scope = scope_of(series=series, event=event, ticker=ticker)
     names = {"trades": "trades", "candles": candles_resource(period_s)}
-    start_ts = None if start is None else moment(start)
-    end_ts = min(now() - _LAG, moment(end)) if end is not None else now() - _LAG
-    if start_ts is not None:
-        interval(start_ts, moment(end) if end is not None else end_ts)
-    tapes = [each for each in ("trades", "candles") if each in resources]
-    if tapes and start_ts is None and scope == ALL:
-        raise BadRequest(f"{' and '.join(tapes)} of the whole exchange need --start: they go back to 2021")
-    await family_of(client, scope)
+    asked = _Asked(
+        scope=scope_of(series=series, event=event, ticker=ticker),
+        tapes={tape: name for tape, name in names.items() if tape in resources},
+        start_ts=None if start is None else moment(start),
+        end_ts=None if end is None else moment(end),
+        page_size=page_size,
+        every=every,
+        reread=reread,
+    )
+    end_ts = await _checked_end(client, asked, now)
     receipts: list[Receipt] = []
     for resource in (each for each in _LISTINGS if each in resources):
         progress(f"sync {resource}", 0, 1)
-        window = listing_window(resource, scope, now())
+        window = listing_window(resource, asked.scope, now())
         receipts.append(await _LISTINGS[resource](client, lake, window, now=now))
         progress(f"sync {resource}", 1, 1)
-    if not tapes:
-        return receipts
-    needs_markets = scope != ALL or "candles" in tapes
-    markets = await discover(client, scope) if needs_markets else []
-    if start_ts is None:
-        start_ts = _first_open_ts(markets, scope)
-    if start_ts >= end_ts:
-        return receipts
-    for resource in tapes:
-        windows = plan_windows(lake, names[resource], scope, start_ts, end_ts, every=every)
+    found: Discovered | KalshiError | None = None
+    for tape in asked.tapes:
+        if not isinstance(found, Discovered) and (asked.scope != ALL or tape == "candles"):
+            found = await _discovered(client, asked.scope)
+        windows = _windows(lake, asked, tape, found, end_ts)
         for done, window in enumerate(windows):
-            progress(f"sync {resource}", done, len(windows))
-            if resource == "trades":
-                receipt = await sync_trades(client, lake, window, page_size, markets=markets, now=now)
-            else:
-                receipt = await sync_candles(client, lake, window, markets=markets, now=now)
-            receipts.append(receipt)
-        progress(f"sync {resource}", len(windows), len(windows))
+            progress(f"sync {tape}", done, len(windows))
+            receipts.append(await _pulled(client, lake, window, asked, found, now))
+        progress(f"sync {tape}", len(windows), len(windows))
     return receipts
+
+
+async def _checked_end(client: Client, asked: _Asked, now: Now) -> datetime:
+    """Return the moment after the last: what was asked, and at most what the exchange can show by now.
+
+    Raises:
+        BadRequest, ReversedInterval, UnknownTicker: the question is none.
+    """
+    if asked.start_ts is not None and asked.end_ts is not None:
+        interval(asked.start_ts, asked.end_ts)
+    if asked.tapes and asked.start_ts is None and asked.scope == ALL:
+        raise BadRequest(
+            f"{' and '.join(asked.tapes)} of the whole exchange need --start: they go back to 2021"
+        )
+    try:
+        await family_of(client, asked.scope)
+        if client.clock_skew_ms is None and asked.tapes:
+            await client.historical_cutoff()  # any answer tells the exchange's time
+    except KalshiError as error:
+        if isinstance(error, BadInput):
+            raise
+        # An exchange that cannot be asked is no bad question: every window says so for itself.
+    skew = timedelta(milliseconds=client.clock_skew_ms or 0)
+    latest_ts = now() + (skew if abs(skew) > _TOLERABLE_SKEW else timedelta()) - _LAG
+    if asked.start_ts is not None and asked.start_ts >= latest_ts:
+        raise BadRequest(
+            f"the start {format_ts(asked.start_ts)} is in the future: the exchange tells what happened until "
+            f"{format_ts(latest_ts)}; give an earlier one"
+        )
+    return latest_ts if asked.end_ts is None else min(latest_ts, asked.end_ts)
+
+
+async def _discovered(client: Client, scope: str) -> Discovered | KalshiError:
+    try:
+        return await discover(client, scope)
+    except KalshiError as error:
+        if isinstance(error, BadInput):
+            raise
+        return error
+
+
+def _windows(
+    lake: Lake, asked: _Asked, tape: str, found: Discovered | KalshiError | None, end_ts: datetime
+) -> list[Window]:
+    start_ts = asked.start_ts
+    if start_ts is None and isinstance(found, Discovered):
+        start_ts = _first_open_ts(found.markets, asked.scope)
+    # Without markets nobody knows where to start: the last day stands for all of it.
+    start_ts = start_ts or end_ts - _DAY
+    if start_ts >= end_ts:
+        return []
+    name = asked.tapes[tape]
+    return plan_windows(lake, name, asked.scope, start_ts, end_ts, every=asked.every, reread=asked.reread)
+
+
+async def _pulled(
+    client: Client,
+    lake: Lake,
+    window: Window,
+    asked: _Asked,
+    found: Discovered | KalshiError | None,
+    now: Now,
+) -> Receipt:
+    is_trades = window.resource == "trades"
+    if isinstance(found, KalshiError):
+        return failed(lake, window, TRADES if is_trades else CANDLES, found)
+    markets = found if isinstance(found, Discovered) else None
+    if is_trades:
+        return await sync_trades(client, lake, window, asked.page_size, found=markets, now=now)
+    return await sync_candles(client, lake, window, found=markets, now=now)
 
 
 def _first_open_ts(markets: Sequence[Listed], scope: str) -> datetime:

@@ -36,6 +36,7 @@ def check_tape(path: Path, columns: Sequence[str]) -> list[str]:
         if _is_parquet(path):
             schema = pq.read_schema(path)
             names = [name.strip() for name in schema.names]
+            _read_through(path, [name for name in schema.names if name.strip() in columns])
             naive = [name for name, kind in zip(names, schema.types, strict=True) if _is_naive(kind)]
         else:
             naive = []
@@ -43,7 +44,7 @@ def check_tape(path: Path, columns: Sequence[str]) -> list[str]:
                 names = _header(stream.readline())
                 while stream.read(_CHUNK_BYTES):
                     pass
-    except (OSError, EOFError, zlib.error, ArrowException) as error:
+    except (OSError, EOFError, zlib.error, ArrowException, csv.Error) as error:
         raise unreadable(path, error) from error
     missing = [name for name in columns if name not in names]
     if missing:
@@ -64,7 +65,8 @@ def tape_chunks(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
 
     Yields:
         line (Int64, from 1; the row's number in Parquet), payload (the row as text), n_missing (Int64: how
-        many cells too few, negative for too many), then `columns`, all text, stripped.
+        many cells too few, negative for too many), is_torn (Boolean: the line is part of a record that a
+        quoted line break divides), then `columns`, all text, stripped.
     """
     return _parquet_chunks(path, columns) if _is_parquet(path) else _csv_chunks(path, columns)
 
@@ -96,8 +98,15 @@ def _open(path: Path) -> IO[bytes]:
     return io.BufferedReader(gzip.open(path)) if is_gzip else path.open("rb")
 
 
+def _read_through(path: Path, columns: list[str]) -> None:
+    for _ in pq.ParquetFile(path).iter_batches(batch_size=_CHUNK_ROWS, columns=columns):
+        pass
+
+
 def _header(line: bytes) -> list[str]:
-    text = line.decode("utf-8", errors="replace").removeprefix(_BOM)
+    text = line.decode("utf-8", errors="replace").removeprefix(_BOM).rstrip("\r\n")
+    if "\r" in text:
+        raise csv.Error("its lines end in CR alone: convert them, as with `tr '\\r' '\\n'`")
     return [name.strip().removeprefix(_BOM) for name in next(csv.reader([text]), [])]
 
 
@@ -106,27 +115,69 @@ def _csv_chunks(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         header = _header(stream.readline())
         first_line = 2
         rest = b""
+        quotes = _Quotes()
         while block := stream.read(_CHUNK_BYTES):
             head, newline, rest_of_block = block.rpartition(b"\n")
             if newline:
                 lines = (rest + head).decode("utf-8", errors="replace").split("\n")
-                yield _csv_rows(lines, first_line, header, columns)
+                yield _csv_rows(lines, first_line, header, columns, quotes)
                 first_line += len(lines)
                 rest = rest_of_block
             else:
                 rest += block
         if rest:
-            yield _csv_rows([rest.decode("utf-8", errors="replace")], first_line, header, columns)
+            yield _csv_rows([rest.decode("utf-8", errors="replace")], first_line, header, columns, quotes)
 
 
-def _csv_rows(lines: list[str], first_line: int, header: list[str], columns: Sequence[str]) -> pl.DataFrame:
+class _Quotes:
+    """Finds the lines of records that a line break in a quoted cell divides, block after block."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+
+    def torn(self, lines: Sequence[str]) -> list[bool]:
+        """Tell for each line whether a quoted cell goes on from it, or into it."""
+        found = []
+        for line in lines:
+            was_open = self.is_open
+            if was_open or '"' in line:
+                self.is_open = _ends_in_quotes(line, is_open=was_open)
+            found.append(was_open or self.is_open)
+        return found
+
+
+def _ends_in_quotes(line: str, *, is_open: bool) -> bool:
+    # A quote opens a cell only as its first character; inside, two of them stand for one.
+    is_first = not is_open
+    was_closed = False
+    for each in line:
+        if each == '"':
+            if is_open:
+                is_open, was_closed = False, True
+            elif is_first or was_closed:
+                is_open, was_closed = True, False
+        else:
+            was_closed = False
+        is_first = each == "," and not is_open
+    return is_open
+
+
+def _csv_rows(
+    lines: list[str], first_line: int, header: list[str], columns: Sequence[str], quotes: _Quotes
+) -> pl.DataFrame:
     rows = pl.DataFrame({"payload": lines}, schema={"payload": pl.String})
+    has_quotes = rows.get_column("payload").str.contains('"', literal=True).any()
+    rows = rows.with_columns(
+        pl.Series("is_torn", quotes.torn(lines))
+        if has_quotes or quotes.is_open
+        else pl.lit(value=False).alias("is_torn")
+    )
     rows = rows.with_row_index("line", first_line).with_columns(
         pl.col("line").cast(pl.Int64), pl.col("payload").str.strip_chars_end("\r")
     )
     rows = rows.filter(pl.col("payload").str.strip_chars() != "")
-    if rows.get_column("payload").str.contains('"', literal=True).any():
-        # Quotes are rare in tapes; csv knows their rules. A field never contains a line break here.
+    if has_quotes:
+        # Quotes are rare in tapes; csv knows their rules.
         cells = [_cells(each) for each in rows.get_column("payload")]
         rows = rows.with_columns(pl.Series("cells", cells, dtype=pl.List(pl.String)))
     else:
@@ -135,6 +186,7 @@ def _csv_rows(lines: list[str], first_line: int, header: list[str], columns: Seq
         "line",
         "payload",
         (len(header) - pl.col("cells").list.len().cast(pl.Int64)).alias("n_missing"),
+        "is_torn",
         *(
             pl.col("cells").list.get(header.index(name), null_on_oob=True).str.strip_chars().alias(name)
             for name in columns
@@ -162,6 +214,7 @@ def _parquet_chunks(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame
             pl.col("line").cast(pl.Int64),
             payload.alias("payload"),
             pl.lit(0, pl.Int64).alias("n_missing"),
+            pl.lit(value=False).alias("is_torn"),
             *columns,
         )
         first_line += rows.height

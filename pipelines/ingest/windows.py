@@ -115,8 +115,9 @@ def plan_windows(
     end: Moment,
     *,
     every: timedelta | None = None,
+    reread: bool = False,
 ) -> list[Window]:
-    """Return the windows of `[start, end)` that the lake does not cover yet, ascending.
+    """Return the windows of `[start, end)` that the lake does not cover yet, or with `reread` all, ascending.
 
     They are cut at multiples of `every` since 1970 in UTC, so that two runs cut alike. By default one
     market is one window, up to 31 days are cut by day and more by 30 days.
@@ -134,9 +135,10 @@ def plan_windows(
     else:
         every = every or (_DAY if end_ts - start_ts <= _LONG else 30 * _DAY)
         starts_at = _EPOCH
+    wanted = [(start_ts, end_ts)] if reread else lake.missing(resource, scope, start_ts, end_ts)
     return [
         Window(resource, scope, *piece)
-        for begin_ts, until_ts in lake.missing(resource, scope, start_ts, end_ts)
+        for begin_ts, until_ts in wanted
         for piece in _cut(begin_ts, until_ts, every, starts_at)
     ]
 

@@ -49,10 +49,11 @@ def read_recording(path: Path) -> Recording:
     """Read one recording whole.
 
     Lines that are no frames are in `refused`. A gzip stream that was cut short, as by a killed recorder, is
-    read up to the cut.
+    read up to the cut, unless nothing is left of it. A recorder that heard nothing leaves an empty file: no
+    frames.
 
     Raises:
-        UnreadableFile: no such file, damaged, or not one line of it is a frame or note.
+        UnreadableFile: no such file, damaged, or it has lines and not one of them is a frame or note.
     """
     blocks: list[Recording] = []
     try:
@@ -61,9 +62,11 @@ def read_recording(path: Path) -> Recording:
         else:
             for first_line, block in _line_blocks(path):
                 blocks.append(_read_block(path, first_line, block.split(b"\n"), block))
-    except (OSError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path, error) from error
-    if not any(block.frames.height for block in blocks):
+    if not blocks:
+        blocks.append(_read_block(path, 1, [], None))
+    elif not any(block.frames.height for block in blocks):
         raise UnreadableFile(
             f"{path}: no line of it is a recorded frame; expected JSON lines with recv_ns, conn and frame"
         )
@@ -191,14 +194,23 @@ def _inflated(path: Path) -> Iterator[bytes]:
         is_gzip = stream.read(2) == GZIP_MAGIC
         stream.seek(0)
         inflater = zlib.decompressobj(wbits=31)
+        n_bytes = n_streams = 0
         while piece := stream.read(_READ_BYTES):
             if not is_gzip:
                 yield piece
                 continue
             while piece:
-                yield inflater.decompress(piece)
+                text = inflater.decompress(piece)
+                n_bytes += len(text)
+                yield text
                 piece = inflater.unused_data
                 if inflater.eof:
+                    n_streams += 1
                     inflater = zlib.decompressobj(wbits=31)
         if is_gzip:
-            yield inflater.flush()
+            rest = inflater.flush()
+            if not (n_streams or n_bytes or rest):
+                raise EOFError("the gzip stream is cut short before its first byte")
+            yield rest
+        elif path.suffix == ".gz" and not stream.tell():
+            raise EOFError("an empty file is no gzip stream")

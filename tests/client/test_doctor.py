@@ -85,9 +85,14 @@ def test_a_clock_that_is_wrong_is_a_problem() -> None:
     assert "run a time service (NTP)" in json.loads(seen.stdout)["problems"][0]
 
 
-def test_a_refused_key_is_a_problem_and_not_the_end() -> None:
+@pytest.mark.parametrize("is_refused_everywhere", [False, True])
+def test_a_refused_key_is_told_beside_what_is_public(is_refused_everywhere: bool) -> None:  # noqa: FBT001 -- a case
+    """Kalshi refuses a bad signature on public routes too; reachable, latency and clock are known anyway."""
+
     def answer(asked: Asked) -> Reply:
-        return Reply(status=401) if asked.path == "/account/limits" else healthy(asked)
+        is_signed = any(name.startswith("kalshi-access") for name in asked.headers)
+        is_refused = asked.path == "/account/limits" or (is_refused_everywhere and is_signed)
+        return Reply(status=401) if is_refused else healthy(asked)
 
     with exchange(answer) as running:
         seen = see_doctor(
@@ -97,8 +102,13 @@ def test_a_refused_key_is_a_problem_and_not_the_end() -> None:
             KALSHI_PRIVATE_KEY=pem("ed25519"),
         )
     found = json.loads(seen.stdout)
-    assert seen.exit_code == 0
+    assert seen.exit_code == 1
+    assert (found["is_reachable"], found["is_key_refused"], found["exchange_active"]) == (True, True, True)
+    assert found["latency_ms"] >= 0
+    assert abs(found["clock_skew_ms"]) < 2_000
+    assert found["problems"][0].startswith("key refused (401): ")
     assert "check KALSHI_KEY_ID" in found["problems"][0]
+    assert "error: key refused (401): " in seen.stderr
 
 
 def test_an_exchange_that_cannot_be_reached_is_exit_code_1() -> None:

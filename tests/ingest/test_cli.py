@@ -10,10 +10,14 @@ import duckdb
 import pytest
 
 import tapehouse
+from pipelines.ingest.publishing import publish
 from sandbox.serve import running
 from sandbox.world import World
+from tests.client.loopback import Asked, Reply, exchange
+from tests.client.payloads import a_trade as a_wire_trade
 from tests.ingest.made_files import Recorder, a_tape, a_trade
-from warehouse import Lake
+from tests.ingest.scripted import DAY_TS, TICKER, Scripted
+from warehouse import Lake, storage
 
 
 class Said:
@@ -134,6 +138,47 @@ def test_sync_tells_rows_and_requests_and_publishes_the_catalog(
 
 
 @pytest.mark.slow
+def test_a_sync_that_fails_in_part_publishes_the_rest_and_prints_its_json(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One of two days is refused: exit code 1, one object with the failure, a catalog with the other day."""
+    scripted = Scripted(trades=[a_wire_trade(ticker=TICKER, created_time="2026-10-02T01:30:00Z")])
+
+    def hook(asked: Asked) -> Reply | None:
+        is_first = asked.path == "/markets/trades" and int(asked.query["min_ts"][0]) < DAY_TS.timestamp()
+        return Reply(status=400, body={"code": "bad_day", "message": "not today"}) if is_first else None
+
+    scripted.hook = hook
+    with exchange(scripted) as served:
+        monkeypatch.setenv("KALSHI_BASE_URL", served.base_url)
+        said = run(
+            "sync", "trades", "--series", "KXS", "--start", "2026-10-01", "--end", "2026-10-03", "--json"
+        )
+    assert (said.code, said.json["n_failed"], said.json["n_new"]) == (1, 1, 1)
+    assert "not today" in said.json["receipts"][0]["reason"]
+    assert "failed: trades series:KXS from 2026-10-01" in said.err
+    with duckdb.connect(str(tmp_path / "lake" / "warehouse.duckdb"), read_only=True) as catalog:
+        assert catalog.execute("select count(*) from trades").fetchall() == [(1,)]
+
+
+@pytest.mark.slow
+def test_what_is_covered_is_read_again_on_demand(run: Run, world: World) -> None:
+    """`--reread` pulls the same windows once more; nothing is new."""
+    span = ("--start", f"{world.now_ts - timedelta(days=1):%Y-%m-%d}", "--end", world.now_ts.isoformat())
+    first = run("sync", "trades", *span, "--json")
+    again = run("sync", "trades", *span, "--reread", "--json")
+    assert (again.code, again.json["n_rows"], again.json["n_new"]) == (0, first.json["n_rows"], 0)
+    assert first.json["n_rows"] > 0
+
+
+def test_a_lake_in_a_bucket_has_no_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publishing writes a file beside the lake; for s3:// nothing is done and nothing is raised."""
+    monkeypatch.setattr(Lake, "exists", lambda _lake: True)
+    monkeypatch.setattr(storage, "check_format", lambda _place: 1)
+    publish(Lake("s3://bucket/lake"))
+
+
+@pytest.mark.slow
 def test_sync_all_brings_every_resource_of_one_series(run: Run, world: World) -> None:
     """Six resources, each with its line."""
     series = world.series()[0].ticker
@@ -155,6 +200,8 @@ def test_sync_all_brings_every_resource_of_one_series(run: Run, world: World) ->
     [
         (("trades", "--start", "2026-02-02T00:00:00"), "has no time zone"),
         (("trades", "--start", "2026-02-02", "--end", "2026-02-01"), "the end must come after the start"),
+        (("trades", "--start", "2999-01-01"), "is in the future"),
+        (("trades", "--start", "2999-01-01", "--end", "2999-01-02"), "is in the future"),
         (("trades", "--start", "yesterday"), "is not an RFC 3339 time"),
         (("trades", "--ticker", "KXNOPE-1-Y"), "unknown market 'KXNOPE-1-Y'"),
         (("trades",), "need --start"),

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.ingest.errors import UnreadableFile
+from pipelines.ingest.errors import BadRequest, UnreadableFile
 from pipelines.ingest.import_candles import import_candles
 from warehouse import Lake
 from warehouse.tables import CANDLES, EVENTS
@@ -136,6 +136,67 @@ def test_events_come_along_and_importing_again_changes_nothing(tmp_path: Path) -
     versions = lake.versions()
     import_candles(lake, [candles], observed_ts=NOW.replace(hour=9), events=events)
     assert lake.versions() == versions
+
+
+def test_a_listing_older_than_the_lake_erases_nothing(tmp_path: Path) -> None:
+    """A sync saw the result; the file, imported later, still calls the market active and knows no result."""
+    lake = Lake(tmp_path / "lake")
+    settled = a_listing(tmp_path / "new.parquet", a_market("KXA-1-Y"))
+    close_ts = datetime(2026, 4, 30)  # noqa: DTZ001 -- as in the files
+    stale = a_listing(
+        tmp_path / "old.parquet",
+        a_market("KXA-1-Y", status="active", result="", close_time=close_ts, rules_primary="", volume=7),
+        a_market("KXA-1-Z", status="active", result=""),
+    )
+    candles = a_file(tmp_path / "c.parquet", a_candle())
+    import_candles(lake, [candles], observed_ts=NOW, markets=settled)
+    before = lake.markets().collect().drop("source", "observed_ts")
+    import_candles(lake, [candles], observed_ts=NOW.replace(hour=5), markets=stale)
+    known, fresh = lake.markets().collect().iter_rows(named=True)
+    assert {name: known[name] for name in before.columns if name != "volume_centi"} == {
+        name: value for name, value in before.row(0, named=True).items() if name != "volume_centi"
+    }
+    assert (known["status"], known["result"], known["volume_centi"]) == ("finalized", "yes", 700)
+    assert (fresh["status"], fresh["result"]) == ("active", None)
+
+
+@pytest.mark.parametrize(("known", "stated"), [("determined", "closed"), ("finalized", "determined")])
+def test_a_market_never_goes_back_from_its_result(tmp_path: Path, known: str, stated: str) -> None:
+    """With a result, the states before it are the past."""
+    lake = Lake(tmp_path / "lake")
+    candles = a_file(tmp_path / "c.parquet", a_candle())
+    for hour, status in enumerate((known, stated)):
+        listing = a_listing(tmp_path / f"{hour}.parquet", a_market("KXA-1-Y", status=status))
+        import_candles(lake, [candles], observed_ts=NOW.replace(hour=hour), markets=listing)
+    assert lake.markets().collect()["status"].to_list() == [known]
+
+
+def test_minute_bars_are_no_hours(tmp_path: Path) -> None:
+    """15:00 ends an hour, 15:01 does not: it is set aside, and the reason names the option."""
+    lake = Lake(tmp_path / "lake")
+    path = a_file(tmp_path / "c.parquet", *(a_candle(end_ts=1_774_969_200 + 60 * n) for n in range(3)))
+    receipt = import_candles(lake, [path], observed_ts=NOW)
+    assert [(bad.location, bad.field, bad.reason) for bad in receipt.bad_rows] == [
+        (f"c.parquet:{line}", "end_ts", "ends no one-hour candle; see --period") for line in (2, 3)
+    ]
+    assert lake.scan(CANDLES).collect().height == 1
+    assert import_candles(Lake(tmp_path / "minutes"), [path], observed_ts=NOW, period_s=60).n_new == 3
+
+
+@pytest.mark.parametrize(("hour", "n_new"), [(4, 1), (5, 1), (0, 0), (15, 0)])
+def test_a_day_ends_at_midnight_in_new_york(tmp_path: Path, hour: int, n_new: int) -> None:
+    """04:00 UTC in summer, 05:00 in winter."""
+    end_s = int(datetime(2026, 3, 31, hour, tzinfo=UTC).timestamp())
+    path = a_file(tmp_path / "c.parquet", a_candle(end_ts=end_s))
+    receipt = import_candles(Lake(tmp_path / "lake"), [path], observed_ts=NOW, period_s=86_400)
+    assert receipt.n_new == n_new
+
+
+def test_candles_of_another_length_do_not_exist(tmp_path: Path) -> None:
+    """Two hours is no period of Kalshi's."""
+    path = a_file(tmp_path / "c.parquet", a_candle())
+    with pytest.raises(BadRequest, match="candles of 60, 3600 and 86400 seconds"):
+        import_candles(Lake(tmp_path / "lake"), [path], observed_ts=NOW, period_s=7_200)
 
 
 def test_a_file_without_the_columns_leaves_the_lake_as_it_was(tmp_path: Path) -> None:

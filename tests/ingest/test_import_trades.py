@@ -83,6 +83,45 @@ def test_a_quoted_cell_is_one_cell(tmp_path: Path) -> None:
     assert trades_in(lake)["ticker"].to_list() == ["KX,A"]
 
 
+@pytest.mark.parametrize("inside", [a_trade("false"), "x\n" + a_trade("false"), 'he said ""no""\n,'])
+def test_a_quoted_line_break_makes_no_trade(tmp_path: Path, inside: str) -> None:
+    """What stands between the quotes is one cell, however much it looks like a row."""
+    lake = Lake(tmp_path / "lake")
+    torn = f'"first\n{inside}\nlast",' + a_trade("torn")
+    path = a_tape(
+        tmp_path / "tape.csv", "," + a_trade("t-1"), torn, "," + a_trade("t-2"), header=f"note,{TAPE_HEADER}"
+    )
+    receipt = import_trades(lake, [path])
+    assert trades_in(lake)["trade_id"].to_list() == ["t-1", "t-2"]
+    assert {bad.reason for bad in receipt.bad_rows} == {
+        "a quoted cell holds a line break, which no trade has"
+    }
+    assert receipt.bad_rows[0].location == "tape.csv:3"
+
+
+def test_a_quote_inside_a_cell_is_a_letter(tmp_path: Path) -> None:
+    """Only as its first character does a quote open a cell: 5" does not swallow the rows after it."""
+    lake = Lake(tmp_path / "lake")
+    rows = ['5",' + a_trade("t-1"), '"a ""b"" c",' + a_trade("t-2"), '"",' + a_trade("t-3")]
+    import_trades(lake, [a_tape(tmp_path / "tape.csv", *rows, header=f"note,{TAPE_HEADER}")])
+    assert trades_in(lake)["trade_id"].to_list() == ["t-1", "t-2", "t-3"]
+
+
+def test_a_parquet_tape_with_a_damaged_page_leaves_the_lake_as_it_was(tmp_path: Path) -> None:
+    """The footer is whole and the data is not: found before the first row goes in."""
+    tape = a_tape(tmp_path / "tape.csv", *(a_trade(f"t-{n}") for n in range(200)))
+    path = tmp_path / "tape.parquet"
+    zoned = pl.col("created_time").str.to_datetime(time_zone="UTC")
+    pl.read_csv(tape).with_columns(zoned).write_parquet(path, compression="zstd")
+    damaged = bytearray(path.read_bytes())
+    damaged[40:120] = b"\xff" * 80
+    path.write_bytes(damaged)
+    lake = Lake(tmp_path / "lake")
+    with pytest.raises(UnreadableFile, match=r"tape\.parquet: damaged"):
+        import_trades(lake, [path])
+    assert lake.versions() == {}
+
+
 def test_importing_again_changes_nothing(tmp_path: Path) -> None:
     """No new row, no new version, also of the quarantine; the bad row is told again."""
     lake = Lake(tmp_path / "lake")
@@ -125,6 +164,7 @@ def test_a_parquet_tape_gives_the_same_rows_as_its_csv(tmp_path: Path) -> None:
         ("tape.csv", TAPE_HEADER.removesuffix(",taker_side").encode() + b"\n"),
         ("tape.csv.gz", b"\x1f\x8b cut short"),
         ("tape.parquet", b"PAR1 and nothing after"),
+        ("tape.csv", f"{TAPE_HEADER}\r{a_trade()}\r".encode()),
     ],
 )
 def test_a_file_that_cannot_be_read_leaves_the_lake_as_it_was(

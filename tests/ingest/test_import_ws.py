@@ -1,5 +1,6 @@
 """Recordings of the order book stream: rows, sessions, refused lines, facts of markets."""
 
+import gzip
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,22 @@ def test_a_recording_cut_in_two_keeps_what_it_can(tmp_path: Path) -> None:
     assert (gaps["no_snapshot"]["from_seq"], gaps["no_snapshot"]["until_ts"]) == (3, None)
 
 
+def test_a_recording_that_has_grown_since_gives_the_books_of_the_whole(tmp_path: Path) -> None:
+    """Imported after three frames and again after five: no gap where the first import ended."""
+    grown, whole = Lake(tmp_path / "grown"), Lake(tmp_path / "whole")
+    recorder = a_book(Recorder())
+    imported(grown, recorder.write(tmp_path / "rec.jsonl"))
+    recorder.delta(4, price="0.4200", size="1.00")
+    recorder.delta(5, price="0.4200", size="2.00")
+    for lake in (grown, whole):
+        imported(lake, recorder.write(tmp_path / "rec.jsonl"))
+    assert grown.scan(BOOK_GAPS).collect().height == 2
+    for ours, expected in zip(grown.book_events(), whole.book_events(), strict=True):
+        assert ours.equals(expected)
+    for known_ts in whole.book_events().deltas["known_ts"]:
+        assert grown.book("KXA-1-Y", known_ts) == whole.book("KXA-1-Y", known_ts)
+
+
 def test_lines_that_are_no_frames_are_named_and_the_rest_goes_in(tmp_path: Path) -> None:
     """Garbage in line 3, a delta without a readable price in line 6: both kept whole, with their lines."""
     lake = Lake(tmp_path / "lake")
@@ -209,7 +226,7 @@ def test_a_recording_cut_short_by_a_killed_recorder_is_read_up_to_the_cut(tmp_pa
     assert seqs == list(range(2, len(seqs) + 2))
 
 
-@pytest.mark.parametrize("content", ["", "no JSON here\n", '{"a": 1}\n', '{\n "no_frames": []\n}'])
+@pytest.mark.parametrize("content", ["no JSON here\n", '{"a": 1}\n', '{\n "no_frames": []\n}'])
 def test_a_file_without_a_single_frame_is_refused(tmp_path: Path, content: str) -> None:
     """Nothing of it goes in, not even into quarantine."""
     path = tmp_path / "rec.jsonl"
@@ -217,6 +234,38 @@ def test_a_file_without_a_single_frame_is_refused(tmp_path: Path, content: str) 
     with pytest.raises(UnreadableFile, match=r"rec\.jsonl"):
         imported(Lake(tmp_path / "lake"), path)
     assert Lake(tmp_path / "lake").versions() == {}
+
+
+def test_a_recorder_that_heard_nothing_does_not_stop_the_others(tmp_path: Path) -> None:
+    """An empty file, gzipped or not, holds no frames; the recording beside it goes in."""
+    silent, silent_gz = tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"
+    silent.write_bytes(b"")
+    silent_gz.write_bytes(gzip.compress(b""))
+    good = a_book(Recorder()).write(tmp_path / "rec.jsonl")
+    lake = Lake(tmp_path / "lake")
+    receipt = imported(lake, silent, good, silent_gz)
+    assert (len(rows(lake, BOOK_DELTAS)), receipt.n_quarantined) == (2, 0)
+    assert imported(Lake(tmp_path / "none"), silent).n_rows == 0
+
+
+@pytest.mark.parametrize("n_bytes", [0, 2, 10])
+def test_an_empty_gzip_file_that_was_cut_is_refused(tmp_path: Path, n_bytes: int) -> None:
+    """Nobody knows what it held."""
+    path = tmp_path / "rec.jsonl.gz"
+    path.write_bytes(gzip.compress(b"")[:n_bytes])
+    with pytest.raises(UnreadableFile, match=r"rec\.jsonl\.gz"):
+        imported(Lake(tmp_path / "lake"), path)
+
+
+@pytest.mark.parametrize(
+    ("noted", "kept"), [("open", "active"), ("unopened", "initialized"), ("settled", "finalized")]
+)
+def test_a_filters_word_for_a_state_becomes_the_states_own(tmp_path: Path, noted: str, kept: str) -> None:
+    """Recorders note the word they asked with; the lake knows those of the answers."""
+    lake, recorder = Lake(tmp_path / "lake"), Recorder()
+    recorder.note("watch_market", market_ticker="KXA-1-Y", close_time="2026-05-13T13:00:00Z", status=noted)
+    imported(lake, recorder.write(tmp_path / "rec.jsonl"))
+    assert rows(lake, MARKETS)[0]["status"] == kept
 
 
 def test_a_watched_market_is_listed_with_what_the_recorder_noted(tmp_path: Path) -> None:
