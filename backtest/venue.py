@@ -67,12 +67,21 @@ def rules(markets: pl.DataFrame, events: pl.DataFrame, *, payout_delay: timedelt
     n_assumed = int(rows["is_assumed_time"].sum())
     if n_assumed:
         told.append(
-            f"{n_assumed} markets have a result but no settlement time: paid {payout_delay} after their close"
+            f"{n_assumed} markets have a result but no settlement time: "
+            f"paid {_length(payout_delay)} after their close"
         )
     allowed = np.zeros((len(grids), DOLLAR_CC + 1), np.int8)
     for i, grid in enumerate(grids):
         allowed[i, list(prices_on(grid)) if grid else slice(1, DOLLAR_CC)] = 1
     return Rules(rows, tuple(grids), allowed, tuple(told))
+
+
+def _length(delay: timedelta) -> str:
+    seconds = delay.total_seconds()
+    for unit, name in ((3_600, "h"), (60, "min")):
+        if seconds and seconds % unit == 0:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds:g} s"
 
 
 @dataclass(frozen=True, slots=True)
