@@ -10,10 +10,10 @@ def _():
     import sys
     from pathlib import Path
 
-    import altair as alt
     import duckdb
     import marimo as mo
-    import polars as pl
+
+    from notebooks import pictures
 
     catalog = Path(os.environ.get("TAPEHOUSE_LAKE", "out/demo/lake")) / "warehouse.duckdb"
     has_lake = catalog.is_file()
@@ -21,7 +21,7 @@ def _():
     if not has_lake:
         print(advice, file=sys.stderr)
     mo.stop(not has_lake, mo.md(advice))
-    return alt, catalog, duckdb, mo, pl
+    return catalog, duckdb, mo, pictures
 
 
 @app.cell
@@ -181,32 +181,10 @@ def _(ask, market, ticker):
 
 
 @app.cell
-def _(alt, bars, every_s, ticker):
-    def price_scale():
-        return alt.Scale(domain=[0, 1], nice=False)
-
-    def clock(name):
-        return alt.X(
-            name,
-            title="UTC",
-            scale=alt.Scale(type="utc"),
-            axis=alt.Axis(format="%b %d %H:%M", labelOverlap=True),
-        )
-
-    _up = alt.condition("datum.close >= datum.open", alt.value("#2a7f62"), alt.value("#b5473c"))
-    _base = alt.Chart(bars).encode(x=clock("bar_ts:T"), color=_up)
-    _wicks = _base.mark_rule().encode(
-        y=alt.Y("low:Q", title="YES price, dollars", scale=price_scale()), y2="high:Q"
-    )
-    _bodies = _base.mark_bar(size=4).encode(y="open:Q", y2="close:Q")
-    _volume = _base.mark_bar(size=4, opacity=0.6).encode(y=alt.Y("volume:Q", title="contracts"))
-    bars_chart = alt.vconcat(
-        (_wicks + _bodies).properties(width=680, height=260, title=f"{ticker}: bars of {every_s} s"),
-        _volume.properties(width=680, height=80),
-        spacing=8,
-    )
+def _(bars, every_s, pictures, ticker):
+    bars_chart = pictures.bars(bars, f"{ticker}: bars of {every_s} s")
     bars_chart
-    return bars_chart, clock, price_scale
+    return (bars_chart,)
 
 
 @app.cell
@@ -251,31 +229,8 @@ def _(ask, close_ts, open_ts, ticker):
 
 
 @app.cell
-def _(alt, clock, price_scale, prints, ticker, tops):
-    _price = alt.Y("bid:Q", title="YES price, dollars", scale=price_scale())
-    _tops = alt.Chart(tops).encode(x=clock("ts:T"))
-    _band = _tops.mark_area(interpolate="step-after", opacity=0.25, color="#4c6a92").encode(
-        y=_price, y2="ask:Q"
-    )
-    _bid = _tops.mark_line(interpolate="step-after", strokeWidth=1, color="#4c6a92").encode(y=_price)
-    _ask = _tops.mark_line(interpolate="step-after", strokeWidth=1, color="#4c6a92").encode(y="ask:Q")
-    _dots = (
-        alt.Chart(prints)
-        .mark_circle(opacity=0.75)
-        .encode(
-            x=clock("ts:T"),
-            y="price:Q",
-            size=alt.Size("contracts:Q", title="contracts", scale=alt.Scale(range=[8, 160])),
-            color=alt.Color(
-                "taker:N",
-                title="taker",
-                scale=alt.Scale(domain=["bought yes", "bought no"], range=["#2a7f62", "#b5473c"]),
-            ),
-        )
-    )
-    tape_chart = (_band + _bid + _ask + _dots).properties(
-        width=680, height=300, title=f"{ticker}: best bid to best ask, and trades"
-    )
+def _(pictures, prints, ticker, tops):
+    tape_chart = pictures.tape(tops, prints, f"{ticker}: best bid to best ask, and trades")
     tape_chart
     return (tape_chart,)
 
@@ -307,33 +262,8 @@ def _(ask, close_ts, open_ts, ticker):
 
 
 @app.cell
-def _(alt, clock, depth, pl, price_scale, ticker):
-    _cells = (
-        depth.with_columns(cent=(pl.col("price") * 50).floor() / 50)
-        .group_by("ts", "until_ts", "side", "cent")
-        .agg(pl.col("contracts").sum())
-        .with_columns(
-            top=pl.col("cent") + 0.02,
-            side=pl.when(pl.col("side") == "yes").then(pl.lit("bids")).otherwise(pl.lit("offers")),
-        )
-    )
-    depth_chart = (
-        alt.Chart(_cells)
-        .mark_rect()
-        .encode(
-            x=clock("ts:T"),
-            x2="until_ts:T",
-            y=alt.Y("cent:Q", title="YES price, dollars", scale=price_scale()),
-            y2="top:Q",
-            color=alt.Color(
-                "side:N", title=None, scale=alt.Scale(domain=["bids", "offers"], range=["#2a7f62", "#b5473c"])
-            ),
-            opacity=alt.Opacity(
-                "contracts:Q", title="contracts", scale=alt.Scale(type="sqrt", range=[0.1, 1])
-            ),
-        )
-        .properties(width=680, height=300, title=f"{ticker}: contracts on display, by two cents")
-    )
+def _(depth, pictures, ticker):
+    depth_chart = pictures.depth(depth, f"{ticker}: contracts on display, by two cents")
     depth_chart
     return (depth_chart,)
 
