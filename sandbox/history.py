@@ -103,7 +103,7 @@ class _Run:
         self._now_us = script.open_us
         self._positions: dict[int, int] = {}
         self._open_interest_centi = 0
-        hear = None if listener is None else lambda *change: listener(self._now_us, *change)
+        hear = None if listener is None else lambda *change: listener(self._now_us, *change[:3])
         self._engine = Engine(hear)
         self._grid = Grid(prices_on(STRUCTURES[script.structure]))
         self._makers = _makers(self._rng)

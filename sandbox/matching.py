@@ -14,7 +14,8 @@ from exchange.trades import Side
 from exchange.units import DOLLAR_CC
 
 OTHER: Final[dict[Side, Side]] = {"yes": "no", "no": "yes"}
-OnChange = Callable[[Side, int, int], object]
+OnChange = Callable[[Side, int, int, int], object]  # side, price_cc, delta_centi, id of the resting order
+NO_ORDER: Final = 0  # the id of no order: block trades never rest
 
 
 class Fill(NamedTuple):
@@ -25,6 +26,7 @@ class Fill(NamedTuple):
     taker_side: Side
     yes_price_cc: int
     count_centi: int
+    maker_order_id: int = NO_ORDER
 
 
 @dataclass(slots=True)
@@ -56,7 +58,10 @@ class _Ladder:
 
 
 class Engine:
-    """The book of one market and the only way to change it; `on_change` hears every (side, price, delta)."""
+    """The book of one market and the only way to change it; `on_change` hears every change of a level.
+
+    Order ids count up from 1 in order of arrival, so at one price a lower id stands before a higher one.
+    """
 
     def __init__(self, on_change: OnChange | None = None) -> None:
         self._ladders: dict[Side, _Ladder] = {"yes": _Ladder(), "no": _Ladder()}
@@ -77,6 +82,19 @@ class Engine:
         """Tell whether an order still has contracts in the book."""
         return order_id in self._where
 
+    def resting_centi(self, order_id: int) -> int:
+        """Return what an order still has in the book; 0 once it is gone."""
+        found = self._where.get(order_id)
+        return 0 if found is None else self._ladders[found[0]].orders[found[1]][order_id].count_centi
+
+    def queue_ahead_centi(self, order_id: int) -> int:
+        """Return the contracts that stand before an order at its own price; 0 once it is gone."""
+        found = self._where.get(order_id)
+        if found is None:
+            return 0
+        level = self._ladders[found[0]].orders[found[1]]
+        return sum(each.count_centi for each_id, each in level.items() if each_id < order_id)
+
     def order_ids(self) -> list[int]:
         """Return the resting orders in order of arrival."""
         return sorted(self._where)
@@ -95,19 +113,28 @@ class Engine:
         if rests and left_centi:
             self._ladders[side].add(limit_cc, order_id, _Resting(owner, left_centi))
             self._where[order_id] = (side, limit_cc)
-            self._changed(side, limit_cc, left_centi)
+            self._changed(side, limit_cc, left_centi, order_id)
         return order_id, fills
 
-    def cancel(self, order_id: int) -> None:
-        """Take an order out of the book; one that is gone already is no error."""
-        found = self._where.pop(order_id, None)
-        if found is None:
-            return
-        side, price_cc = found
+    def cancel(self, order_id: int) -> int:
+        """Take an order out of the book and return how much that was; 0 for one that is gone already."""
+        return self.decrease(order_id, by_centi=self.resting_centi(order_id))
+
+    def decrease(self, order_id: int, *, by_centi: int) -> int:
+        """Make an order smaller where it stands and return by how much; it keeps its place in the queue."""
+        assert by_centi >= 0, by_centi
+        taken_centi = min(by_centi, self.resting_centi(order_id))
+        if not taken_centi:
+            return 0
+        side, price_cc = self._where[order_id]
         ladder = self._ladders[side]
-        count_centi = ladder.orders[price_cc][order_id].count_centi
-        ladder.drop(price_cc, order_id)
-        self._changed(side, price_cc, -count_centi)
+        order = ladder.orders[price_cc][order_id]
+        order.count_centi -= taken_centi
+        if not order.count_centi:
+            ladder.drop(price_cc, order_id)
+            del self._where[order_id]
+        self._changed(side, price_cc, -taken_centi, order_id)
+        return taken_centi
 
     def _match(self, side: Side, limit_cc: int, left_centi: int, owner: int) -> tuple[list[Fill], int]:
         fills: list[Fill] = []
@@ -123,10 +150,10 @@ class Engine:
                 ladder.drop(price_cc, order_id)
                 del self._where[order_id]
             yes_price_cc = price_cc if opposite == "yes" else DOLLAR_CC - price_cc
-            fills.append(Fill(owner, resting.owner, side, yes_price_cc, count_centi))
-            self._changed(opposite, price_cc, -count_centi)
+            fills.append(Fill(owner, resting.owner, side, yes_price_cc, count_centi, order_id))
+            self._changed(opposite, price_cc, -count_centi, order_id)
         return fills, left_centi
 
-    def _changed(self, side: Side, price_cc: int, delta_centi: int) -> None:
+    def _changed(self, side: Side, price_cc: int, delta_centi: int, order_id: int) -> None:
         if self._on_change is not None:
-            self._on_change(side, price_cc, delta_centi)
+            self._on_change(side, price_cc, delta_centi, order_id)
