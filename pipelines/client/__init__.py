@@ -10,6 +10,8 @@ from pipelines.client.budget import Budget
 from pipelines.client.client import Client
 from pipelines.client.errors import (
     BreakerOpen,
+    CommandRefused,
+    Conflict,
     CursorLoop,
     Forbidden,
     HttpError,
@@ -21,19 +23,27 @@ from pipelines.client.errors import (
     RequestError,
     ServerFault,
     SettingsError,
+    StreamError,
+    StreamLost,
+    StreamRefused,
     TooManyPages,
+    TradingOff,
     Unauthorized,
+    UnknownOutcome,
     Unreachable,
     WireError,
 )
 from pipelines.client.retry import Retry
 from pipelines.client.settings import Settings
+from pipelines.client.telemetry import Telemetry
 
 __all__ = [
     "BlockingClient",
     "BreakerOpen",
     "Budget",
     "Client",
+    "CommandRefused",
+    "Conflict",
     "CursorLoop",
     "Forbidden",
     "HttpError",
@@ -47,8 +57,14 @@ __all__ = [
     "ServerFault",
     "Settings",
     "SettingsError",
+    "StreamError",
+    "StreamLost",
+    "StreamRefused",
+    "Telemetry",
     "TooManyPages",
+    "TradingOff",
     "Unauthorized",
+    "UnknownOutcome",
     "Unreachable",
     "WireError",
     "errors",

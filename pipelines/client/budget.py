@@ -175,9 +175,12 @@ class Budget:
             costs=Costs(DEFAULT_COST_TOKENS, ENDPOINT_COSTS_TOKENS),
         )
 
-    async def acquire(self, method: str, path: str) -> None:
-        """Wait for the tokens of one request and take them."""
-        await self._bucket(method).acquire(self.costs.of(method, path))
+    async def acquire(self, method: str, path: str, *, n_items: int = 1) -> None:
+        """Wait for the tokens of one request and take them; a batch pays for each of its items."""
+        await self._bucket(method).acquire(self.costs.of(method, path) * n_items)
+
+    def accepted(self, method: str) -> None:
+        """Hear that the exchange took a request."""
 
     def drain(self, method: str) -> None:
         """Empty the bucket that a 429 came from."""

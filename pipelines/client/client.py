@@ -23,6 +23,7 @@ from pipelines.client.retry import Retry
 from pipelines.client.session import CONCURRENT_REQUESTS, Session
 from pipelines.client.settings import Settings
 from pipelines.client.signing import ExchangeClock, signer_of
+from pipelines.client.telemetry import Telemetry
 from pipelines.client.tiers import Limits
 from pipelines.client.wire import AccountLimits
 
@@ -36,6 +37,7 @@ class Client(HouseEndpoints, ListingEndpoints, TapeEndpoints):
         retry: how often and how long a request is tried.
         breaker: share one among clients of one host; None makes one.
         clock: for signatures.
+        telemetry: where to count; None counts for OpenTelemetry's global meter provider.
         n_concurrent: requests under way at once; more wait in line.
         max_pages: pages that one iterator may fetch.
 
@@ -51,21 +53,25 @@ class Client(HouseEndpoints, ListingEndpoints, TapeEndpoints):
         retry: Retry | None = None,
         breaker: Breaker | None = None,
         clock: ExchangeClock | None = None,
+        telemetry: Telemetry | None = None,
         n_concurrent: int = CONCURRENT_REQUESTS,
         max_pages: int = MAX_PAGES,
     ) -> None:
         self.settings = settings or Settings()
         self.budget = budget or Budget.for_tier(self.settings.tier)
         self.drift = Drift()
+        self.telemetry = telemetry or Telemetry()
         self._max_pages = max_pages
         self._session = Session(
             self.settings.base_url,
             signer=signer_of(self.settings),
             clock=clock or ExchangeClock(),
             budget=self.budget,
-            breaker=breaker or Breaker(urlsplit(self.settings.base_url).netloc),
+            breaker=breaker
+            or Breaker(urlsplit(self.settings.base_url).netloc, on_change=self.telemetry.breaker_became),
             retry=retry or Retry(),
             drift=self.drift,
+            telemetry=self.telemetry,
             n_concurrent=n_concurrent,
         )
 
@@ -94,7 +100,7 @@ class Client(HouseEndpoints, ListingEndpoints, TapeEndpoints):
     @property
     def clock_skew_ms(self) -> int | None:
         """How far our clock is behind the last answer's `Date` header (±500 ms); None before the first."""
-        return self._session.skew_ms
+        return self._session.clock.seen_skew_ms
 
     @property
     def key_kind(self) -> str | None:

@@ -2,20 +2,27 @@
 
 KalshiError (TapehouseError)             exit code 1
 ├── SettingsError        (BadInput)      key, URL, tier or environment cannot be used
-├── RequestError         (BadInput)      arguments that Kalshi would refuse or silently ignore; nothing was
-sent │   └── NaiveTime                        a datetime without time zone
+├── RequestError         (BadInput)      arguments that Kalshi would refuse or ignore; nothing was sent
+│   ├── NaiveTime                        a datetime without time zone
+│   └── TradingOff                       an order without leave to trade
 ├── Unreachable                          no usable answer after every try: connection, timeout, broken body
 │   └── BreakerOpen                      not even tried: the host failed again and again a moment ago
+├── UnknownOutcome                       a change was sent and nobody knows whether it was made
 ├── HttpError                            an answer, and it is an error: .status .code .path
 │   ├── Unauthorized                     401: key, signature, path or clock
 │   ├── Forbidden                        403: the key may not do this
 │   ├── NotFound                         404: unknown, archived, or on the other tier
+│   ├── Conflict                         409: it is there already
 │   ├── RateLimited                      429 after every try
 │   └── ServerFault                      500, 502, 503, 504 after every try
 ├── WireError                            an answer that cannot be understood: .path .field .ticker .payload
-└── PagingError                          .path .n_pages
-    ├── CursorLoop                       the exchange repeated a cursor
-    └── TooManyPages                     more pages than the client was told to expect
+├── PagingError                          .path .n_pages
+│   ├── CursorLoop                       the exchange repeated a cursor
+│   └── TooManyPages                     more pages than the client was told to expect
+└── StreamError                          the WebSocket
+    ├── StreamRefused                    the handshake was refused: key, path or clock
+    ├── CommandRefused                   an error frame in answer to a command: .code
+    └── StreamLost                       no connection after every try
 """
 
 from typing import ClassVar
@@ -41,6 +48,10 @@ class NaiveTime(RequestError):
     """A datetime without time zone: nobody can tell which moment it means."""
 
 
+class TradingOff(RequestError):
+    """An order was asked for, and nobody gave leave to trade here. Nothing was sent."""
+
+
 class Unreachable(KalshiError):
     """No usable answer after every allowed try."""
 
@@ -58,11 +69,28 @@ class BreakerOpen(Unreachable):
         self.retry_after_s = retry_after_s
 
 
+class UnknownOutcome(KalshiError):
+    """A change was sent and no answer told whether it was made; sending it again could make it twice.
+
+    Attributes:
+        method: POST or DELETE.
+        path: path of the request, without host.
+        n_tries: how often it was sent; only tries that surely changed nothing are followed by another.
+    """
+
+    def __init__(self, message: str, *, method: str, path: str, n_tries: int) -> None:
+        super().__init__(message)
+        self.method = method
+        self.path = path
+        self.n_tries = n_tries
+
+
 class HttpError(KalshiError):
     """The exchange answered with an error.
 
     Attributes:
         status: HTTP status.
+        method: GET, POST or DELETE.
         code: Kalshi's machine-readable code (`not_found`, `invalid_parameters`, …), empty if there was none.
         path: path and query of the request, without host.
         detail: Kalshi's own words.
@@ -77,6 +105,7 @@ class HttpError(KalshiError):
         *,
         status: int,
         path: str,
+        method: str = "GET",
         code: str = "",
         detail: str = "",
         advice: str = "",
@@ -85,8 +114,9 @@ class HttpError(KalshiError):
     ) -> None:
         said = ": ".join(part for part in (code, detail[:_QUOTED_CHARACTERS]) if part) or "no explanation"
         after = f" after {n_tries} tries" if n_tries > 1 else ""
-        super().__init__(f"GET {path}: {status}{after} ({said}); {advice or self.advice}")
+        super().__init__(f"{method} {path}: {status}{after} ({said}); {advice or self.advice}")
         self.status = status
+        self.method = method
         self.path = path
         self.code = code
         self.detail = detail
@@ -118,6 +148,12 @@ class NotFound(HttpError):
     )
 
 
+class Conflict(HttpError):
+    """409. It exists already, or two requests met: the second was not carried out."""
+
+    advice = "it is there already: look it up instead of sending it again"
+
+
 class RateLimited(HttpError):
     """429 after every try."""
 
@@ -143,10 +179,19 @@ class WireError(KalshiError):
         reason: one sentence.
     """
 
-    def __init__(self, *, path: str, field: str, reason: str, ticker: str = "", payload: bytes = b"") -> None:
+    def __init__(
+        self,
+        *,
+        path: str,
+        field: str,
+        reason: str,
+        ticker: str = "",
+        payload: bytes = b"",
+        method: str = "GET",
+    ) -> None:
         of_whom = f" of {ticker}" if ticker else ""
         super().__init__(
-            f"GET {path}: `{field}`{of_whom}: {reason}; nothing of this answer was used "
+            f"{method} {path}: `{field}`{of_whom}: {reason}; nothing of this answer was used "
             "(the API changed: compare the changelog at docs.kalshi.com, then pipelines/client/wire)"
         )
         self.path = path
@@ -171,3 +216,27 @@ class CursorLoop(PagingError):
 
 class TooManyPages(PagingError):
     """More pages than the caller allowed."""
+
+
+class StreamError(KalshiError):
+    """Something between us and the exchange's WebSocket."""
+
+
+class StreamRefused(StreamError):
+    """The handshake was refused; `status` is its HTTP status."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class CommandRefused(StreamError):
+    """The exchange answered a command with an error frame; `code` is its number (KALSHI.md §10.6)."""
+
+    def __init__(self, message: str, *, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class StreamLost(StreamError):
+    """No connection after every try; what was subscribed is not received any more."""

@@ -2,16 +2,13 @@
 
 Order matters. A request first takes one of a few slots, then its tokens, and goes out at once: tokens are
 not taken long before they are used, so requests cannot pile up and overrun the exchange's bucket. Every try
-pays and signs anew.
+pays and signs anew. A change (an order) is tried again only after a try that surely changed nothing.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
-from urllib.parse import urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -21,33 +18,34 @@ from pipelines.client.budget import Budget
 from pipelines.client.decode import BrokenBody, decode
 from pipelines.client.drift import Drift
 from pipelines.client.errors import (
-    Forbidden,
     HttpError,
-    NotFound,
     RateLimited,
     ServerFault,
     Unauthorized,
     Unreachable,
     WireError,
 )
+from pipelines.client.refusals import (
+    TOO_MANY,
+    brief,
+    date_s,
+    never_left,
+    refusal,
+    unknown_outcome,
+    unreachable,
+)
+from pipelines.client.requests import Params, Request
 from pipelines.client.retry import Retry
 from pipelines.client.signing import ExchangeClock, KalshiAuth, Signer
-from pipelines.client.wire import ErrorBody
+from pipelines.client.telemetry import Telemetry
 
 T = TypeVar("T", bound=msgspec.Struct)
-Params = Mapping[str, str | int | list[str]]
 
 CONCURRENT_REQUESTS: Final = 16
 
 _LOG: Final = logging.getLogger(__name__)
-_OK: Final = 200
-_RETRIED_STATUSES: Final = frozenset({500, 502, 503, 504})
-_ERRORS: Final[dict[int, type[HttpError]]] = {
-    401: Unauthorized,
-    403: Forbidden,
-    404: NotFound,
-    429: RateLimited,
-}
+_OK: Final = frozenset({200, 201, 202, 204})
+_READING: Final = frozenset({"GET", "HEAD"})
 _HEADERS: Final = {
     "Accept": "application/json",
     # Other languages would translate titles and rules (changelog of 2026-08-27).
@@ -55,10 +53,11 @@ _HEADERS: Final = {
     "Accept-Encoding": "gzip",
     "User-Agent": "tapehouse",
 }
+_JSON: Final = {"Content-Type": "application/json"}
 
 
 class Session:
-    """Sends GET requests to one exchange and decodes the answers; use it within one event loop."""
+    """Sends requests to one exchange and decodes the answers; use it within one event loop."""
 
     def __init__(
         self,
@@ -70,17 +69,18 @@ class Session:
         breaker: Breaker,
         retry: Retry,
         drift: Drift,
+        telemetry: Telemetry,
         n_concurrent: int,
     ) -> None:
         self.base_url = base_url
-        self.host = urlsplit(base_url).netloc
+        self.host = httpx.URL(base_url).netloc.decode("ascii")
         self.signer = signer
         self.clock = clock
         self.budget = budget
         self.breaker = breaker
         self.drift = drift
+        self.telemetry = telemetry
         self.n_requests = 0
-        self.skew_ms: int | None = None
         self._retry = retry
         self._slots = asyncio.Semaphore(n_concurrent)
         self._auth = KalshiAuth(signer, clock)
@@ -98,127 +98,158 @@ class Session:
         params: Params | None = None,
         answers: frozenset[int] = frozenset(),
     ) -> T:
-        """Return the decoded answer to one GET.
+        """Return the decoded answer to one GET; see `send`."""
+        return await self.send(Request(path=path, shape=shape, params=params or {}, answers=answers))
 
-        Args:
-            path: relative to the base URL, such as `/markets`.
-            shape: the struct to decode into.
-            params: the query; a list repeats its key.
-            answers: error statuses whose body may be `shape` as well.
+    async def send(self, request: Request[T]) -> T:
+        """Return the decoded answer to one request.
 
         Raises:
             HttpError: the exchange refused (its leaves say how), after retries where that can help.
             Unreachable: no usable answer after all tries.
+            UnknownOutcome: a change that is not repeatable was sent, and nobody knows whether it was made.
             WireError: an answer whose meaning is not certain.
         """
-        is_probe = self.breaker.enter(path)
+        is_probe = self.breaker.enter(request.path, method=request.method)
         try:
-            found = await self._tries(
-                path, shape, params or {}, answers, 1 if is_probe else self._retry.max_tries
-            )
+            found = await self._tries(request, 1 if is_probe else self._retry.max_tries)
         except (Unreachable, ServerFault) as error:
-            self.breaker.failed(_brief(error), is_probe=is_probe)
-            raise
-        except (HttpError, WireError):
+            self.breaker.failed(brief(error), is_probe=is_probe)
+            raise self._in_doubt(request, error) from error
+        except (HttpError, WireError) as error:
             self.breaker.succeeded()
-            raise
+            raise self._in_doubt(request, error) from error.__cause__
         except BaseException:
             self.breaker.abandoned(is_probe=is_probe)
             raise
         self.breaker.succeeded()
         return found
 
-    async def _tries(
-        self, path: str, shape: type[T], params: Params, answers: frozenset[int], max_tries: int
-    ) -> T:
+    def _in_doubt(self, request: Request[T], error: Unreachable | HttpError | WireError) -> Exception:
+        """Return the error itself, or that a change may have been made in spite of it."""
+        is_plain = isinstance(error, HttpError) and not isinstance(error, ServerFault)
+        if request.is_repeatable or is_plain or never_left(error):
+            return error
+        n_tries = 1 if isinstance(error, WireError) else error.n_tries
+        return unknown_outcome(request, error, host=self.host, n_tries=n_tries)
+
+    async def _tries(self, request: Request[T], max_tries: int) -> T:
         n_tries, busy_s, is_clock_corrected = 0, 0.0, False
         while True:
             n_tries += 1
             async with self._slots:
-                await self.budget.acquire("GET", path)
+                await self._pay(request)
                 began_s = time.monotonic()
                 try:
-                    return await self._try(path, shape, params, answers, n_tries)
+                    return await self._try(request, n_tries)
                 except Unauthorized as error:
-                    if is_clock_corrected or self.signer is None or error.date_s is None:
+                    if is_clock_corrected or not self._signs_anew(request, error):
                         raise
-                    is_clock_corrected = True
-                    self.clock.correct(error.date_s)
-                    _LOG.warning(
-                        "GET %s: 401; signing once more with the exchange's clock (%+d ms)",
-                        path,
-                        self.clock.offset_ms,
-                    )
-                    pause_s = 0.0
+                    is_clock_corrected, pause_s = True, 0.0
                 except (Unreachable, RateLimited, ServerFault) as error:
                     pause_s = self._retry.pause_s(n_tries)
                     busy_s += time.monotonic() - began_s + pause_s
-                    if n_tries >= max_tries or busy_s > self._retry.total_s:
+                    is_harmless = request.is_repeatable or isinstance(error, RateLimited) or never_left(error)
+                    if not is_harmless or n_tries >= max_tries or busy_s > self._retry.total_s:
                         raise
-                    _LOG.info("GET %s: %s; try %d in %.1f s", path, _brief(error), n_tries + 1, pause_s)
+                    self.telemetry.tried_again(request.route, brief(error))
+                    _LOG.info(
+                        "%s %s: %s; try %d in %.1f s",
+                        request.method,
+                        request.path,
+                        brief(error),
+                        n_tries + 1,
+                        pause_s,
+                    )
             if pause_s:
                 await self._retry.sleep(pause_s)
 
-    async def _try(
-        self, path: str, shape: type[T], params: Params, answers: frozenset[int], n_tries: int
-    ) -> T:
-        where = f"{path}?{urlencode(params, doseq=True)}" if params else path
+    async def _pay(self, request: Request[T]) -> None:
+        began_s = time.monotonic()
+        await self.budget.acquire(request.method, request.path, n_items=request.n_items)
+        self.telemetry.paid(
+            "read" if request.method in _READING else "write",
+            n_tokens=self.budget.costs.of(request.method, request.path) * request.n_items,
+            waited_s=time.monotonic() - began_s,
+        )
+
+    def _signs_anew(self, request: Request[T], error: Unauthorized) -> bool:
+        """Follow the exchange's clock after a 401; whether there is reason to try once more."""
+        if self.signer is None or error.date_s is None:
+            return False
+        self.clock.correct(error.date_s)
+        _LOG.warning(
+            "%s %s: 401; signing once more with the exchange's clock (%+d ms)",
+            request.method,
+            request.path,
+            self.clock.offset_ms,
+        )
+        return True
+
+    async def _try(self, request: Request[T], n_tries: int) -> T:
+        began_s, outcome, n_bytes = time.monotonic(), "cancelled", 0
+        try:
+            response = await self._answer(request, n_tries)
+            outcome, n_bytes = str(response.status_code), len(response.content)
+            seen_s = date_s(response)
+            if seen_s is not None:
+                self.clock.observe(seen_s)
+            if response.status_code == TOO_MANY:
+                self.budget.drain(request.method)
+            else:
+                self.budget.accepted(request.method)
+            found = self._decoded(request, response, n_tries)
+        except Unreachable as error:
+            outcome = brief(error)
+            raise
+        finally:
+            self.telemetry.answered(
+                request.method,
+                request.route,
+                outcome,
+                duration_s=time.monotonic() - began_s,
+                n_bytes=n_bytes,
+            )
+        if found is None:
+            raise refusal(request, response, n_tries=n_tries, has_key=self.signer is not None)
+        return found
+
+    async def _answer(self, request: Request[T], n_tries: int) -> httpx.Response:
         try:
             async with asyncio.timeout(self._retry.try_s):
                 self.n_requests += 1
-                response = await self._http.get(self.base_url + path, params=params, auth=self._auth)
+                return await self._http.request(
+                    request.method,
+                    self.base_url + request.path,
+                    params=request.params or None,
+                    content=request.body,
+                    headers=None if request.body is None else _JSON,
+                    auth=self._auth,
+                )
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
-            raise self._unreachable(where, error, n_tries) from error
-        date_s = _date_s(response)
-        if date_s is not None:
-            self.skew_ms = self.clock.skew_ms(date_s)
-        if response.status_code == _OK or response.status_code in answers:
-            try:
-                return decode(response.content, shape, path=where, drift=self.drift)
-            except BrokenBody as error:
-                if response.status_code == _OK:
-                    raise self._unreachable(where, error, n_tries) from error
-            except WireError:
-                if response.status_code == _OK:
-                    raise
-        if response.status_code == _TOO_MANY:
-            self.budget.drain("GET")
-        raise self._refusal(response, where=where, n_tries=n_tries, date_s=date_s)
+            raise unreachable(request, error, host=self.host, n_tries=n_tries) from error
 
-    def _unreachable(self, where: str, error: Exception, n_tries: int) -> Unreachable:
-        tries = f"{n_tries} tries" if n_tries > 1 else "1 try"
-        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return Unreachable(
-            f"GET {where}: no usable answer from {self.host} after {tries} ({said}); "
-            "check the network and KALSHI_BASE_URL, then try again",
-            path=where,
-            n_tries=n_tries,
-        )
+    def _decoded(self, request: Request[T], response: httpx.Response, n_tries: int) -> T | None:
+        """Return the answer, None if it is an error.
 
-    def _refusal(
-        self, response: httpx.Response, *, where: str, n_tries: int, date_s: int | None
-    ) -> HttpError:
-        status = response.status_code
-        kind = ServerFault if status in _RETRIED_STATUSES else _ERRORS.get(status, HttpError)
+        Raises:
+            Unreachable: a good status over a broken body.
+            WireError: a good status over a body of uncertain meaning.
+        """
+        is_good = response.status_code in _OK
+        if not is_good and response.status_code not in request.answers:
+            return None
         try:
-            body = msgspec.json.decode(response.content, type=ErrorBody)
-            code, detail = body.code, ": ".join(filter(None, (body.message or body.error, body.details)))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            code, detail = "", " ".join(response.content[:200].decode("utf-8", "replace").split())
-        advice = ""
-        if response.is_redirect:
-            advice = (
-                "redirects are not followed, a signature is good for one path only: check KALSHI_BASE_URL"
-            )
-        elif status == _NO_KEY and self.signer is None:
-            advice = "this needs a key: set KALSHI_KEY_ID and KALSHI_PRIVATE_KEY_PATH"
-        return kind(
-            status=status, path=where, code=code, detail=detail, advice=advice, n_tries=n_tries, date_s=date_s
-        )
-
-
-_TOO_MANY: Final = 429
-_NO_KEY: Final = 401
+            return decode(response.content, request.shape, path=request.where, drift=self.drift)
+        except BrokenBody as error:
+            self.telemetry.anomaly("broken body", request.route)
+            if is_good:
+                raise unreachable(request, error, host=self.host, n_tries=n_tries) from error
+        except WireError as error:
+            if is_good:
+                self.telemetry.anomaly("unreadable", f"{request.route} {error.field}")
+                raise
+        return None
 
 
 def _pool(base_url: str, n_concurrent: int) -> httpx.AsyncClient:
@@ -235,17 +266,3 @@ def _pool(base_url: str, n_concurrent: int) -> httpx.AsyncClient:
             max_connections=n_concurrent, max_keepalive_connections=n_concurrent, keepalive_expiry=30.0
         ),
     )
-
-
-def _date_s(response: httpx.Response) -> int | None:
-    try:
-        return int(parsedate_to_datetime(response.headers["date"]).timestamp())
-    except (KeyError, ValueError, TypeError):
-        return None
-
-
-def _brief(error: Exception) -> str:
-    if isinstance(error, HttpError):
-        return str(error.status)
-    cause = error.__cause__
-    return type(cause or error).__name__

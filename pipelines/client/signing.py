@@ -111,15 +111,20 @@ def signer_of(settings: Settings) -> Signer | None:
 class ExchangeClock:
     """Unix milliseconds as the exchange sees them: our clock plus what a 401 taught us."""
 
-    __slots__ = ("_now_ms", "offset_ms")
+    __slots__ = ("_now_ms", "offset_ms", "seen_skew_ms")
 
     def __init__(self, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
         self._now_ms = now_ms
         self.offset_ms = 0
+        self.seen_skew_ms: int | None = None
 
     def now_ms(self) -> int:
         """Return the corrected time."""
         return self._now_ms() + self.offset_ms
+
+    def observe(self, exchange_s: int) -> None:
+        """Hear the `Date` header of an answer."""
+        self.seen_skew_ms = self.skew_ms(exchange_s)
 
     def skew_ms(self, exchange_s: int) -> int:
         """Return how far our clock is behind a `Date` header, which has whole seconds: its middle counts."""

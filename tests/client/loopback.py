@@ -25,6 +25,7 @@ class Asked:
     method: str
     target: str
     headers: dict[str, str]
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -143,8 +144,9 @@ async def _exchange_words(
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     request_line, *header_lines = head.strip().split("\r\n")
     method, target, _version = request_line.split(" ")
-    headers = dict(line.split(": ", 1) for line in header_lines)
-    one = Asked(method=method, target=target, headers={k.lower(): v for k, v in headers.items()})
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in header_lines)}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    one = Asked(method=method, target=target, headers=headers, body=body)
     asked.append(one)
     reply = answer(one)
     if reply.fault == "silence":
