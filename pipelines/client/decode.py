@@ -3,15 +3,17 @@
 The quick path decodes straight into the structs of `wire`. They refuse unknown fields, so any novelty or
 older spelling sends the payload down the slow path: parsed whole, respelled, stripped of unknown fields
 (each counted) and decoded again. What fails there is a WireError.
+
+Numbers in free-form objects (`details`, `custom_strike`, …) are `Decimal`, as they were written. Where a key
+comes twice in one object, the last one counts, as in every JSON reader that Kalshi's clients use.
 """
 
 import re
 import types
 import typing
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -20,10 +22,11 @@ from pipelines.client.drift import Drift
 from pipelines.client.errors import KalshiError, WireError
 from pipelines.client.wire import KNOWN_VALUES, CandlesReply
 from pipelines.client.wire.archived import ArchivedCandlesReply
+from pipelines.client.wire.exact import exact
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-_RAW: Final = msgspec.json.Decoder(float_hook=Decimal)
+_RAW: Final = msgspec.json.Decoder(float_hook=exact)
 _AT: Final = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<place>.*)`)?", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(?P<field>\w+)`")
 _STEP: Final = re.compile(r"(\w+)|\[(\d+)\]")
@@ -36,7 +39,7 @@ class BrokenBody(KalshiError):
 
 @cache
 def _decoder(shape: type[msgspec.Struct]) -> "msgspec.json.Decoder[Any]":
-    return msgspec.json.Decoder(shape)
+    return msgspec.json.Decoder(shape, float_hook=exact)
 
 
 def decode(payload: bytes, shape: type[T], *, path: str, drift: Drift) -> T:
@@ -44,8 +47,16 @@ def decode(payload: bytes, shape: type[T], *, path: str, drift: Drift) -> T:
 
     Raises:
         BrokenBody: not whole JSON.
-        WireError: JSON, but a required field is missing or has another type.
+        WireError: JSON, but a required field is missing, has another type, or is nested without end.
     """
+    try:
+        return _decode(payload, shape, path=path, drift=drift)
+    except RecursionError as error:
+        reason = "nested deeper than any documented answer"
+        raise WireError(path=path, field="(whole body)", reason=reason, payload=payload) from error
+
+
+def _decode(payload: bytes, shape: type[T], *, path: str, drift: Drift) -> T:
     try:
         found: T = _decoder(shape).decode(payload)
     except msgspec.ValidationError:
@@ -54,7 +65,7 @@ def decode(payload: bytes, shape: type[T], *, path: str, drift: Drift) -> T:
             return typing.cast("T", archived)
         found = _decode_slowly(payload, shape, path=path, drift=drift)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BrokenBody(f"body of {len(payload)} bytes is not whole JSON: {error}") from error
+        raise _broken(payload, error) from error
     _note_values([found], drift)
     return found
 
@@ -63,7 +74,7 @@ def _decode_archived(payload: bytes) -> CandlesReply | None:
     """Return a whole answer of the historical tier in today's spelling, None if it is not quite one."""
     try:
         found: ArchivedCandlesReply = _decoder(ArchivedCandlesReply).decode(payload)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return found.modern()
 
@@ -71,61 +82,71 @@ def _decode_archived(payload: bytes) -> CandlesReply | None:
 def _decode_slowly(payload: bytes, shape: type[T], *, path: str, drift: Drift) -> T:
     try:
         raw = _RAW.decode(payload)
+    except msgspec.ValidationError as error:  # JSON, with a number that nothing can hold
+        raise _wire_error(str(error), raw=None, path=path, payload=payload) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BrokenBody(f"body of {len(payload)} bytes is not whole JSON: {error}") from error
-    pruned = _prune(raw, shape, drift)
+        raise _broken(payload, error) from error
+    pruned = _prune(raw, _Held(shape), drift)
     try:
         return msgspec.convert(pruned, shape)
     except msgspec.ValidationError as error:
         raise _wire_error(str(error), raw=pruned, path=path, payload=payload) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Part(Generic[T]):
-    """Which of a struct's fields hold other structs, alone or in lists."""
+def _broken(payload: bytes, error: Exception) -> BrokenBody:
+    return BrokenBody(f"body of {len(payload)} bytes is not whole JSON: {error}")
 
-    name: str
-    fields: dict[str, type[msgspec.Struct] | None]
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Structs inside a field: alone or in (nested) lists, or as the values of an object."""
+
+    shape: type[msgspec.Struct]
+    is_mapped: bool = False
 
 
 @cache
-def _part(shape: type[msgspec.Struct]) -> _Part[Any]:
-    hints = typing.get_type_hints(shape)
-    return _Part(name=shape.__name__, fields={name: _struct_in(hint) for name, hint in hints.items()})
+def _fields(shape: type[msgspec.Struct]) -> dict[str, _Held | None]:
+    """Return every field of a struct, with the structs that it holds."""
+    return {name: _held(hint) for name, hint in typing.get_type_hints(shape).items()}
 
 
-def _struct_in(hint: Any) -> type[msgspec.Struct] | None:  # noqa: ANN401  a type hint is any object
+def _held(hint: Any) -> _Held | None:  # noqa: ANN401  a type hint is any object
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return hint
-    if typing.get_origin(hint) in {list, types.UnionType, typing.Union}:
-        found = (_struct_in(inner) for inner in typing.get_args(hint))
-        return next((one for one in found if one is not None), None)
-    return None
+        return _Held(hint)
+    inner = [held for held in map(_held, typing.get_args(hint)) if held is not None]
+    if not inner:
+        return None
+    if typing.get_origin(hint) is dict:
+        return _Held(inner[0].shape, is_mapped=True)
+    return inner[0] if typing.get_origin(hint) in {list, types.UnionType, typing.Union} else None
 
 
-def _prune(raw: Any, shape: type[msgspec.Struct], drift: Drift) -> Any:  # noqa: ANN401  JSON is any value
-    """Return `raw` in today's spelling and without fields that `shape` does not have; counts them."""
+def _prune(raw: Any, held: _Held, drift: Drift) -> Any:  # noqa: ANN401  JSON is any value
+    """Return `raw` in today's spelling and without fields that its struct does not have; counts them."""
     if isinstance(raw, list):
-        return [_prune(item, shape, drift) for item in raw]
+        return [_prune(item, held, drift) for item in raw]
     if not isinstance(raw, dict):
         return raw
-    part = _part(shape)
-    spellings.modern(raw, part.name)
-    retired = spellings.RETIRED.get(part.name, frozenset())
+    if held.is_mapped:
+        return {name: _prune(value, _Held(held.shape), drift) for name, value in raw.items()}
+    owner, fields = held.shape.__name__, _fields(held.shape)
+    spellings.modern(raw, owner)
+    retired = spellings.RETIRED.get(owner, {})
     kept: dict[str, Any] = {}
     for name, value in raw.items():
-        if name in part.fields:
-            inner = part.fields[name]
+        if name in fields:
+            inner = fields[name]
             kept[name] = value if inner is None else _prune(value, inner, drift)
         elif name not in retired:
-            drift.note_field(part.name, name, value)
+            drift.note_field(owner, name, value)
     return kept
 
 
 @cache
 def _has_words(shape: type[msgspec.Struct]) -> bool:
     """Whether `shape`, or a struct inside it, has text fields with a documented list of values."""
-    inside = (inner for inner in _part(shape).fields.values() if inner is not None)
+    inside = (held.shape for held in _fields(shape).values() if held is not None)
     return shape in KNOWN_VALUES or any(_has_words(inner) for inner in inside)
 
 
@@ -135,14 +156,25 @@ def _note_values(items: list[Any], drift: Drift) -> None:
         return
     drift.note_values(items)
     shape: type[msgspec.Struct] = type(items[0])
-    for name, inner in _part(shape).fields.items():
-        if inner is None or not _has_words(inner):
-            continue
-        below: list[Any] = []
-        for item in items:
-            value = getattr(item, name)
-            below.extend(value if isinstance(value, list) else [] if value is None else [value])
-        _note_values(below, drift)
+    for name, held in _fields(shape).items():
+        if held is not None and _has_words(held.shape):
+            below: list[Any] = []
+            for item in items:
+                _gather(getattr(item, name), below)
+            _note_values(below, drift)
+
+
+def _gather(value: Any, into: list[Any]) -> None:  # noqa: ANN401  whatever a field holds
+    """Append the structs of a field: one, those of a list or of lists, or the values of an object."""
+    if isinstance(value, dict):
+        into.extend(one for one in value.values() if one is not None)
+    elif not isinstance(value, list):
+        into.extend(() if value is None else (value,))
+    elif value and isinstance(value[0], list):
+        for one in value:
+            _gather(one, into)
+    else:
+        into.extend(value)
 
 
 def _wire_error(message: str, *, raw: Any, path: str, payload: bytes) -> WireError:  # noqa: ANN401  JSON

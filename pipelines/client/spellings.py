@@ -7,8 +7,7 @@
 * market of Sep 2025 - Mar 2026: the same; the times and sizes that it lacks become null.
 
 Cents alone (before Aug 2025) are not read: the decoder then names the missing `…_dollars` field.
-`RETIRED` are fields that Kalshi has withdrawn; they say nothing that is needed and are dropped without a
-word.
+`RETIRED` are fields that Kalshi has withdrawn, each with the reason why it says nothing that is needed.
 
 Source: KALSHI.md §5.4, §5.6, §13 and the recordings of 2025-09 and 2026 (read 2026-11-22).
 """
@@ -17,36 +16,40 @@ from typing import Any, Final
 
 Json = dict[str, Any]
 
-RETIRED: Final[dict[str, frozenset[str]]] = {
-    "Market": frozenset(
-        {
-            "yes_bid",
-            "yes_ask",
-            "no_bid",
-            "no_ask",
-            "last_price",
-            "previous_yes_bid",
-            "previous_yes_ask",
-            "previous_price",
-            "liquidity",
-            "liquidity_dollars",
-            "notional_value",
-            "settlement_value",
-            "volume",
-            "volume_24h",
-            "open_interest",
-            "tick_size",
-            "category",
-            "risk_limit_cents",
-            "response_price_units",
-            "fractional_trading_enabled",
-        }
-    ),
-    "Event": frozenset({"available_on_brokers"}),
-    "Quote": frozenset({"open", "high", "low", "close"}),
-    "Price": frozenset({"open", "high", "low", "close", "mean", "previous", "min", "max"}),
-    "Candle": frozenset({"volume", "open_interest"}),
+_IN_DOLLARS: Final = "integer cents, withdrawn 2026-01-15: the same stands in ..._dollars"
+_IN_FP: Final = "whole contracts, withdrawn 2026-03-12: the same stands in ..._fp"
+_NO_DOLLARS: Final = "read into ..._dollars where it is text; cents beside dollars say the same"
+_NO_FP: Final = "read into ..._fp"
+
+RETIRED: Final[dict[str, dict[str, str]]] = {
+    "Market": {
+        "yes_bid": _IN_DOLLARS,
+        "yes_ask": _IN_DOLLARS,
+        "no_bid": _IN_DOLLARS,
+        "no_ask": _IN_DOLLARS,
+        "last_price": _IN_DOLLARS,
+        "previous_yes_bid": _IN_DOLLARS,
+        "previous_yes_ask": _IN_DOLLARS,
+        "previous_price": _IN_DOLLARS,
+        "notional_value": _IN_DOLLARS,
+        "settlement_value": _IN_DOLLARS,
+        "volume": _IN_FP,
+        "volume_24h": _IN_FP,
+        "open_interest": _IN_FP,
+        "liquidity": "cents, frozen at 0 since 2026-02-13",
+        "liquidity_dollars": "frozen at 0 since 2026-02-13, withdrawn 2026-10-01",
+        "tick_size": "withdrawn 2026-05-07: price_ranges says more",
+        "category": "withdrawn 2026-01-08: belongs to the series",
+        "risk_limit_cents": "withdrawn 2026-01-08: a limit of accounts, not of the market",
+        "response_price_units": "withdrawn 2026-07-09: always dollars now",
+        "fractional_trading_enabled": "withdrawn 2026-07-09: every market is fractional",
+    },
+    "Event": {"available_on_brokers": "withdrawn 2026-09-10: who else sells it does not change the event"},
+    "Quote": dict.fromkeys(("open", "high", "low", "close"), _NO_DOLLARS),
+    "Price": dict.fromkeys(("open", "high", "low", "close", "mean", "previous", "min", "max"), _NO_DOLLARS),
+    "Candle": dict.fromkeys(("volume", "open_interest"), _NO_FP),
 }
+"""Known and ignored: per struct, the fields that are dropped without a word, each with the reason."""
 
 _MARKET_COUNTS: Final = {
     "volume": "volume_fp",

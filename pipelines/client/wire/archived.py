@@ -5,6 +5,7 @@ Source: KALSHI.md §5.6 (OpenAPI 3.28.0, 2026-08).
 
 import msgspec
 
+from pipelines.client.wire.exact import Whole
 from pipelines.client.wire.tape import Candle, CandlesReply, Price, Quote
 
 
@@ -52,7 +53,7 @@ class ArchivedPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class ArchivedCandle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """`Candle`, archived."""
 
-    end_period_ts: int
+    end_period_ts: Whole
     yes_bid: ArchivedQuote
     yes_ask: ArchivedQuote
     price: ArchivedPrice | None

@@ -7,13 +7,13 @@ from decimal import Decimal
 
 import msgspec
 
-from pipelines.client.wire.parts_per_million import ppm
+from pipelines.client.wire.exact import Whole, ppm
 
 
 class ShardStatus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One matching engine."""
 
-    exchange_index: int
+    exchange_index: Whole
     exchange_active: bool
     trading_active: bool
     description: str | None = None
@@ -137,8 +137,8 @@ class EventFeeChangesPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 class BucketLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One token bucket: tokens per second and tokens it can hold."""
 
-    refill_rate: int
-    bucket_capacity: int
+    refill_rate: Whole
+    bucket_capacity: Whole
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,7 +146,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     exchange_instance: str | None = None
     level: str | None = None
-    expires_ts: int | None = None
+    expires_ts: Whole | None = None
     source: str | None = None
 
 
@@ -164,13 +164,13 @@ class EndpointCost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     method: str
     path: str
-    cost: int
+    cost: Whole
 
 
 class EndpointCosts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The default cost and every route that differs from it."""
 
-    default_cost: int
+    default_cost: Whole
     endpoint_costs: list[EndpointCost] | None = None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pipelines.client.wire.parts_per_million import ppm
+from pipelines.client.wire.exact import Whole, ppm
 
 
 class SettlementSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +41,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     additional_prohibitions: list[str] | None = None
     volume_fp: str | None = None
     last_updated_ts: str | None = None
-    exchange_index: int | None = None
+    exchange_index: Whole | None = None
 
     def __post_init__(self) -> None:
         ppm(self.fee_multiplier)
@@ -89,7 +89,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     open_time: str
     close_time: str
     latest_expiration_time: str
-    settlement_timer_seconds: int
+    settlement_timer_seconds: Whole
     yes_bid_dollars: str
     yes_ask_dollars: str
     no_bid_dollars: str
@@ -131,7 +131,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mve_selected_legs: list[SelectedLeg] | None = None
     primary_participant_key: str | None = None
     is_provisional: bool | None = None
-    exchange_index: int | None = None
+    exchange_index: Whole | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,7 +156,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     last_updated_ts: str | None = None
     fee_type_override: str | None = None
     fee_multiplier_override: Decimal | None = None
-    exchange_index: int | None = None
+    exchange_index: Whole | None = None
 
     def __post_init__(self) -> None:
         if self.fee_multiplier_override is not None:

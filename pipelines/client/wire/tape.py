@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from pipelines.client.wire.exact import Whole
+
 SIDE_OF_BOOK_SIDE: Final = {"bid": "yes", "ask": "no"}
 
 
@@ -79,7 +81,7 @@ class Candle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Kalshi names the market once per answer; the client repeats it here as `ticker`.
     """
 
-    end_period_ts: int
+    end_period_ts: Whole
     yes_bid: Quote
     yes_ask: Quote
     price: Price | None
