@@ -44,7 +44,7 @@ def doctor(
 ) -> None:
     """Check key, clock, connection, budgets and drift; exit 1 where exchange or key cannot be used."""
     found = asyncio.run(examine(Settings()))
-    print(json.dumps(asdict(found)) if as_json else "\n".join(_lines(found)))  # noqa: T201  the command's answer
+    print(json.dumps(asdict(found), default=str) if as_json else "\n".join(_lines(found)))  # noqa: T201  the command's answer
     if not found.is_reachable or found.is_key_refused:
         for problem in found.problems:
             print(f"error: {problem}", file=sys.stderr)  # noqa: T201  for people, beside the answer

@@ -6,7 +6,7 @@ unnoticed either: `client.drift.report()` and `tapehouse doctor` list every sigh
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, Final, Literal
@@ -25,7 +25,8 @@ Kind = Literal["field", "value"]
 _Key = tuple[Kind, str, str]
 
 
-class Sighting(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+@dataclass(slots=True, kw_only=True)
+class Sighting:
     """One unknown thing: `where` is `Market.status` or the like; `word` is the value, empty for a field.
 
     `example` is JSON, cut after 80 characters; `first_seen_ts` is our clock, not the exchange's.
@@ -97,11 +98,11 @@ class Drift:
             if ours is None and not self._has_room(theirs.n_seen):
                 continue
             if ours is None:
-                self._seen[key] = msgspec.structs.replace(theirs)
+                self._seen[key] = replace(theirs)
                 continue
             n_seen = ours.n_seen + theirs.n_seen
             first = min(ours, theirs, key=lambda one: one.first_seen_ts)
-            self._seen[key] = msgspec.structs.replace(first, n_seen=n_seen)
+            self._seen[key] = replace(first, n_seen=n_seen)
         self.n_unlisted += other.n_unlisted
 
     def to_json(self) -> bytes:
