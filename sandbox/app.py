@@ -9,7 +9,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from sandbox import routes_account, routes_candles, routes_listings, routes_markets, routes_trades
-from sandbox.bucket import COSTS, Buckets, Meter, Prices, read_allowance
+from sandbox.access import Access, KeyFacts
+from sandbox.bucket import COSTS, Budgets, Meter, Prices
 from sandbox.catalog import Catalog
 from sandbox.gate import PREFIX, Gate, wall_ms
 from sandbox.replies import Refused, on_missing, on_refused
@@ -24,6 +25,7 @@ def create_app(
     *,
     tier: str = "basic",
     keys: Keys | None = None,
+    key_facts: Mapping[str, KeyFacts] | None = None,
     tolerance_ms: int = TOLERANCE_MS,
     clock_ms: Callable[[], int] = wall_ms,
     monotonic_s: Callable[[], float] = time.monotonic,
@@ -31,18 +33,23 @@ def create_app(
     """Return an application that serves `source` under /trade-api/v2.
 
     `keys` maps key ids to public keys (objects, or PEM text); without keys every signed request is a 401.
+    `key_facts` says of some whose they are and what they may do; a key alone is an account of its own.
     `clock_ms` is the time of day that signatures are held against, `monotonic_s` refills the token buckets.
-    `app.state.meter` counts what happened.
+    `app.state.meter` counts what happened. `app.state.access` revokes keys and `app.state.buckets` shrinks
+    while it runs.
 
     Raises:
         BadWorld: unknown tier.
-        BadKey: a key that is neither RSA nor Ed25519.
+        BadKey: a key that is neither RSA nor Ed25519, or facts that cannot be.
     """
-    meter = Meter()
+    meter, buckets = Meter(), Budgets(tier, monotonic_s)
+    keyring = Keyring(keys or {}, tolerance_ms=tolerance_ms)
+    access = Access(keyring.key_ids, key_facts)
     gate = Middleware(
         Gate,
-        keyring=Keyring(keys or {}, tolerance_ms=tolerance_ms),
-        buckets=Buckets(read_allowance(tier), monotonic_s),
+        keyring=keyring,
+        access=access,
+        budgets=buckets,
         prices=Prices(COSTS),
         meter=meter,
         clock_ms=clock_ms,
@@ -62,5 +69,8 @@ def create_app(
     )
     app.state.catalog = Catalog(source)
     app.state.meter = meter
+    app.state.keyring = keyring
+    app.state.access = access
+    app.state.buckets = buckets
     app.state.tier = tier
     return app

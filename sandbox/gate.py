@@ -1,4 +1,4 @@
-"""What every request passes before a route sees it: signature, then tokens."""
+"""What every request passes before a route sees it: signature, then tokens, then scopes."""
 
 import time
 from collections.abc import Callable
@@ -7,14 +7,17 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.bucket import ANONYMOUS, Buckets, Meter, Prices
-from sandbox.replies import too_many, unauthorized
+from sandbox.access import Access, Caller
+from sandbox.bodies import collect, n_items, replayed
+from sandbox.bucket import ANONYMOUS, BATCHED, Budgets, Meter, Prices
+from sandbox.replies import Refused, forbidden, refusal, too_many, unauthorized
 from sandbox.signature import Keyring
 
 PREFIX: Final = "/trade-api/v2"
 NEEDS_KEY: Final = (
     "/portfolio",
     "/account/limits",
+    "/account/api_usage_level",
     "/api_keys",
     "/communications",
     "/historical/fills",
@@ -39,14 +42,16 @@ class Gate:
         app: ASGIApp,
         *,
         keyring: Keyring,
-        buckets: Buckets,
+        access: Access,
+        budgets: Budgets,
         prices: Prices,
         meter: Meter,
         clock_ms: Callable[[], int],
     ) -> None:
         self._app = app
         self._keyring = keyring
-        self._buckets = buckets
+        self._access = access
+        self._budgets = budgets
         self._prices = prices
         self._meter = meter
         self._clock_ms = clock_ms
@@ -59,26 +64,39 @@ class Gate:
         path, method = scope["path"].removeprefix(PREFIX), scope["method"]
         self._meter.requests += 1
         self._meter.by_path[path] += 1
-        key_id = self._caller(scope, path)
+        caller = self._caller(scope, path)
         cost = self._prices.of(method, path)
-        if not self._buckets.spend(key_id or ANONYMOUS, cost):
+        if path == BATCHED and method != "GET":
+            try:
+                body = await collect(receive)
+            except Refused as error:
+                await refusal(error)(scope, receive, send)
+                return
+            receive, cost = replayed(body, receive), cost * n_items(body)
+        if not self._budgets.of(method).spend(caller.account if caller else ANONYMOUS, cost):
             self._meter.refused += 1
             await too_many()(scope, receive, send)
             return
         self._meter.tokens_spent += cost
-        if key_id is None:
+        if caller is None:
             self._meter.unauthorized += 1
             await unauthorized()(scope, receive, send)
             return
-        scope.setdefault("state", {})["key_id"] = key_id
+        if path.startswith(NEEDS_KEY) and not self._access.may(caller.key_id, method, path):
+            await forbidden("this key was not granted the scope that the request needs")(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
-    def _caller(self, scope: Scope, path: str) -> str | None:
-        """Return the key id, "" for nobody in particular, None for a caller who must not pass."""
+    def _caller(self, scope: Scope, path: str) -> Caller | None:
+        """Return who asks, nobody in particular without a signature, None for one who must not pass."""
         headers = Headers(scope=scope)
         if not self._keyring.is_signed(headers):
-            return None if path.startswith(NEEDS_KEY) else ANONYMOUS
+            return None if path.startswith(NEEDS_KEY) else Caller(ANONYMOUS, ANONYMOUS)
+        # A fault of the exchange's clock, if any.
+        now_ms = self._clock_ms() + scope.get("state", {}).get("skew_ms", 0)
         raw_path = scope.get("raw_path", b"").decode("ascii", "replace")
-        return self._keyring.account(
-            headers, method=scope["method"], paths=(raw_path, scope["path"]), now_ms=self._clock_ms()
+        key_id = self._keyring.account(
+            headers, method=scope["method"], paths=(raw_path, scope["path"]), now_ms=now_ms
         )
+        return None if key_id is None or self._access.is_revoked(key_id) else self._access.caller(key_id)

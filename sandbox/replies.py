@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 BAD_REQUEST: Final = 400
 UNAUTHORIZED: Final = 401
+FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 TOO_MANY: Final = 429
 
@@ -57,10 +58,20 @@ def unauthorized() -> Response:
     return reply({"code": "authentication_error", "message": "authentication failed"}, UNAUTHORIZED)
 
 
+def forbidden(message: str) -> Response:
+    """Return the 403 of a key that is right but was not granted this."""
+    return refusal(Refused(FORBIDDEN, "insufficient_scope", message))
+
+
+def refusal(error: Refused) -> Response:
+    """Return the answer that a `Refused` stands for."""
+    return reply({"code": error.code, "message": error.message}, error.status)
+
+
 async def on_refused(_request: Request, error: Exception) -> Response:
     """Turn a `Refused` into its answer."""
     assert isinstance(error, Refused)
-    return reply({"code": error.code, "message": error.message}, error.status)
+    return refusal(error)
 
 
 async def on_missing(_request: Request, _error: Exception) -> Response:

@@ -1,7 +1,7 @@
 """Serving a source on a loopback port: for ever, or for the length of a `with` block."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from signal import SIGINT, SIGTERM, signal
 from threading import Thread
@@ -11,6 +11,7 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
+from sandbox.access import KeyFacts
 from sandbox.app import Keys, create_app
 from sandbox.errors import PortTaken, SandboxError
 from sandbox.gate import PREFIX
@@ -30,6 +31,7 @@ class Running:
         self._thread = Thread(target=self._server.run, args=([self._socket],), name="sandbox", daemon=True)
         self.port: int = self._socket.getsockname()[1]
         self.base_url = f"http://{HOST}:{self.port}{PREFIX}"
+        self.state = app.state
         self.meter = app.state.meter
 
     def start(self) -> None:
@@ -56,10 +58,15 @@ class Running:
 
 @contextmanager
 def running(
-    source: Source, *, tier: str = "basic", keys: Keys | None = None, port: int = 0
+    source: Source,
+    *,
+    tier: str = "basic",
+    keys: Keys | None = None,
+    key_facts: Mapping[str, KeyFacts] | None = None,
+    port: int = 0,
 ) -> Iterator[Running]:
     """Serve a source from a thread while the block runs; port 0 takes a free one."""
-    server = Running(create_app(source, tier=tier, keys=keys), port)
+    server = Running(create_app(source, tier=tier, keys=keys, key_facts=key_facts), port)
     server.start()
     try:
         yield server

@@ -34,6 +34,11 @@ class Keyring:
         self._keys = {key_id: _parsed(key_id, key) for key_id, key in keys.items()}
         self._tolerance_ms = tolerance_ms
 
+    @property
+    def key_ids(self) -> Iterable[str]:
+        """The ids of all keys, revoked or not."""
+        return self._keys
+
     def is_signed(self, headers: Mapping[str, str]) -> bool:
         """Tell whether a request claims to come from an account."""
         return any(name in headers for name in (KEY_HEADER, TIME_HEADER, SIGNATURE_HEADER))

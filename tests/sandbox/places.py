@@ -1,12 +1,13 @@
 """Worlds and clients that the tests of the sandbox share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import httpx
 
+from sandbox.access import KeyFacts
 from sandbox.app import Keys
 from sandbox.serve import Running, running
 from sandbox.source import Source
@@ -29,11 +30,15 @@ def first_settled() -> str:
 
 @contextmanager
 def a_client(
-    source: Source | None = None, *, tier: str = "prestige", keys: Keys | None = None
+    source: Source | None = None,
+    *,
+    tier: str = "prestige",
+    keys: Keys | None = None,
+    key_facts: Mapping[str, KeyFacts] | None = None,
 ) -> Iterator[tuple[httpx.Client, Running]]:
     """Serve a source on a real socket and hand out a client that knows where."""
     with (
-        running(source or a_world(), tier=tier, keys=keys) as server,
+        running(source or a_world(), tier=tier, keys=keys, key_facts=key_facts) as server,
         httpx.Client(base_url=server.base_url) as client,
     ):
         yield client, server
