@@ -4,16 +4,20 @@ Structs name every documented field and refuse others, so that the quick path no
 `pipelines.client.decode` then removes, counts and reports what is new.
 """
 
-from typing import Final
-
-import msgspec
-
-from pipelines.client.wire.house import (
+from pipelines.client.wire.account import (
     AccountLimits,
+    ApiKey,
+    ApiKeysReply,
     BucketLimits,
-    Cutoff,
     EndpointCost,
     EndpointCosts,
+    Grant,
+    VolumeGoal,
+    VolumeProgress,
+    VolumeProgressReply,
+)
+from pipelines.client.wire.house import (
+    Cutoff,
     ErrorBody,
     EventFeeChange,
     EventFeeChangesPage,
@@ -22,6 +26,7 @@ from pipelines.client.wire.house import (
     FeeChangesReply,
     Schedule,
     ScheduleReply,
+    UserDataTimestamp,
 )
 from pipelines.client.wire.listing import (
     Event,
@@ -31,9 +36,51 @@ from pipelines.client.wire.listing import (
     MarketReply,
     MarketsPage,
     PriceRange,
+    SelectedLeg,
     Series,
     SeriesPage,
     SeriesReply,
+)
+from pipelines.client.wire.live import (
+    EventLiveData,
+    EventLiveDataReply,
+    Forecast,
+    ForecastReply,
+    GameStatsReply,
+    LiveData,
+    LiveDataBatch,
+    LiveDataReply,
+    Percentile,
+    Period,
+    PlayByPlay,
+    StationReading,
+    StationWeight,
+    WeatherCalibration,
+    WeatherCalibrations,
+    WeatherIndex,
+    WeatherPoint,
+)
+from pipelines.client.wire.metadata import (
+    AssociatedEvent,
+    EventCollection,
+    EventCollectionReply,
+    EventCollectionsPage,
+    EventMetadata,
+    IncentiveProgram,
+    IncentiveProgramsPage,
+    MarketDetails,
+    Scopes,
+    SportFilters,
+    SportFiltersReply,
+    TagsReply,
+)
+from pipelines.client.wire.milestones import (
+    Milestone,
+    MilestoneReply,
+    MilestonesPage,
+    StructuredTarget,
+    StructuredTargetReply,
+    StructuredTargetsPage,
 )
 from pipelines.client.wire.tape import (
     BookOfMarket,
@@ -42,6 +89,7 @@ from pipelines.client.wire.tape import (
     Candle,
     CandlesBatch,
     CandlesReply,
+    EventCandles,
     Levels,
     MarketCandles,
     OrderBook,
@@ -50,64 +98,14 @@ from pipelines.client.wire.tape import (
     Trade,
     TradesPage,
 )
-
-_FEE_TYPES: Final = frozenset(
-    {"quadratic", "quadratic_with_maker_fees", "quadratic_with_combo_maker_fees", "flat"}
-)
-
-KNOWN_VALUES: Final[dict[type[msgspec.Struct], dict[str, frozenset[str | None]]]] = {
-    Series: {"fee_type": _FEE_TYPES},
-    Event: {
-        "collateral_return_type": frozenset({"", "MECNET", "DIRECNET"}),
-        "fee_type_override": _FEE_TYPES | {None},
-    },
-    Market: {
-        "market_type": frozenset({"binary", "scalar"}),
-        "status": frozenset(
-            {
-                "initialized",
-                "inactive",
-                "active",
-                "closed",
-                "determined",
-                "disputed",
-                "amended",
-                "finalized",
-            }
-        ),
-        "result": frozenset({"yes", "no", "scalar", "", None}),
-        "strike_type": frozenset(
-            {
-                "greater",
-                "greater_or_equal",
-                "less",
-                "less_or_equal",
-                "between",
-                "functional",
-                "custom",
-                "structured",
-                None,
-            }
-        ),
-        "settlement_bounds_type": frozenset({"default", "floor", None}),
-    },
-    Trade: {
-        "taker_outcome_side": frozenset({"yes", "no", None}),
-        "taker_book_side": frozenset({"bid", "ask", None}),
-        "taker_side": frozenset({"yes", "no", None}),
-    },
-    FeeChange: {"fee_type": _FEE_TYPES},
-    EventFeeChange: {"fee_type_override": _FEE_TYPES | {None}},
-}
-"""Documented values of text fields; others are kept as they are, and counted.
-
-Source: KALSHI.md §5 (OpenAPI 3.34.0, read 2026-10-09); `initialized` … `finalized` are values of the field,
-while the filter `status=` speaks of unopened, open, paused, closed and settled.
-"""
+from pipelines.client.wire.words import KNOWN_VALUES
 
 __all__ = [
     "KNOWN_VALUES",
     "AccountLimits",
+    "ApiKey",
+    "ApiKeysReply",
+    "AssociatedEvent",
     "BookOfMarket",
     "BookReply",
     "BooksReply",
@@ -120,27 +118,68 @@ __all__ = [
     "EndpointCosts",
     "ErrorBody",
     "Event",
+    "EventCandles",
+    "EventCollection",
+    "EventCollectionReply",
+    "EventCollectionsPage",
     "EventFeeChange",
     "EventFeeChangesPage",
+    "EventLiveData",
+    "EventLiveDataReply",
+    "EventMetadata",
     "EventReply",
     "EventsPage",
     "ExchangeStatus",
     "FeeChange",
     "FeeChangesReply",
+    "Forecast",
+    "ForecastReply",
+    "GameStatsReply",
+    "Grant",
+    "IncentiveProgram",
+    "IncentiveProgramsPage",
     "Levels",
+    "LiveData",
+    "LiveDataBatch",
+    "LiveDataReply",
     "Market",
     "MarketCandles",
+    "MarketDetails",
     "MarketReply",
     "MarketsPage",
+    "Milestone",
+    "MilestoneReply",
+    "MilestonesPage",
     "OrderBook",
+    "Percentile",
+    "Period",
+    "PlayByPlay",
     "Price",
     "PriceRange",
     "Quote",
     "Schedule",
     "ScheduleReply",
+    "Scopes",
+    "SelectedLeg",
     "Series",
     "SeriesPage",
     "SeriesReply",
+    "SportFilters",
+    "SportFiltersReply",
+    "StationReading",
+    "StationWeight",
+    "StructuredTarget",
+    "StructuredTargetReply",
+    "StructuredTargetsPage",
+    "TagsReply",
     "Trade",
     "TradesPage",
+    "UserDataTimestamp",
+    "VolumeGoal",
+    "VolumeProgress",
+    "VolumeProgressReply",
+    "WeatherCalibration",
+    "WeatherCalibrations",
+    "WeatherIndex",
+    "WeatherPoint",
 ]

@@ -1,6 +1,6 @@
-"""The exchange about itself: status, hours, tiers of history, fees in time, and what our key may do.
+"""The exchange about itself: status, hours, tiers of history, and fees in time.
 
-Source: KALSHI.md §3, §5.1, §5.2, §5.7 (OpenAPI 3.34.0, read 2026-10-09).
+Source: KALSHI.md §5.1, §5.2, §5.7 (OpenAPI 3.34.0, read 2026-10-09).
 """
 
 from decimal import Decimal
@@ -134,44 +134,10 @@ class EventFeeChangesPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     cursor: str | None = None
 
 
-class BucketLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One token bucket: tokens per second and tokens it can hold."""
+class UserDataTimestamp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """GET /exchange/user_data_timestamp: how fresh balance, orders, fills and positions are."""
 
-    refill_rate: Whole
-    bucket_capacity: Whole
-
-
-class Grant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A tier that was earned or given; `expires_ts` in Unix seconds."""
-
-    exchange_instance: str | None = None
-    level: str | None = None
-    expires_ts: Whole | None = None
-    source: str | None = None
-
-
-class AccountLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The caller's tier and buckets."""
-
-    usage_tier: str
-    read: BucketLimits
-    write: BucketLimits
-    grants: list[Grant] | None = None
-
-
-class EndpointCost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one route costs in tokens; `path` has `{placeholders}`."""
-
-    method: str
-    path: str
-    cost: Whole
-
-
-class EndpointCosts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The default cost and every route that differs from it."""
-
-    default_cost: Whole
-    endpoint_costs: list[EndpointCost] | None = None
+    as_of_time: str
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from pipelines.client.wire.exact import Whole, ppm
+from pipelines.client.wire.milestones import Milestone
 
 
 class SettlementSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -201,8 +202,8 @@ class EventReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class EventsPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """GET /events."""
+    """GET /events and /events/multivariate; `milestones` only if they were asked for."""
 
     events: list[Event] | None
     cursor: str | None = None
-    milestones: list[dict[str, Any]] | None = None
+    milestones: list[Milestone] | None = None

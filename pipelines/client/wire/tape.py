@@ -110,6 +110,22 @@ class CandlesBatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     markets: list[MarketCandles] | None
 
 
+class EventCandles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """GET /series/{series}/events/{event}/candlesticks: markets and their candles as two parallel lists.
+
+    `adjusted_end_ts` (Unix seconds) is where the exchange stopped, if it could not send everything.
+    """
+
+    market_tickers: list[str] | None
+    market_candlesticks: list[list[Candle] | None] | None
+    adjusted_end_ts: Whole
+
+    def __post_init__(self) -> None:
+        n_markets, n_lists = len(self.market_tickers or []), len(self.market_candlesticks or [])
+        if n_markets != n_lists:
+            raise ValueError(f"{n_markets} market_tickers for {n_lists} market_candlesticks: whose are they?")
+
+
 class Levels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bids of both outcomes, [price, count] text; an empty side may be missing, null or []."""
 
