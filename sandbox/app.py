@@ -12,6 +12,8 @@ from sandbox import routes_account, routes_candles, routes_listings, routes_mark
 from sandbox.access import Access, KeyFacts
 from sandbox.bucket import COSTS, Budgets, Meter, Prices
 from sandbox.catalog import Catalog
+from sandbox.fault_layer import FaultLayer
+from sandbox.faults import CALM, Faults, Misfortune
 from sandbox.gate import PREFIX, Gate, wall_ms
 from sandbox.replies import Refused, on_missing, on_refused
 from sandbox.signature import TOLERANCE_MS, Keyring, PublicKey
@@ -29,14 +31,15 @@ def create_app(
     tolerance_ms: int = TOLERANCE_MS,
     clock_ms: Callable[[], int] = wall_ms,
     monotonic_s: Callable[[], float] = time.monotonic,
+    faults: Faults = CALM,
 ) -> Starlette:
     """Return an application that serves `source` under /trade-api/v2.
 
     `keys` maps key ids to public keys (objects, or PEM text); without keys every signed request is a 401.
     `key_facts` says of some whose they are and what they may do; a key alone is an account of its own.
     `clock_ms` is the time of day that signatures are held against, `monotonic_s` refills the token buckets.
-    `app.state.meter` counts what happened. `app.state.access` revokes keys and `app.state.buckets` shrinks
-    while it runs.
+    `app.state.meter` counts what happened. `faults` is a script of misfortunes; `app.state.faults.injected`
+    counts what it did. `app.state.access` revokes keys and `app.state.buckets` shrinks while it runs.
 
     Raises:
         BadWorld: unknown tier.
@@ -45,6 +48,10 @@ def create_app(
     meter, buckets = Meter(), Budgets(tier, monotonic_s)
     keyring = Keyring(keys or {}, tolerance_ms=tolerance_ms)
     access = Access(keyring.key_ids, key_facts)
+    misfortune = Misfortune(faults, monotonic_s)
+    fault_layer = Middleware(
+        FaultLayer, misfortune=misfortune, source=source, buckets=buckets, clock_ms=clock_ms, prefix=PREFIX
+    )
     gate = Middleware(
         Gate,
         keyring=keyring,
@@ -64,7 +71,7 @@ def create_app(
     ]
     app = Starlette(
         routes=[Mount(PREFIX, routes=routes)],
-        middleware=[gate],
+        middleware=[fault_layer, gate],
         exception_handlers={Refused: on_refused, HTTPException: on_missing},
     )
     app.state.catalog = Catalog(source)
@@ -72,5 +79,6 @@ def create_app(
     app.state.keyring = keyring
     app.state.access = access
     app.state.buckets = buckets
+    app.state.faults = misfortune
     app.state.tier = tier
     return app

@@ -36,11 +36,17 @@ def serve(
     key: Annotated[
         list[str] | None, typer.Option(help="KEY_ID=FILE of a public key in PEM; may be repeated.")
     ] = None,
+    faults: Annotated[
+        Path | None, typer.Option(help="TOML script of misfortunes (docs/sandbox.md); by default none.")
+    ] = None,
     as_json: AsJson = False,  # noqa: FBT002 - typer reads flags from booleans
 ) -> None:
     """Answer Kalshi's REST API on 127.0.0.1 until Ctrl-C; point KALSHI_BASE_URL at the printed address."""
+    from sandbox.fault_script import read_faults
+    from sandbox.faults import CALM
     from sandbox.serve import serve as serve_source
 
+    script = CALM if faults is None else read_faults(faults)
     keys = dict(_key(each) for each in key or [])
     source = _world(seed, days, scale) if lake is None else _lake(ctx, lake)
 
@@ -52,7 +58,7 @@ def serve(
             sys.stdout.write(json.dumps(told | {"seed": None if lake else seed}) + "\n")
             sys.stdout.flush()
 
-    serve_source(source, port=port, tier=tier, keys=keys, on_ready=on_ready)
+    serve_source(source, port=port, tier=tier, keys=keys, on_ready=on_ready, faults=script)
 
 
 @app.command()

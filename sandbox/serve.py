@@ -13,7 +13,9 @@ from starlette.applications import Starlette
 
 from sandbox.access import KeyFacts
 from sandbox.app import Keys, create_app
+from sandbox.connections import Known
 from sandbox.errors import PortTaken, SandboxError
+from sandbox.faults import CALM, Faults
 from sandbox.gate import PREFIX
 from sandbox.source import Source
 
@@ -33,6 +35,7 @@ class Running:
         self.base_url = f"http://{HOST}:{self.port}{PREFIX}"
         self.state = app.state
         self.meter = app.state.meter
+        self.faults = app.state.faults
 
     def start(self) -> None:
         """Answer from now on.
@@ -64,9 +67,10 @@ def running(
     keys: Keys | None = None,
     key_facts: Mapping[str, KeyFacts] | None = None,
     port: int = 0,
+    faults: Faults = CALM,
 ) -> Iterator[Running]:
     """Serve a source from a thread while the block runs; port 0 takes a free one."""
-    server = Running(create_app(source, tier=tier, keys=keys, key_facts=key_facts), port)
+    server = Running(create_app(source, tier=tier, keys=keys, key_facts=key_facts, faults=faults), port)
     server.start()
     try:
         yield server
@@ -81,13 +85,14 @@ def serve(
     tier: str = "basic",
     keys: Keys | None = None,
     on_ready: Callable[[str], None] | None = None,
+    faults: Faults = CALM,
 ) -> None:
     """Serve a source from the main thread until SIGINT or SIGTERM; `on_ready` gets the base URL once bound.
 
     Raises:
         PortTaken: the port cannot be bound.
     """
-    app = create_app(source, tier=tier, keys=keys)
+    app = create_app(source, tier=tier, keys=keys, faults=faults)
     bound = _bind(port)
     server = _server(app)
 
@@ -123,7 +128,8 @@ def _server(app: Starlette) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            http="h11",
+            http=Known,
+            date_header=False,  # the app has a clock of its own
             ws="none",
             lifespan="off",
             log_level="warning",
