@@ -9,6 +9,7 @@ from sandbox.plans import (
     FULL_PPM,
     EventPlan,
     MarketPlan,
+    Pause,
     SeriesPlan,
     Span,
     series_change,
@@ -92,7 +93,8 @@ def inflation(span: Span) -> SeriesPlan:
                     MarketPlan(
                         suffix=f"T0.{tenth}", label=f"Above 0.{tenth}%", outcome=Outcome(low=tenth + 1),
                         strike_type="greater", floor_strike=tenth / 10, n_actions=span.actions(350),
-                        is_paused=name == "FEB" and tenth == 4,  # noqa: PLR2004 - the last threshold
+                        # The last threshold of all is paused at the very end of the world.
+                        pauses=(Pause(span.end_ts, close_ts),) if (name, tenth) == ("FEB", 4) else (),
                     )
                     for tenth in (1, 2, 3, 4)
                 ),

@@ -10,6 +10,8 @@ from exchange.markets import Market
 from exchange.ticks import STRUCTURES
 from exchange.units import DOLLAR_CC, to_us
 from sandbox.history import History
+from sandbox.latent import Outcome
+from sandbox.lifecycle import steps_of
 from sandbox.plans import EventPlan, MarketPlan
 
 DAY: Final = timedelta(days=1)
@@ -21,11 +23,16 @@ def status_at(plan: EventPlan, market: MarketPlan, now_ts: datetime) -> str:
     """Return the response word for where a market stands in its life."""
     if now_ts < plan.open_ts:
         return "initialized"
-    if now_ts < plan.close_ts:
-        return "inactive" if market.is_paused else "active"
+    if now_ts < plan.close_ts_at(now_ts):
+        is_paused = any(pause.start_ts <= now_ts < pause.end_ts for pause in market.pauses)
+        return "inactive" if is_paused else "active"
     if now_ts < plan.determined_ts:
         return "closed"
-    return "determined" if now_ts < plan.settled_ts else "finalized"
+    if now_ts >= plan.settled_ts:
+        return "finalized"
+    if plan.dispute is None or now_ts < plan.dispute.disputed_ts:
+        return "determined"
+    return "disputed" if now_ts < plan.dispute.amended_ts else "amended"
 
 
 def market_at(
@@ -33,21 +40,24 @@ def market_at(
 ) -> Market:
     """Return one market of an event whose underlying will end at `reading`; nothing unknown yet is told."""
     status = status_at(plan, market, now_ts)
-    is_closed = now_ts >= plan.close_ts
+    if plan.dispute is not None and now_ts < plan.dispute.amended_ts:
+        reading = _mistaken(market.outcome, reading)
     result, value_cc = _result(plan, market, reading) if now_ts >= plan.determined_ts else ("", None)
     is_final = status == "finalized"
+    structure = plan.structure_at(now_ts)
     seen = history or NOTHING
     bid_cc, ask_cc = seen.top_at(to_us(now_ts))
     return Market(
         ticker=f"{plan.event.ticker}-{market.suffix}",
         event_ticker=plan.event.ticker,
+        market_type=market.market_type,
         title=f"{plan.event.title} {market.label}",
         yes_sub_title=market.label,
         no_sub_title=market.label,
         created_ts=plan.created_ts,
-        updated_ts=_updated_ts(plan, now_ts),
+        updated_ts=_updated_ts(plan, market, now_ts),
         open_ts=plan.open_ts,
-        close_ts=plan.close_ts if is_closed else plan.scheduled_close_ts,
+        close_ts=plan.close_ts_at(now_ts),
         expected_expiration_ts=plan.determined_ts.replace(microsecond=0),
         latest_expiration_ts=plan.scheduled_close_ts + 7 * DAY,
         settlement_timer_s=plan.settlement_timer_s,
@@ -56,21 +66,22 @@ def market_at(
         settlement_value_cc=value_cc,
         settlement_ts=plan.settled_ts if is_final else None,
         expiration_value=_reading_text(plan, reading) if result and not plan.is_void else "",
+        fee_waiver_expiration_ts=market.fee_waiver_ts,
         can_close_early=plan.close_ts != plan.scheduled_close_ts,
         strike_type=market.strike_type,
         floor_strike=market.floor_strike,
         cap_strike=market.cap_strike,
-        price_level_structure=plan.structure,
-        price_ranges=STRUCTURES[plan.structure],
+        price_level_structure=structure,
+        price_ranges=STRUCTURES[structure],
         yes_bid_cc=bid_cc,
         yes_ask_cc=ask_cc,
         yes_bid_size_centi=dict(seen.yes_levels).get(bid_cc, 0),
         yes_ask_size_centi=dict(seen.no_levels).get(DOLLAR_CC - ask_cc, 0),
         last_price_cc=seen.prints[-1].yes_price_cc if seen.prints else None,
-        volume_centi=sum(each.count_centi for each in seen.prints),
+        volume_centi=seen.volume_centi(),
         volume_24h_centi=seen.volume_since(to_us(now_ts - DAY)),
         open_interest_centi=seen.prints[-1].open_interest_centi if seen.prints else 0,
-        is_provisional=False,
+        is_provisional=market.is_provisional,
         rules_primary=plan.rules,
         rules_secondary="Simulated: no real money, no real underlying.",
     )
@@ -79,14 +90,31 @@ def market_at(
 def _result(plan: EventPlan, market: MarketPlan, reading: int) -> tuple[str, int]:
     if plan.is_void:
         return "scalar", VOID_CC
+    if market.scalar_cc is not None:
+        return "scalar", market.scalar_cc
     return ("yes", DOLLAR_CC) if market.outcome.holds(reading) else ("no", 0)
+
+
+def _mistaken(outcome: Outcome, reading: int) -> int:
+    """Return a reading that decides the other way: what a dispute is about."""
+    edge = outcome.low if outcome.low is not None else outcome.high
+    if edge is None:
+        return reading
+    above, below = (edge, edge - 1) if outcome.low is not None else (edge + 1, edge)
+    return below if outcome.holds(reading) == outcome.holds(above) else above
 
 
 def _reading_text(plan: EventPlan, reading: int) -> str:
     return f"{reading * plan.underlying.tick:.{plan.decimals}f}"
 
 
-def _updated_ts(plan: EventPlan, now_ts: datetime) -> datetime:
-    """Return the last change that was not trading, the way Kalshi stamps it."""
-    steps = (plan.created_ts, plan.open_ts, plan.close_ts, plan.determined_ts, plan.settled_ts)
-    return max(step for step in steps if step <= now_ts)
+def _updated_ts(plan: EventPlan, market: MarketPlan, now_ts: datetime) -> datetime:
+    """Return the last change that was not trading, the way Kalshi stamps it.
+
+    A pause that begins this very instant has not been stamped yet.
+    """
+    return max(
+        step.at_ts
+        for step in steps_of(plan, market)
+        if step.at_ts < now_ts or (step.at_ts == now_ts and step.kind != "deactivated")
+    )

@@ -69,6 +69,10 @@ class Engine:
         self._next_id = 1
         self._on_change = on_change
 
+    def hear(self, on_change: OnChange) -> None:
+        """Tell `on_change` every change of a level from now on, and nobody else."""
+        self._on_change = on_change
+
     def best_cc(self, side: Side) -> int:
         """Return the highest bid of a side in its own prices; 0 when there is none."""
         prices = self._ladders[side].prices

@@ -13,9 +13,47 @@ FULL_PPM: Final = 1_000_000
 HALF_PPM: Final = 500_000
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """`[start_ts, end_ts)`: the market is inactive and nobody trades."""
+
+    start_ts: datetime
+    end_ts: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMove:
+    """At `at_ts` the close time becomes `close_ts`; one after the close opens the market again."""
+
+    at_ts: datetime
+    close_ts: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Regrid:
+    """From `at_ts` on prices lie on another, finer grid; resting orders stay."""
+
+    at_ts: datetime
+    structure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """The first result was wrong: doubted at `disputed_ts`, put right at `amended_ts`."""
+
+    disputed_ts: datetime
+    amended_ts: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketPlan:
-    """One market of an event: for which readings it pays, and how busy it will be."""
+    """One market of an event: for which readings it pays, and how busy it will be.
+
+    `scalar_cc` is a payout between $0 and $1 whatever the reading; a provisional market vanishes if nobody
+    has traded it by settlement; `size_factor` multiplies the contracts of everybody's orders. What the
+    archive gets wrong: sizes below zero (`archived_size_centi`), and a single market without its
+    expiration value.
+    """
 
     suffix: str
     label: str
@@ -24,12 +62,23 @@ class MarketPlan:
     strike_type: str
     floor_strike: float | None = None
     cap_strike: float | None = None
-    is_paused: bool = False
+    market_type: str = "binary"
+    pauses: tuple[Pause, ...] = ()
+    scalar_cc: int | None = None
+    is_provisional: bool = False
+    size_factor: int = 1
+    fee_waiver_ts: datetime | None = None
+    archived_size_centi: int = 0
+    hides_expiration_value: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPlan:
-    """One event and its clock; a void event pays half a dollar on every market."""
+    """One event and its clock; a void event pays half a dollar on every market.
+
+    `scheduled_close_ts` is what is listed at first. A `close_ts` that no move announces is an early close
+    that shows when it happens.
+    """
 
     event: Event
     rules: str
@@ -44,11 +93,33 @@ class EventPlan:
     determined_ts: datetime
     settlement_timer_s: int
     is_void: bool = False
+    close_moves: tuple[CloseMove, ...] = ()
+    regrids: tuple[Regrid, ...] = ()
+    dispute: Dispute | None = None
 
     @property
     def settled_ts(self) -> datetime:
-        """When winners are paid."""
-        return self.determined_ts + timedelta(seconds=self.settlement_timer_s, microseconds=314_159)
+        """When winners are paid; an amended result starts the timer again."""
+        decided_ts = self.determined_ts if self.dispute is None else self.dispute.amended_ts
+        return decided_ts + timedelta(seconds=self.settlement_timer_s, microseconds=314_159)
+
+    @property
+    def closes_unannounced(self) -> bool:
+        """Whether the last close time that was listed is not the one that came."""
+        listed_ts = self.close_moves[-1].close_ts if self.close_moves else self.scheduled_close_ts
+        return listed_ts != self.close_ts
+
+    def close_ts_at(self, now_ts: datetime) -> datetime:
+        """Return the close time that is listed at an instant."""
+        if now_ts >= self.close_ts:
+            return self.close_ts
+        told = [move.close_ts for move in self.close_moves if move.at_ts <= now_ts]
+        return told[-1] if told else self.scheduled_close_ts
+
+    def structure_at(self, now_ts: datetime) -> str:
+        """Return the price grid in force at an instant."""
+        told = [regrid.structure for regrid in self.regrids if regrid.at_ts <= now_ts]
+        return told[-1] if told else self.structure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

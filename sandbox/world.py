@@ -2,25 +2,28 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
+from functools import partial
 from typing import Final
 
 from exchange.books import OrderBook
 from exchange.fees import FeeChange
 from exchange.markets import Event, Market, Series
-from exchange.trades import Candle, Trade
-from exchange.units import DOLLAR_CC, from_us, to_us
+from exchange.trades import Candle
+from exchange.units import DOLLAR_CC, to_us
 from sandbox.candles import bars
-from sandbox.chance import stream, uuid_text
+from sandbox.chance import stream
+from sandbox.clock import Clock, Frozen
 from sandbox.errors import BadWorld, UnknownTicker
 from sandbox.families import all_series
-from sandbox.history import BookListener, History, Script, replay
-from sandbox.latent import probabilities_cc, walk
-from sandbox.listing import market_at
-from sandbox.plans import EventPlan, MarketPlan, Span
-from sandbox.tape import MemoryTape, tape_of
+from sandbox.floor import Floor
+from sandbox.history import History
+from sandbox.latent import walk
+from sandbox.plans import Span
+from sandbox.run import BookListener, replay
+from sandbox.stage import Stage
+from sandbox.tape import MemoryTape, Tapes
 
 DEFAULT_END_TS: Final = datetime(2026, 3, 2, tzinfo=UTC)
 MIN_DAYS: Final = 6
@@ -31,9 +34,11 @@ Progress = Callable[[str, int, int | None], None]
 class World:
     """A `Source` of its own making.
 
-    `seed` decides everything; `days` is how much history there is before `end_ts`, where the clock stands;
+    `seed` decides everything; `days` is how much history there is before `end_ts`, where the world ends;
     `activity` multiplies how often people trade (1.0: some 50,000 trades in ten days, made in two seconds).
-    Trades older than `archive_days` before the end are archived, settled markets a day later.
+    Without a `clock` the world stands at its end. With one it has lived up to where the clock stands and
+    lives on whenever `floor.advance()` is called, until the end. Trades older than `archive_days` are
+    archived, settled markets a day later.
 
     Raises:
         BadWorld: fewer than 6 days, or no activity at all.
@@ -47,6 +52,7 @@ class World:
         activity: float = 1.0,
         end_ts: datetime = DEFAULT_END_TS,
         archive_days: int = 5,
+        clock: Clock | None = None,
         progress: Progress | None = None,
     ) -> None:
         if days < MIN_DAYS or activity <= 0 or end_ts.tzinfo is None:
@@ -56,30 +62,39 @@ class World:
             )
         self._span = Span(seed=seed, days=days, end_ts=end_ts, activity=activity)
         self._archive = timedelta(days=min(archive_days, days - 1))
+        self._cutoff_moved = timedelta(0)
         plans = all_series(self._span)
-        self._series = tuple(plan.series for plan in plans)
         changes = [change for plan in plans for change in plan.fee_changes]
+        self._series = tuple(plan.series for plan in plans)
         self._fee_changes = sorted(changes, key=lambda change: (change.effective_ts, change.change_id))
         self._plans = sorted(
             (event for plan in plans for event in plan.events),
             key=lambda event: (event.created_ts, event.event.ticker),
         )
-        self._scripts: dict[str, Script] = {}
-        self._histories: dict[str, History] = {}
-        self._markets: list[Market] = []
-        self._bars: dict[tuple[str, int], list[Candle]] = {}
-        self._tapes: dict[tuple[str | None, bool | None], MemoryTape] = {}
-        for done, event in enumerate(self._plans):
-            self._run(event)
-            if progress is not None:
-                progress("world", done + 1, len(self._plans))
-        self._events = tuple(self._as_of_now(plan.event) for plan in self._plans if plan.created_ts <= end_ts)
+        self._by_event = {plan.event.ticker: plan for plan in self._plans}
+        self._paths: dict[str, Sequence[float]] = {}
+        self._bars: dict[tuple[str, int], _Bars] = {}
+        self._listed: tuple[tuple[int, int], list[Market]] | None = None
+        clock = clock or Frozen(to_us(end_ts))
+        now_us = min(clock.now_us(), to_us(end_ts))
+        self._stages = self._live_until(now_us, progress)
+        self._by_ticker = {stage.ticker: stage for stage in self._stages}
+        self._tapes = Tapes()
         self._lay_tapes()
+        self.floor = Floor(
+            self._stages,
+            tapes=self._tapes,
+            fee_changes=self._fee_changes,
+            event_at=self.event_at,
+            clock=clock,
+            now_us=now_us,
+            end_us=to_us(end_ts),
+        )
 
     @property
     def now_ts(self) -> datetime:
-        """Where the clock of this world stands."""
-        return self._span.end_ts
+        """Up to where this world has lived: its clock, as last seen by `floor.advance()`."""
+        return self.floor.now_ts
 
     @property
     def market_cutoff_ts(self) -> datetime:
@@ -89,60 +104,70 @@ class World:
     @property
     def trade_cutoff_ts(self) -> datetime:
         """Trades made before this are archived: a midnight UTC, as observed on Kalshi."""
-        cutoff_us = to_us(self._span.end_ts - self._archive)
-        return self._span.end_ts - self._archive - timedelta(microseconds=cutoff_us % DAY_US)
+        cutoff_ts = self.now_ts - self._archive
+        return cutoff_ts - timedelta(microseconds=to_us(cutoff_ts) % DAY_US) + self._cutoff_moved
+
+    def move_cutoff(self, by: timedelta) -> None:
+        """Move both cutoffs once, as the exchange does between two pages."""
+        self._cutoff_moved += by
 
     def series(self) -> Sequence[Series]:
-        """Return the six series by ticker."""
-        return self._series
+        """Return the series by ticker, each with the fees in force."""
+        return [self._series_at(each, self.now_ts) for each in self._series]
 
     def events(self) -> Sequence[Event]:
         """Return the events that have been created, oldest first."""
-        return self._events
+        now_ts = self.now_ts
+        return [self._as_of(plan.event, now_ts) for plan in self._plans if plan.created_ts <= now_ts]
+
+    def event_at(self, ticker: str, now_ts: datetime) -> Event | None:
+        """Return one event as it is listed at an instant; None when it is unknown or not created."""
+        plan = self._by_event.get(ticker)
+        return self._as_of(plan.event, now_ts) if plan and plan.created_ts <= now_ts else None
 
     def markets(self) -> Sequence[Market]:
-        """Return the markets as they are at the end, oldest first."""
-        return self._markets
+        """Return the markets as they are now, oldest first."""
+        key = (self.floor.version, self.floor.now_us)
+        if self._listed is None or self._listed[0] != key:
+            now_ts = self.now_ts
+            self._listed = (key, [stage.market(now_ts) for stage in self._stages if stage.is_listed])
+        return self._listed[1]
 
     def histories(self) -> Mapping[str, History]:
         """Return what happened, market by market: prints with open interest, quotes, and the last book."""
-        return self._histories
+        return {stage.ticker: stage.run.history() for stage in self._stages if stage.run is not None}
 
     def tape(self, ticker: str | None, *, is_block_trade: bool | None = None) -> MemoryTape:
         """Return the tape of one market or of the exchange, all trades or only one kind."""
-        key = (ticker, is_block_trade)
-        if key not in self._tapes:
-            whole = self._tapes.get((ticker, None), MemoryTape([], []))
-            kept = whole.rows(*whole.span(0, to_us(self.now_ts) + 1))
-            self._tapes[key] = tape_of(each for each in kept if each.is_block_trade is is_block_trade)
-        return self._tapes[key]
+        return self._tapes.of(ticker, is_block_trade=is_block_trade)
 
     def candles(
         self, ticker: str, *, period_s: int, start_ts: datetime, end_ts: datetime
     ) -> Sequence[Candle]:
         """Return finished bars whose end lies in `[start_ts, end_ts]`."""
-        key = (ticker, period_s)
-        if key not in self._bars:
-            history = self._histories.get(ticker)
-            made = bars(ticker, history, period_s=period_s, until_ts=self.now_ts) if history else []
-            self._bars[key] = made
-        return [each for each in self._bars[key] if start_ts <= each.end_ts <= end_ts]
+        past = self._past(ticker)
+        if past is None:
+            return []
+        now_ts = self.now_ts
+        mark = (len(past.prints), len(past.quotes), now_ts)
+        made = self._bars.get((ticker, period_s))
+        if made is None or made.mark != mark:
+            made = _Bars(mark, bars(ticker, past, period_s=period_s, until_ts=now_ts))
+            self._bars[ticker, period_s] = made
+        return [each for each in made.candles if start_ts <= each.end_ts <= end_ts]
 
     def book(self, ticker: str) -> OrderBook:
-        """Return what rests at the end."""
-        book = OrderBook(ticker)
-        history = self._histories.get(ticker)
-        if history is not None:
-            book.apply_snapshot(history.yes_levels, history.no_levels)
-        return book
+        """Return what rests now."""
+        stage = self._by_ticker.get(ticker)
+        return OrderBook(ticker) if stage is None else stage.book()
 
     def quote_at(self, ticker: str, at_ts: datetime) -> tuple[int | None, int | None, int | None]:
         """Return best bid, best ask and last price as they stood."""
-        history = self._histories.get(ticker)
-        if history is None:
+        past = self._past(ticker)
+        if past is None:
             return None, None, None
-        bid_cc, ask_cc = history.top_at(to_us(at_ts))
-        return bid_cc or None, None if ask_cc == DOLLAR_CC else ask_cc, history.price_at(to_us(at_ts))
+        bid_cc, ask_cc = past.top_at(to_us(at_ts))
+        return bid_cc or None, None if ask_cc == DOLLAR_CC else ask_cc, past.price_at(to_us(at_ts))
 
     def fee_changes(self) -> Sequence[FeeChange]:
         """Return past and announced fee changes by effective time."""
@@ -151,55 +176,63 @@ class World:
     def listen(self, ticker: str, listener: BookListener) -> History:
         """Run one market again, telling `listener` every change of its book (time_us, side, price, delta).
 
+        Orders of others are not repeated: this is the market as the agents alone made it.
+
         Raises:
             UnknownTicker: no such market, or it never opened.
         """
-        script = self._scripts.get(ticker)
-        if script is None:
+        stage = self._by_ticker.get(ticker)
+        if stage is None or stage.run is None:
             raise UnknownTicker(f"{ticker}: this world has no such market; `GET /markets` lists them")
-        return replay(script, until_us=to_us(self.now_ts), listener=listener)
+        return replay(stage.script, until_us=self.floor.now_us, listener=listener)
 
     def digest(self) -> str:
         """Return a fingerprint of everything the world says: equal worlds, equal digests."""
         told = hashlib.sha256()
-        for part in (self._series, self._events, self._markets, self._fee_changes):
+        parts = (tuple(self.series()), tuple(self.events()), self.markets(), self._fee_changes)
+        for part in parts:
             told.update(repr(part).encode())
-        for ticker, history in self._histories.items():
+        for ticker, history in self.histories().items():
             told.update(repr((ticker, history)).encode())
         told.update(repr(self.tape(None).rows(0, 1_000)).encode())
         return told.hexdigest()
 
-    def _run(self, plan: EventPlan) -> None:
-        """Let an event happen: its underlying wanders, its markets trade, its readings decide."""
-        if plan.created_ts > self.now_ts:
-            return
-        path = walk(stream(self._span.seed, plan.event.ticker, "walk"))
-        reading = plan.underlying.in_ticks(path[-1])
-        for market in plan.markets:
-            fair_cc = probabilities_cc(path, plan.underlying, market.outcome)
-            history = self._trade(plan, market, tuple(fair_cc))
-            self._markets.append(market_at(plan, market, history, reading=reading, now_ts=self.now_ts))
+    def _live_until(self, now_us: int, progress: Progress | None) -> list[Stage]:
+        """Set every market on the stage and let it live by itself up to where the clock stands."""
+        stages = []
+        for done, plan in enumerate(self._plans):
+            for market in plan.markets:
+                stage = Stage(self._span.seed, plan, market, partial(self._path, plan.event.ticker))
+                stage.catch_up(now_us)
+                stages.append(stage)
+            if progress is not None:
+                progress("world", done + 1, len(self._plans))
+        return stages
 
-    def _trade(self, plan: EventPlan, market: MarketPlan, fair_cc: tuple[int, ...]) -> History | None:
-        if plan.open_ts > self.now_ts:
-            return None
-        ticker = f"{plan.event.ticker}-{market.suffix}"
-        script = Script(
-            seed=f"{self._span.seed}/{ticker}",
-            structure=plan.structure,
-            open_us=to_us(plan.open_ts),
-            close_us=to_us(plan.close_ts),
-            n_actions=market.n_actions,
-            fair_cc=fair_cc,
-        )
-        self._scripts[ticker] = script
-        self._histories[ticker] = replay(script, until_us=to_us(self.now_ts))
-        return self._histories[ticker]
+    def _path(self, event_ticker: str) -> Sequence[float]:
+        """Return where an event's underlying wanders; drawn once."""
+        path = self._paths.get(event_ticker)
+        if path is None:
+            path = self._paths[event_ticker] = walk(stream(self._span.seed, event_ticker, "walk"))
+        return path
 
-    def _as_of_now(self, event: Event) -> Event:
+    def _past(self, ticker: str) -> History | None:
+        stage = self._by_ticker.get(ticker)
+        return None if stage is None or stage.run is None else stage.run.past
+
+    def _series_at(self, series: Series, now_ts: datetime) -> Series:
+        """Give a series the fees that are in force."""
+        for change in self._fee_changes:
+            if (change.scope, change.ticker) == ("series", series.ticker) and change.effective_ts <= now_ts:
+                assert change.fee_type is not None
+                assert change.multiplier_ppm is not None
+                series = replace(series, fee_type=change.fee_type, fee_multiplier_ppm=change.multiplier_ppm)
+        return series
+
+    def _as_of(self, event: Event, now_ts: datetime) -> Event:
         """Give an event the fee override that is in force, if any."""
         for change in self._fee_changes:
-            if change.ticker == event.ticker and change.effective_ts <= self.now_ts:
+            if change.ticker == event.ticker and change.effective_ts <= now_ts:
                 event = replace(
                     event,
                     fee_type_override=change.fee_type,
@@ -209,24 +242,20 @@ class World:
 
     def _lay_tapes(self) -> None:
         """Give every print an id and lay the tapes of each market and of the whole exchange."""
-        whole: list[tuple[int, int, Trade]] = []
-        for ticker, history in self._histories.items():
-            ids = stream(self._span.seed, ticker, "ids")
-            trades = [
-                Trade(
-                    trade_id=uuid_text(ids),
-                    ticker=ticker,
-                    created_ts=from_us(each.time_us),
-                    yes_price_cc=each.yes_price_cc,
-                    count_centi=each.count_centi,
-                    taker_side=each.taker_side,
-                    is_block_trade=each.is_block,
-                )
-                for each in history.prints
-            ]
-            times_us = [each.time_us for each in history.prints]
-            self._tapes[ticker, None] = MemoryTape(trades, times_us)
-            first = len(whole)
-            whole += zip(times_us, range(first, first + len(trades)), trades, strict=True)
-        whole.sort(key=itemgetter(0, 1))
-        self._tapes[None, None] = MemoryTape([row[2] for row in whole], [row[0] for row in whole])
+        self._tapes.lay(
+            (
+                stage.ticker,
+                [stage.trade(each) for each in stage.run.past.prints],
+                [each.time_us for each in stage.run.past.prints],
+            )
+            for stage in self._stages
+            if stage.run is not None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Bars:
+    """Bars made when a market had so many prints and quotes and the clock stood there."""
+
+    mark: tuple[int, int, datetime]
+    candles: list[Candle]
