@@ -98,7 +98,7 @@ async def _reach(client: Client, found: Diagnosis) -> None:
 
 async def _look_without_key(settings: Settings, found: Diagnosis, retry: Retry | None) -> None:
     """Note what is public: whether the exchange is open."""
-    keyless = settings.model_copy(update={"key_id": None, "private_key": None, "private_key_path": None})
+    keyless = settings.without_key()
     async with Client(keyless, retry=retry or Retry(max_tries=2, total_s=15.0)) as client:
         try:
             status = await client.exchange_status()

@@ -22,7 +22,7 @@ from pipelines.client.paging import MAX_PAGES
 from pipelines.client.retry import Retry
 from pipelines.client.session import CONCURRENT_REQUESTS, Session
 from pipelines.client.settings import Settings
-from pipelines.client.signing import ExchangeClock, signer_of
+from pipelines.client.signing import ExchangeClock, signers_of
 from pipelines.client.telemetry import Telemetry
 from pipelines.client.tiers import Limits
 from pipelines.client.wire import AccountLimits
@@ -64,7 +64,7 @@ class Client(HouseEndpoints, ListingEndpoints, TapeEndpoints):
         self._max_pages = max_pages
         self._session = Session(
             self.settings.base_url,
-            signer=signer_of(self.settings),
+            signer=signers_of(self.settings),
             clock=clock or ExchangeClock(),
             budget=self.budget,
             breaker=breaker

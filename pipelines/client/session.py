@@ -36,7 +36,7 @@ from pipelines.client.refusals import (
 )
 from pipelines.client.requests import Params, Request
 from pipelines.client.retry import Retry
-from pipelines.client.signing import ExchangeClock, KalshiAuth, Signer
+from pipelines.client.signing import ExchangeClock, KalshiAuth, Signer, Signers
 from pipelines.client.telemetry import Telemetry
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -63,7 +63,7 @@ class Session:
         self,
         base_url: str,
         *,
-        signer: Signer | None,
+        signer: Signers | None,
         clock: ExchangeClock,
         budget: Budget,
         breaker: Breaker,
@@ -140,10 +140,11 @@ class Session:
             async with self._slots:
                 await self._pay(request)
                 began_s = time.monotonic()
+                signed_by = None if self.signer is None else self.signer.current
                 try:
                     return await self._try(request, n_tries)
                 except Unauthorized as error:
-                    if is_clock_corrected or not self._signs_anew(request, error):
+                    if not self._signs_anew(request, error, signed_by, is_clock_corrected=is_clock_corrected):
                         raise
                     is_clock_corrected, pause_s = True, 0.0
                 except (Unreachable, RateLimited, ServerFault) as error:
@@ -173,10 +174,14 @@ class Session:
             waited_s=time.monotonic() - began_s,
         )
 
-    def _signs_anew(self, request: Request[T], error: Unauthorized) -> bool:
-        """Follow the exchange's clock after a 401; whether there is reason to try once more."""
-        if self.signer is None or error.date_s is None:
+    def _signs_anew(
+        self, request: Request[T], error: Unauthorized, signed_by: Signer | None, *, is_clock_corrected: bool
+    ) -> bool:
+        """Follow the exchange's clock after a 401, then the next key; whether to try once more."""
+        if self.signer is None:
             return False
+        if is_clock_corrected or error.date_s is None:
+            return self.signer.advance(signed_by)
         self.clock.correct(error.date_s)
         _LOG.warning(
             "%s %s: 401; signing once more with the exchange's clock (%+d ms)",

@@ -12,7 +12,7 @@ from rich.traceback import Traceback
 
 from pipelines.client import Client, KalshiError, Settings, SettingsError
 from pipelines.client.cli import examine
-from pipelines.client.signing import signer_of
+from pipelines.client.signing import signers_of
 from tests.client.keys import KEY_ID, key_file, pem
 from tests.client.loopback import Reply, exchange, patient
 
@@ -52,7 +52,7 @@ def test_settings_signer_and_client_show_no_key(tmp_path: Path, kind: str) -> No
         settings = Settings(key_id=KEY_ID, **given)
         client = Client(settings)
         seen = [repr(settings), str(settings), settings.model_dump_json(), str(settings.summary())]
-        seen += [repr(client), repr(signer_of(settings)), str(vars(client)), repr(settings.key_text())]
+        seen += [repr(client), repr(signers_of(settings)), str(vars(client)), repr(settings.read_key())]
         assert_no_piece("\n".join(seen), key)
 
 

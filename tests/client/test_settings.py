@@ -154,7 +154,7 @@ def test_a_malformed_key_is_refused(text: str) -> None:
 
 def test_a_key_of_the_wrong_kind_is_named() -> None:
     said = refusal(key_id=KEY_ID, private_key=pem("ec"))
-    assert said.startswith("the private key is EC: Kalshi takes RSA and Ed25519 keys")
+    assert said.startswith("KALSHI_PRIVATE_KEY: the private key is EC: Kalshi takes RSA and Ed25519 keys")
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ed25519"])
