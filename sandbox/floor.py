@@ -7,7 +7,7 @@ Source: KALSHI.md §7 and §9 (pages orderbook_responses, 2026-08-04, and market
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from heapq import heapify, heappop, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final, NamedTuple
 
 from exchange.books import OrderBook
@@ -78,6 +78,8 @@ class Floor:
         self._now_us = now_us
         self._listeners: tuple[Listener, ...] = ()
         self._agenda: list[tuple[int, int]] | None = None  # a heap of (time_us, rank); -1 is the fees
+        self._alarms: list[tuple[int, int, Callable[[], object]]] = []  # a heap of (time_us, number, action)
+        self._n_alarms = 0
         self._heard: set[str] = set()
         self._is_advancing = False
 
@@ -110,6 +112,11 @@ class Floor:
         finally:
             self._is_advancing = False
         self._now_us = until_us
+
+    def call_at(self, time_us: int, action: Callable[[], object]) -> None:
+        """Do something when time comes to an instant, before anything else that is due then."""
+        self._n_alarms += 1
+        heappush(self._alarms, (time_us, self._n_alarms, action))
 
     def submit(
         self, ticker: str, *, side: Side, limit_cc: int, count_centi: int, owner: int, rests: bool
@@ -202,12 +209,20 @@ class Floor:
         agenda = self._begin()
         while agenda and agenda[0][0] <= until_us:
             time_us, rank = agenda[0]
+            self._ring(time_us)
             self._now_us = time_us
             due_us = self._change_fees() if rank < 0 else self._move(self._stages[rank], time_us)
             if due_us is None:
                 heappop(agenda)
             else:
                 heapreplace(agenda, (due_us, rank))
+        self._ring(until_us)
+
+    def _ring(self, until_us: int) -> None:
+        while self._alarms and self._alarms[0][0] <= until_us:
+            time_us, _, action = heappop(self._alarms)
+            self._now_us = max(time_us, self._now_us)
+            action()
 
     def _begin(self) -> list[tuple[int, int]]:
         """Return the heap of what is due next, made when time first moves."""
