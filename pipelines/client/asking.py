@@ -14,6 +14,7 @@ PERIODS_MIN: Final = {60: 1, 3_600: 60, 86_400: 1_440}
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _FORBIDDEN_IN_TICKERS: Final = frozenset("/?#%,\\ ")
 
 Query = dict[str, str | int | list[str]]
@@ -61,15 +62,81 @@ def in_order(min_name: str, min_ts: datetime | None, max_name: str, max_ts: date
         )
 
 
-def segment(ticker: str) -> str:
-    """Return a ticker as one segment of a path; parentheses stay, they occur in real tickers.
+def milliseconds(name: str, at_ts: datetime | None) -> int | None:
+    """Return Unix milliseconds, rounded up: the first moment of a window that includes its bounds.
 
     Raises:
-        RequestError: empty, or with characters that no ticker has.
+        NaiveTime: `at_ts` has no time zone.
     """
-    if not ticker or _FORBIDDEN_IN_TICKERS & set(ticker):
-        raise RequestError(f"{ticker!r} is no ticker: it is empty or holds a blank, comma, slash, ?, # or %")
+    return None if at_ts is None else -((_EPOCH - _aware(name, at_ts)) // _MILLISECOND)
+
+
+def milliseconds_down(name: str, at_ts: datetime | None) -> int | None:
+    """Return Unix milliseconds, rounded down: the last moment of a window that includes its bounds.
+
+    Raises:
+        NaiveTime: `at_ts` has no time zone.
+    """
+    return None if at_ts is None else (_aware(name, at_ts) - _EPOCH) // _MILLISECOND
+
+
+def rfc3339(name: str, at_ts: datetime | None) -> str | None:
+    """Return RFC 3339 text in UTC, such as `2026-10-01T12:00:00.500000Z`.
+
+    Raises:
+        NaiveTime: `at_ts` has no time zone.
+    """
+    if at_ts is None:
+        return None
+    return _aware(name, at_ts).astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
+def segment(ticker: str, what: str = "ticker") -> str:
+    """Return a ticker or id as one segment of a path; parentheses stay, they occur in real tickers.
+
+    Raises:
+        RequestError: empty, "." or "..", or with characters that no ticker has.
+    """
+    if not ticker or ticker in {".", ".."} or not _FORBIDDEN_IN_TICKERS.isdisjoint(ticker):
+        raise RequestError(f"{ticker!r} is no {what}: it is empty or holds a blank, comma, slash, ?, # or %")
     return quote(ticker, safe="()")
+
+
+def single(name: str, ticker: str | None) -> str | None:
+    """Check a filter that takes one ticker: an empty one would be ignored, and everything would come.
+
+    Raises:
+        RequestError: empty, or with characters that no ticker has, such as the comma of a list.
+    """
+    if ticker is not None:
+        segment(ticker, f"{name} (this filter takes one ticker)")
+    return ticker
+
+
+def words(name: str, text: str | None) -> str | None:
+    """Check a filter of free text: an empty one would be ignored, and everything would come.
+
+    Raises:
+        RequestError: empty or blank.
+    """
+    if text is not None and not text.strip():
+        raise RequestError(f"{name} is {text!r}: leave it out, or write what it shall match")
+    return text
+
+
+def repeated(name: str, ids: Sequence[str], *, at_most: int) -> list[str]:
+    """Return ids for a parameter that is repeated, each once, in their order.
+
+    Raises:
+        RequestError: none, too many, one text instead of a list, or an empty id.
+    """
+    if isinstance(ids, str):
+        raise RequestError(f"{name} is the text {ids!r}: give a list of ids")
+    if not 1 <= len(ids) <= at_most:
+        raise RequestError(f"{name} has {len(ids)} ids: give 1 to {at_most} a call")
+    for one in ids:
+        segment(one, f"id for {name}")
+    return list(dict.fromkeys(ids))
 
 
 def joined(name: str, tickers: Sequence[str] | None, *, at_most: int) -> str | None:
@@ -122,6 +189,18 @@ def period_minutes(period_s: int) -> int:
     return PERIODS_MIN[period_s]
 
 
+def candle_bounds(start_ts: datetime, end_ts: datetime) -> tuple[int, int]:
+    """Return the first and the last Unix second of an interval, both included; it may hold none.
+
+    Raises:
+        NaiveTime: a bound has no time zone.
+        RequestError: the interval runs backwards.
+    """
+    in_order("start_ts", start_ts, "end_ts", end_ts)
+    start_s = -((_EPOCH - _aware("start_ts", start_ts)) // _SECOND)
+    return start_s, (_aware("end_ts", end_ts) - _EPOCH) // _SECOND
+
+
 def candle_windows(
     start_ts: datetime, end_ts: datetime, *, period_s: int, n_candles: int
 ) -> list[tuple[int, int]]:
@@ -131,9 +210,7 @@ def candle_windows(
         NaiveTime: a bound has no time zone.
         RequestError: the interval runs backwards.
     """
-    in_order("start_ts", start_ts, "end_ts", end_ts)
-    start_s = -((_EPOCH - _aware("start_ts", start_ts)) // _SECOND)
-    last_s = (_aware("end_ts", end_ts) - _EPOCH) // _SECOND
+    start_s, last_s = candle_bounds(start_ts, end_ts)
     # One day a year has 23 hours, so a window of n days can hold the ends of n + 1 daily candles.
     span_s = max(n_candles - 1, 1) * period_s
     return [(from_s, min(from_s + span_s - 1, last_s)) for from_s in range(start_s, last_s + 1, span_s)]

@@ -15,8 +15,14 @@ from urllib.parse import urlsplit
 from pipelines.client.breaker import Breaker
 from pipelines.client.budget import Budget, Costs, with_headroom
 from pipelines.client.drift import Drift
+from pipelines.client.endpoints.account import AccountEndpoints
+from pipelines.client.endpoints.candles import CandleEndpoints
+from pipelines.client.endpoints.events import EventEndpoints
 from pipelines.client.endpoints.house import HouseEndpoints
-from pipelines.client.endpoints.listing import ListingEndpoints
+from pipelines.client.endpoints.live import LiveEndpoints
+from pipelines.client.endpoints.markets import MarketEndpoints
+from pipelines.client.endpoints.metadata import MetadataEndpoints
+from pipelines.client.endpoints.series import SeriesEndpoints
 from pipelines.client.endpoints.tape import TapeEndpoints
 from pipelines.client.paging import MAX_PAGES
 from pipelines.client.retry import Retry
@@ -28,7 +34,17 @@ from pipelines.client.tiers import Limits
 from pipelines.client.wire import AccountLimits
 
 
-class Client(HouseEndpoints, ListingEndpoints, TapeEndpoints):
+class Client(
+    AccountEndpoints,
+    CandleEndpoints,
+    EventEndpoints,
+    HouseEndpoints,
+    LiveEndpoints,
+    MarketEndpoints,
+    MetadataEndpoints,
+    SeriesEndpoints,
+    TapeEndpoints,
+):
     """One exchange, one key (or none), one connection pool; an async context manager for one event loop.
 
     Args:

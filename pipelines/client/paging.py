@@ -1,6 +1,7 @@
 """Walking cursors with two guards: a cursor never comes twice, and pages do not go on for ever.
 
 Source: KALSHI.md §4 (pagination page, 2026-05-05): a cursor is opaque; missing, null and "" all mean the end.
+An empty page with a cursor is not the end.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -8,18 +9,18 @@ from typing import Final, TypeVar
 
 from pipelines.client.errors import CursorLoop, TooManyPages
 
-T = TypeVar("T")
+P = TypeVar("P")
 
 MAX_PAGES: Final = 100_000
 
 
 async def walk(
-    fetch: Callable[[str | None], Awaitable[tuple[list[T] | None, str | None]]], *, path: str, max_pages: int
-) -> AsyncGenerator[list[T], None]:
+    fetch: Callable[[str | None], Awaitable[tuple[P | None, str | None]]], *, path: str, max_pages: int
+) -> AsyncGenerator[P, None]:
     """Yield page after page; empty pages are passed over.
 
     Args:
-        fetch: takes a cursor (None at first), returns the page's items and the next cursor.
+        fetch: takes a cursor (None at first), returns the page (nothing, if it is empty) and the next cursor.
         path: for error messages.
         max_pages: pages that may be fetched.
 
@@ -30,9 +31,9 @@ async def walk(
     seen: set[str] = set()
     cursor: str | None = None
     for n_pages in range(1, max_pages + 1):
-        items, cursor = await fetch(cursor)
-        if items:
-            yield items
+        page, cursor = await fetch(cursor)
+        if page:
+            yield page
         if not cursor:
             return
         if cursor in seen:

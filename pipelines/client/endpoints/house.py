@@ -1,19 +1,11 @@
-"""The exchange about itself, and about us."""
+"""The exchange about itself."""
 
 from pipelines.client.endpoints.group import Group
-from pipelines.client.errors import SettingsError
-from pipelines.client.wire import (
-    AccountLimits,
-    Cutoff,
-    EndpointCosts,
-    ExchangeStatus,
-    Schedule,
-    ScheduleReply,
-)
+from pipelines.client.wire import Cutoff, ExchangeStatus, Schedule, ScheduleReply, UserDataTimestamp
 
 
 class HouseEndpoints(Group):
-    """Status, hours, the border between live and historical data, limits of our key."""
+    """Status, hours, the border between live and historical data, how fresh private data are."""
 
     async def exchange_status(self) -> ExchangeStatus:
         """Return whether the exchange is up and trading.
@@ -53,29 +45,15 @@ class HouseEndpoints(Group):
         """
         return await self._session.get("/historical/cutoff", Cutoff)
 
-    async def account_limits(self) -> AccountLimits:
-        """Return the tier of our key and its buckets (tokens per second, tokens).
+    async def user_data_timestamp(self) -> UserDataTimestamp:
+        """Return up to when balance, orders, fills and positions are current, as RFC 3339 text.
 
-        `GET /account/limits`, signed.
-
-        Raises:
-            SettingsError: no key is set; nothing was sent.
-            Unauthorized, Unreachable, HttpError, WireError: see `pipelines.client.errors`.
-
-        Source: KALSHI.md §3 (rate limits page of 2026-09-22).
-        """
-        if self._session.signer is None:
-            raise SettingsError("/account/limits needs a key: set KALSHI_KEY_ID and KALSHI_PRIVATE_KEY_PATH")
-        return await self._session.get("/account/limits", AccountLimits)
-
-    async def endpoint_costs(self) -> EndpointCosts:
-        """Return the default cost in tokens and every route that differs.
-
-        `GET /account/endpoint_costs`, public.
+        `GET /exchange/user_data_timestamp`, public. Reads lag the matching engine: what happened after
+        `as_of_time` may be missing from them.
 
         Raises:
             Unreachable, HttpError, WireError: see `pipelines.client.errors`.
 
-        Source: KALSHI.md §3 (OpenAPI 3.28.0, changelog 2026-04-22).
+        Source: KALSHI.md §4, §5.1 (OpenAPI 3.28.0).
         """
-        return await self._session.get("/account/endpoint_costs", EndpointCosts)
+        return await self._session.get("/exchange/user_data_timestamp", UserDataTimestamp)
