@@ -1,6 +1,7 @@
 """Milestones, structured targets, combo collections, incentives, and the words of searches."""
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import Final
 
@@ -269,5 +270,6 @@ class MetadataEndpoints(Group):
             pages = self._pages(
                 "/structured_targets", StructuredTargetsPage, "structured_targets", params, StructuredTarget
             )
-            async for page in pages:
-                yield page
+            async with aclosing(pages):
+                async for page in pages:
+                    yield page
