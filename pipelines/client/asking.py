@@ -139,8 +139,8 @@ def repeated(name: str, ids: Sequence[str], *, at_most: int) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-def joined(name: str, tickers: Sequence[str] | None, *, at_most: int) -> str | None:
-    """Return tickers as a comma list, None for None.
+def joined(name: str, tickers: Sequence[str] | None, *, at_most: int | None) -> str | None:
+    """Return tickers as a comma list, None for None; `at_most` None is no limit.
 
     Raises:
         RequestError: none, too many, one text instead of a list, or a ticker with a comma or the like.
@@ -149,8 +149,9 @@ def joined(name: str, tickers: Sequence[str] | None, *, at_most: int) -> str | N
         return None
     if isinstance(tickers, str):
         raise RequestError(f"{name} is the text {tickers!r}: give a list of tickers")
-    if not 1 <= len(tickers) <= at_most:
-        raise RequestError(f"{name} has {len(tickers)} tickers: give 1 to {at_most} a call")
+    if not tickers or (at_most is not None and len(tickers) > at_most):
+        wanted = "1 or more" if at_most is None else f"1 to {at_most} a call"
+        raise RequestError(f"{name} has {len(tickers)} tickers: give {wanted}")
     for ticker in tickers:
         segment(ticker)
     return ",".join(tickers)

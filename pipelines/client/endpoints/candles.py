@@ -202,5 +202,5 @@ def _of_market(ticker: str, candles: list[Candle]) -> list[Candle]:
 
 
 def _chunks(tickers: Sequence[str]) -> list[Sequence[str]]:
-    joined("tickers", tickers, at_most=max(len(tickers), 1))
+    joined("tickers", tickers, at_most=None)
     return [tickers[start : start + _MAX_TICKERS] for start in range(0, len(tickers), _MAX_TICKERS)]

@@ -116,7 +116,7 @@ class TapeEndpoints(Group):
 
         Source: KALSHI.md §1, §5.4 (OpenAPI 3.34.0; since 2026-03-30).
         """
-        joined("tickers", tickers, at_most=max(len(tickers), 1))
+        joined("tickers", tickers, at_most=None)
         books: list[OrderBook] = []
         for start in range(0, len(tickers), _MAX_TICKERS):
             chunk = tickers[start : start + _MAX_TICKERS]
