@@ -83,7 +83,8 @@ class StationReading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     primary_code: str | None = None
 
     def __post_init__(self) -> None:
-        bounded(self.temp_f or Decimal())
+        if self.temp_f is not None:
+            bounded(self.temp_f)
 
 
 class WeatherPoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +102,8 @@ class WeatherPoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     stations: list[StationReading] | None = None
 
     def __post_init__(self) -> None:
-        bounded(self.v or Decimal())
+        if self.v is not None:
+            bounded(self.v)
 
 
 class WeatherIndex(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
