@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipelines.client import Client, CursorLoop, Settings, TooManyPages
+from pipelines.client import Client, CursorLoop, Settings, TooManyPages, paging
 from tests.client.loopback import Asked, Reply, exchange
 from tests.client.payloads import Json, a_trade
 
@@ -84,3 +86,32 @@ def test_nothing_is_asked_before_the_first_page_is_wanted_nor_after_the_last() -
     with exchange(trade_pages([[1], [2], [3]])) as running:
         assert asyncio.run(story(running.settings())) == 0
         assert len(running.asked) == 1
+
+
+async def gather(pages: list[list[int]], cursors: list[str | None], *, max_pages: int) -> list[list[int]]:
+    """Walk pages that come from a list; the last cursor stays."""
+    n_fetched = 0
+
+    async def fetch(cursor: str | None) -> tuple[list[int], str | None]:
+        nonlocal n_fetched
+        assert cursor == (cursors[n_fetched - 1] if n_fetched else None), "each page leads to the next"
+        n_fetched += 1
+        assert n_fetched <= max_pages
+        return pages[n_fetched - 1], cursors[n_fetched - 1]
+
+    return [page async for page in paging.walk(fetch, path="/x", max_pages=max_pages)]
+
+
+@given(pages=st.lists(st.lists(st.integers(), max_size=3), min_size=1, max_size=9))
+def test_every_row_comes_once_and_in_order_whatever_the_pages(pages: list[list[int]]) -> None:
+    cursors = [*(f"c{number}" for number in range(1, len(pages))), None]
+    assert asyncio.run(gather(pages, cursors, max_pages=9)) == [page for page in pages if page]
+
+
+@given(cursors=st.lists(st.sampled_from("abcd"), min_size=1, max_size=12))
+def test_cursors_of_any_order_end_at_the_first_repetition_or_at_the_bound(cursors: list[str]) -> None:
+    """Four cursors that never end: a repetition at the fifth page at the latest, or the bound before it."""
+    max_pages = len(cursors)
+    error = CursorLoop if len(set(cursors)) < len(cursors) else TooManyPages
+    with pytest.raises(error):
+        asyncio.run(gather([[1]] * max_pages, list(cursors), max_pages=max_pages))
