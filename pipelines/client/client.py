@@ -9,7 +9,7 @@ async with Client() as client:                       # environment variables say
 """
 
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from pipelines.client.breaker import Breaker
@@ -32,6 +32,9 @@ from pipelines.client.signing import ExchangeClock, signers_of
 from pipelines.client.telemetry import Telemetry
 from pipelines.client.tiers import Limits
 from pipelines.client.wire import AccountLimits
+
+if TYPE_CHECKING:
+    from pipelines.client.stream import Feed, Stream
 
 
 class Client(
@@ -107,6 +110,30 @@ class Client(
     async def close(self) -> None:
         """Close every connection; the client cannot be used afterwards."""
         await self._session.close()
+
+    def stream(self, *feeds: "Feed", **options: Any) -> "Stream":  # noqa: ANN401  Stream's own
+        """Return a stream of the WebSocket: `async with` connects it, `async for` yields its items.
+
+        It counts into this client's drift and telemetry, signs with its keys, and is closed by itself.
+
+        Args:
+            feeds: what is wanted from the start; more can be subscribed later.
+            options: the other arguments of `pipelines.client.stream.Stream`.
+
+        Raises:
+            RequestError: feeds that cannot be had together.
+        """
+        from pipelines.client.stream import Stream  # who only asks by REST need not load a WebSocket
+
+        return Stream(
+            self.settings.ws_url,
+            signer=self._session.signer,
+            clock=self._session.clock,
+            drift=self.drift,
+            telemetry=self.telemetry,
+            feeds=feeds,
+            **options,
+        )
 
     @property
     def n_requests(self) -> int:

@@ -13,7 +13,10 @@ never secret: endpoints without tickers, statuses, buckets, kinds of faults.
 | tapehouse.client.tokens.wait | histogram, s | bucket |
 | tapehouse.client.breaker | counter | server.address, state (the one entered) |
 | tapehouse.client.anomalies | counter | kind, where |
-| tapehouse.client.stream | counter | event (connected, lost, resubscribed, gap, stalled, error), channel |
+| tapehouse.client.stream | counter | event, channel |
+
+Events of a stream: connected, lost, unreachable, resubscribed, gap, repeated, unreadable, stalled, error, and
+paused (the consumer is slower than the exchange).
 """
 
 from collections import Counter

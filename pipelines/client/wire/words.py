@@ -14,6 +14,7 @@ from pipelines.client.wire.house import EventFeeChange, FeeChange
 from pipelines.client.wire.listing import Event, Market, SelectedLeg, Series
 from pipelines.client.wire.live import StationReading, WeatherCalibrations, WeatherIndex, WeatherPoint
 from pipelines.client.wire.metadata import IncentiveProgram
+from pipelines.client.wire.stream_words import STREAM_VALUES
 from pipelines.client.wire.tape import Trade
 
 _FEE_TYPES: Final = frozenset(
@@ -22,6 +23,7 @@ _FEE_TYPES: Final = frozenset(
 _TIERS: Final = frozenset({"basic", "advanced", "expert", "premier", "paragon", "prime", "prestige"})
 
 KNOWN_VALUES: Final[dict[type[msgspec.Struct], dict[str, frozenset[str | None]]]] = {
+    **STREAM_VALUES,
     Series: {"fee_type": _FEE_TYPES},
     Event: {
         "collateral_return_type": frozenset({"", "MECNET", "DIRECNET"}),
