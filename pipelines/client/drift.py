@@ -5,11 +5,12 @@ unnoticed either: `client.drift.report()` and `tapehouse doctor` list every sigh
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -35,7 +36,7 @@ class Sighting:
     kind: Kind
     where: str
     example: str
-    first_seen_ts: datetime
+    first_seen_ts: Annotated[datetime, msgspec.Meta(tz=True)]
     word: str = ""
     n_seen: int = 0
 
@@ -81,14 +82,16 @@ class Drift:
         for name, values in known.items():
             read = attrgetter(name)
             try:
-                unknown = set(map(read, items)) - values
+                if values.issuperset(map(read, items)):
+                    continue
             except TypeError:  # a field that holds a list of words
-                lists = [read(item) or [] for item in items]
-                unknown = set().union(*lists) - values
-            for new in unknown:
+                pass
+            words = Counter(
+                word for one in map(read, items) for word in (one if type(one) is list else [one])
+            )
+            for new in words.keys() - values:
                 where = f"{type(items[0]).__name__}.{name}"
-                n_seen = sum(new == word or (type(word) is list and new in word) for word in map(read, items))
-                self._note("value", where, str(new)[:_NAME_CHARACTERS], new, n_seen=n_seen)
+                self._note("value", where, str(new)[:_NAME_CHARACTERS], new, n_seen=words[new])
 
     def merge(self, other: "Drift") -> None:
         """Add what another client saw: counts add up, the earlier first sighting and its example stay."""

@@ -93,7 +93,16 @@ def test_a_report_survives_a_file() -> None:
     assert (row["where"], row["first_seen_ts"]) == ("Trade.venue", "2026-10-01T12:00:00Z")
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b'{"sightings": 1}', b"\xff", b"[" * 100_000], ids=range(5))
+NAIVE = (
+    b'{"sightings": [{"kind": "field", "where": "A.b", "example": "1",'
+    b' "first_seen_ts": "2026-10-01T12:00:00"}],'
+    b' "n_unlisted": 0}'
+)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b'{"sightings": 1}', b"\xff", b"[" * 100_000, NAIVE], ids=range(6)
+)
 def test_a_file_that_is_no_report_is_refused(text: bytes) -> None:
     with pytest.raises(BadInput, match="this is no drift report"):
         Drift.from_json(text)
