@@ -8,10 +8,19 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
-from sandbox import routes_account, routes_candles, routes_listings, routes_markets, routes_trades
+from sandbox import (
+    routes_account,
+    routes_candles,
+    routes_listings,
+    routes_markets,
+    routes_orders,
+    routes_portfolio,
+    routes_trades,
+)
 from sandbox.access import Access, KeyFacts
 from sandbox.bucket import COSTS, Budgets, Meter, Prices
 from sandbox.catalog import Catalog
+from sandbox.desk import Desk
 from sandbox.fault_layer import FaultLayer
 from sandbox.faults import CALM, Faults, Misfortune
 from sandbox.gate import PREFIX, Gate, wall_ms
@@ -68,6 +77,8 @@ def create_app(
         *routes_listings.ROUTES,
         *routes_markets.ROUTES,
         *routes_account.ROUTES,
+        *routes_orders.ROUTES,
+        *routes_portfolio.ROUTES,
     ]
     app = Starlette(
         routes=[Mount(PREFIX, routes=routes)],
@@ -75,6 +86,8 @@ def create_app(
         exception_handlers={Refused: on_refused, HTTPException: on_missing},
     )
     app.state.catalog = Catalog(source)
+    app.state.desk = Desk(app.state.catalog)
+    app.state.promoted = set()
     app.state.meter = meter
     app.state.keyring = keyring
     app.state.access = access

@@ -66,18 +66,22 @@ class Query:
         except ValueError as error:
             raise invalid(f"{name} must be a Unix timestamp in seconds") from error
 
+    def number(self, name: str, *, low: int, high: int) -> int | None:
+        """Return a whole number of a range, None when absent."""
+        found = self.text(name)
+        if found is None:
+            return None
+        try:
+            number = int(found)
+        except ValueError as error:
+            raise invalid(f"{name} must be an integer") from error
+        if not low <= number <= high:
+            raise invalid(f"{name} must be between {low} and {high}")
+        return number
+
     def limit(self, *, default: int, low: int, high: int) -> int:
         """Return the page size; where 0 is allowed it means the default."""
-        found = self.text("limit")
-        if found is None:
-            return default
-        try:
-            limit = int(found)
-        except ValueError as error:
-            raise invalid("limit must be an integer") from error
-        if not low <= limit <= high:
-            raise invalid(f"limit must be between {low} and {high}")
-        return limit or default
+        return self.number("limit", low=low, high=high) or default
 
     def fingerprint(self) -> str:
         """Return the filters as one text: everything but cursor and limit, in a fixed order."""

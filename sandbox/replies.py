@@ -13,6 +13,7 @@ BAD_REQUEST: Final = 400
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
+CONFLICT: Final = 409
 TOO_MANY: Final = 429
 
 _dump = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -46,6 +47,16 @@ def invalid(message: str) -> Refused:
 def not_found(what: str) -> Refused:
     """Return the 404 of a thing that is not here."""
     return Refused(NOT_FOUND, "not_found", f"{what} not found")
+
+
+def rejected(code: str, message: str) -> Refused:
+    """Return the 400 of an order that nobody could accept."""
+    return Refused(BAD_REQUEST, code, message)
+
+
+def conflict(code: str, message: str) -> Refused:
+    """Return the 409 of a request that is sound but meets a state that forbids it."""
+    return Refused(CONFLICT, code, message)
 
 
 def too_many() -> Response:

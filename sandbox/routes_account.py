@@ -9,14 +9,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from exchange.units import to_us
-from sandbox.bucket import COSTS, DEFAULT_COST, Allowance, read_allowance, write_allowance
-from sandbox.encoding import Json, moment
-from sandbox.replies import reply
+from sandbox.access import Access
+from sandbox.bucket import COSTS, DEFAULT_COST, Allowance, Budgets
+from sandbox.encoding import Json, contracts, moment
+from sandbox.portfolio_json import key_json
+from sandbox.replies import FORBIDDEN, Refused, reply
 from sandbox.routes_listings import SECOND_US, catalog_of
+from sandbox.routes_orders import caller_of, desk_of
 
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-CASH_CENTS: Final = 1_000_000
+CREATED: Final = 201
+UPGRADED: Final = "advanced"
+MONTH_US: Final = 30 * 86_400 * SECOND_US
+PER_100_000: Final = 100_000
+# Tiers earned by volume: the share of both sides' volume that earns one, and that keeps it, per 100,000.
+SHARES: Final = (
+    ("expert", 75, 50),
+    ("premier", 125, 100),
+    ("paragon", 250, 200),
+    ("prime", 500, 400),
+    ("prestige", 1_000, 800),
+)
 
 
 async def status(_request: Request) -> Response:
@@ -46,29 +59,74 @@ async def endpoint_costs(_request: Request) -> Response:
 
 
 async def limits(request: Request) -> Response:
-    """`GET /account/limits` (signed)."""
-    tier: str = request.app.state.tier
+    """`GET /account/limits` (signed): what is promised, which is what a sandbox in trouble may not keep."""
+    buckets, account = _buckets(request), caller_of(request).account
+    grants = (
+        []
+        if account not in _promoted(request)
+        else [{"exchange_instance": "event_contract", "level": UPGRADED, "source": "manual"}]
+    )
     return reply(
         {
-            "usage_tier": tier,
-            "read": _allowance(read_allowance(tier)),
-            "write": _allowance(write_allowance(tier)),
-            "grants": [],
+            "usage_tier": UPGRADED if grants else request.app.state.tier,
+            "read": _allowance(buckets.read.allowance(account)),
+            "write": _allowance(buckets.write.allowance(account)),
+            "grants": grants,
         }
     )
 
 
-async def balance(request: Request) -> Response:
-    """`GET /portfolio/balance` (signed): ten thousand dollars that nobody can spend yet."""
-    return reply(
+async def upgrade(request: Request) -> Response:
+    """`POST /account/api_usage_level/upgrade` (signed): to Advanced, for whoever has placed an order."""
+    account = caller_of(request).account
+    if not desk_of(request).account(account).orders:
+        raise Refused(FORBIDDEN, "forbidden", "none of your latest 100 orders came through the API")
+    if request.app.state.tier == "basic":
+        _promoted(request).add(account)
+        _buckets(request).promote(account, UPGRADED)
+    return Response(status_code=CREATED)
+
+
+async def volume_progress(request: Request) -> Response:
+    """`GET /account/api_usage_level/volume_progress` (signed): contracts traded in 30 days, and the goals."""
+    now_us, account = desk_of(request).now_us, desk_of(request).account(caller_of(request).account)
+    own_centi = sum(each.count_centi for each in account.fills if each.created_us > now_us - MONTH_US)
+    both_sides_centi = 2 * sum(market.volume_centi for market in catalog_of(request).market_rows)
+    goals = [
         {
-            "balance": CASH_CENTS,
-            "balance_dollars": f"{CASH_CENTS // 100}.{CASH_CENTS % 100:02d}0000",
-            "portfolio_value": 0,
-            "updated_ts": to_us(catalog_of(request).now_ts) // SECOND_US,
-            "balance_breakdown": [{"exchange_index": 0, "balance": CASH_CENTS}],
+            "level": level,
+            "earn_volume_goal_fp": contracts(both_sides_centi * earn // PER_100_000),
+            "keep_volume_goal_fp": contracts(both_sides_centi * keep // PER_100_000),
         }
-    )
+        for level, earn, keep in SHARES
+    ]
+    told = {
+        "computed_ts": now_us // SECOND_US,
+        "trailing_30d_volume_fp": contracts(own_centi),
+        "goals": goals,
+    }
+    return reply({"volume_progress": [told]})
+
+
+async def api_keys(request: Request) -> Response:
+    """`GET /api_keys` (signed): the keys of the account; revoked ones are gone."""
+    keys = _access(request).keys_of(caller_of(request).account)
+    return reply({"api_keys": [key_json(key_id, facts) for key_id, facts in keys]})
+
+
+def _access(request: Request) -> Access:
+    access: Access = request.app.state.access
+    return access
+
+
+def _buckets(request: Request) -> Budgets:
+    buckets: Budgets = request.app.state.buckets
+    return buckets
+
+
+def _promoted(request: Request) -> set[str]:
+    promoted: set[str] = request.app.state.promoted
+    return promoted
 
 
 def _allowance(allowance: Allowance) -> Json:
@@ -81,5 +139,7 @@ ROUTES: Final = [
     Route("/exchange/user_data_timestamp", user_data_timestamp),
     Route("/account/endpoint_costs", endpoint_costs),
     Route("/account/limits", limits),
-    Route("/portfolio/balance", balance),
+    Route("/account/api_usage_level/upgrade", upgrade, methods=["POST"]),
+    Route("/account/api_usage_level/volume_progress", volume_progress),
+    Route("/api_keys", api_keys),
 ]
