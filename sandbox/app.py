@@ -12,7 +12,9 @@ from sandbox import (
     routes_account,
     routes_candles,
     routes_listings,
+    routes_live_data,
     routes_markets,
+    routes_metadata,
     routes_orders,
     routes_portfolio,
     routes_trades,
@@ -77,6 +79,8 @@ def create_app(
         *routes_listings.ROUTES,
         *routes_markets.ROUTES,
         *routes_account.ROUTES,
+        *routes_metadata.ROUTES,
+        *routes_live_data.ROUTES,
         *routes_orders.ROUTES,
         *routes_portfolio.ROUTES,
     ]

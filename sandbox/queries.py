@@ -9,6 +9,8 @@ from starlette.requests import Request
 
 from sandbox.replies import invalid
 
+FIRST_S, LAST_S = -62_135_596_800, 253_402_300_799  # the years 1 to 9999
+PAGING = frozenset({"cursor", "limit", "page_size"})
 TRUE, FALSE = frozenset({"true", "1", "t", "True"}), frozenset({"false", "0", "f", "False"})
 
 
@@ -62,9 +64,12 @@ class Query:
         if found is None:
             return None
         try:
-            return int(found)
+            seconds = int(found)
         except ValueError as error:
             raise invalid(f"{name} must be a Unix timestamp in seconds") from error
+        if not FIRST_S <= seconds <= LAST_S:
+            raise invalid(f"{name} must be a Unix timestamp in seconds, not later than the year 9999")
+        return seconds
 
     def number(self, name: str, *, low: int, high: int) -> int | None:
         """Return a whole number of a range, None when absent."""
@@ -84,6 +89,6 @@ class Query:
         return self.number("limit", low=low, high=high) or default
 
     def fingerprint(self) -> str:
-        """Return the filters as one text: everything but cursor and limit, in a fixed order."""
-        kept = sorted((k, v) for k, v in self._params.multi_items() if k not in {"cursor", "limit"} and v)
+        """Return the filters as one text: everything but cursor and page size, in a fixed order."""
+        kept = sorted((k, v) for k, v in self._params.multi_items() if k not in PAGING and v)
         return repr(kept)
