@@ -60,7 +60,9 @@ class Customer:
         told: Json = answer.json()
         return told
 
-    def refused(self, status: int, method: str, path: str, body: object = None, **params: str | int) -> str:
+    def refused(
+        self, status: int, method: str, path: str, body: object = None, /, **params: str | int
+    ) -> str:
         """Return the code of a request that must be refused."""
         answer = self.ask(method, path, body, **params)
         assert answer.status_code == status, answer.text
