@@ -4,6 +4,12 @@ sync_trades       trades.py       holes of the tape between a start and now
 sync_reference    reference.py    series, events, markets and fee changes as they are now
 sync_candles      candles.py      holes of the bars
 nightly_backtest  backtests.py    one configuration, replayed and reported
+check_key         keys.py         the age of the API key
 
 `prefect.yaml` deploys them; docs/operate.md says how to run them for months.
 """
+
+from pipelines.client.keys import block
+from pipelines.flows.blocks import read_secret
+
+block.read_with(read_secret)

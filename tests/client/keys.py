@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 KEY_ID = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c"
+NEXT_ID = "0b7a1f6e-52a4-4d0f-9d0e-7c1f5a3b2e10"
 KINDS = ("rsa", "ed25519", "ec")
 
 
