@@ -168,3 +168,107 @@ def test_a_key_from_text_with_literal_backslash_n_works(kind: str) -> None:
 def test_both_layouts_of_rsa_keys_are_read_from_a_file(tmp_path: Path, *, is_pkcs1: bool) -> None:
     path = key_file(tmp_path, pem("rsa", is_pkcs1=is_pkcs1))
     assert Client(Settings(key_id=KEY_ID, private_key_path=path)).key_kind == "RSA-2048"
+
+
+def test_two_sources_of_a_key_are_refused_by_their_names(tmp_path: Path) -> None:
+    path = key_file(tmp_path, pem("ed25519"))
+    assert refusal(private_key_path=path, vault_secret="secret/kalshi") == (  # noqa: S106  a path
+        "KALSHI_PRIVATE_KEY_PATH and KALSHI_VAULT_SECRET are both set: keep one of them"
+    )
+    assert refusal(private_key=pem("rsa"), next_keyring="a", next_aws_secret="b") == (  # noqa: S106  a name
+        "KALSHI_NEXT_KEYRING and KALSHI_NEXT_AWS_SECRET are both set: keep one of them"
+    )
+
+
+def test_a_next_key_needs_a_current_one_and_its_id_a_key() -> None:
+    assert "without a current one" in refusal(next_private_key=pem("rsa"), next_key_id=KEY_ID)
+    assert refusal(private_key=pem("rsa"), key_id=KEY_ID, next_key_id="b").startswith(
+        "KALSHI_NEXT_KEY_ID is set without a key: set KALSHI_NEXT_PRIVATE_KEY_PATH"
+    )
+
+
+def test_a_key_in_the_place_of_its_id_is_refused_and_not_quoted() -> None:
+    said = refusal(key_id=pem("ed25519"), private_key=pem("ed25519"))
+    assert said == "KALSHI_KEY_ID (or KALSHI_NEXT_KEY_ID) is no key id: copy the id alone"
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-13-01", "01.08.2026", "1785542400"])
+def test_a_date_is_written_in_one_way_only(day: str) -> None:
+    said = refusal(key_id=KEY_ID, private_key=pem("ed25519"), key_created=day)
+    assert said == f"KALSHI_KEY_CREATED (or KALSHI_NEXT_KEY_CREATED) is {day!r}: write YYYY-MM-DD"
+
+
+def test_every_source_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KEYRING", "PREFECT_SECRET", "AWS_SECRET", "VAULT_SECRET"):
+        with monkeypatch.context() as patch:
+            patch.setenv(f"KALSHI_{name}", "tape/kalshi")
+            patch.setenv(f"KALSHI_NEXT_{name}", "tape/next")
+            settings = Settings()
+        assert (settings.has_key, settings.has_next_key) == (True, True)
+        assert settings.summary()["key_from"] == f"KALSHI_{name} tape/kalshi"
+        assert settings.summary()["next_key_from"] == f"KALSHI_NEXT_{name} tape/next"
+        assert not settings.without_key().has_key
+
+
+def test_programs_share_a_budget_by_exchange_and_key() -> None:
+    """The name is a digest: it says nothing about the key, not even its id."""
+    key = {"private_key": pem("ed25519")}
+    mine = Settings(key_id=KEY_ID, **key).budget_name
+    assert mine == Settings(key_id=KEY_ID.upper(), **key).budget_name
+    assert mine == Settings(private_key=f"{KEY_ID}\n{pem('ed25519')}").budget_name
+    assert KEY_ID[:8] not in mine
+    others = [
+        Settings(key_id="another", **key).budget_name,
+        Settings(key_id=KEY_ID, env="demo", **key).budget_name,
+        Settings(key_id=KEY_ID, base_url="http://localhost:1/trade-api/v2", **key).budget_name,
+        Settings().budget_name,
+        Settings(env="demo").budget_name,
+    ]
+    assert len({mine, *others}) == 6
+    assert Settings().budget_name.startswith("anonymous-")
+
+
+def test_a_named_budget_is_shared_by_two_keys_of_one_exchange_only() -> None:
+    key = {"private_key": pem("ed25519"), "budget": "main"}
+    assert Settings(key_id="one", **key).budget_name == Settings(key_id="two", **key).budget_name
+    assert Settings(key_id="one", **key).budget_name != Settings(key_id="one", env="demo", **key).budget_name
+    assert Settings(key_id="one", **key).budget_name.startswith("main-")
+    assert "KALSHI_BUDGET is '../main'" in refusal(budget="../main")
+
+
+KEY = {"key_id": KEY_ID, "private_key": pem("ed25519")}
+LOCAL = "http://127.0.0.1:1/trade-api/v2"
+ELSEWHERE = "https://gateway.example.com/trade-api/v2"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (KEY, "trading is off: to send orders to external-api.kalshi.com, set KALSHI_TRADING=prod"),
+        (KEY | {"env": "demo"}, "set KALSHI_TRADING=demo"),
+        (KEY | {"base_url": LOCAL}, "trading is off"),
+        ({"base_url": LOCAL, "trading": "demo"}, "orders are signed"),
+        (KEY | {"trading": "demo"}, "KALSHI_TRADING is demo, and external-api.kalshi.com is real money"),
+        (KEY | {"trading": "demo", "base_url": ELSEWHERE}, "is real money"),
+        (KEY | {"trading": "prod", "env": "demo"}, "KALSHI_TRADING is prod, and external-api.demo.kalshi.co"),
+        (KEY | {"trading": "demo", "base_url": "https://notkalshi.co/x"}, "is real money"),
+        (KEY | {"trading": "prod"}, ""),
+        (KEY | {"trading": "PROD", "base_url": ELSEWHERE}, ""),
+        (KEY | {"trading": "demo", "env": "demo"}, ""),
+        (KEY | {"trading": "demo", "base_url": LOCAL}, ""),
+        (KEY | {"trading": "prod", "base_url": LOCAL}, ""),
+    ],
+)
+def test_nobody_trades_without_the_word_that_fits_the_host(settings: dict[str, object], words: str) -> None:
+    """The host decides whose money it is: a base URL beats KALSHI_ENV, and an unknown host is real money."""
+    said = Settings(**settings).trading_refusal()
+    assert words in said
+    assert bool(said) == bool(words)
+
+
+def test_trading_and_subaccount_take_only_what_exists() -> None:
+    assert refusal(trading="yes") == "KALSHI_TRADING is 'yes': write one of off, demo, prod"
+    assert "KALSHI_SUBACCOUNT" in refusal(subaccount=64)
+    assert "KALSHI_SUBACCOUNT" in refusal(subaccount="first")
+    assert Settings(subaccount="63").subaccount == 63
+    assert Settings().subaccount is None

@@ -213,3 +213,77 @@ def test_public_requests_go_unsigned_without_a_key() -> None:
         asyncio.run(ask(running.settings()))
     assert not [name for name in running.asked[0].headers if name.startswith("kalshi-")]
     assert running.asked[0].headers["accept-language"] == "en"
+
+
+def a_clock(*, behind_ms: int) -> tuple[ExchangeClock, list[int]]:
+    """Return a clock that is wrong, and the true time in milliseconds, which a test may move."""
+    true_ms = [1_700_000_000_000]
+    return ExchangeClock(lambda: true_ms[0] - behind_ms), true_ms
+
+
+def answers(clock: ExchangeClock, true_ms: list[int], *, n: int, step_ms: int = 370) -> set[int]:
+    """Let `n` answers come in, each with a Date of whole seconds; return the corrections seen."""
+    seen = set()
+    for _ in range(n):
+        true_ms[0] += step_ms
+        clock.observe(true_ms[0] // 1_000)
+        seen.add(clock.offset_ms)
+    return seen
+
+
+@pytest.mark.parametrize("behind_ms", [3_000, -3_000, 90_000, -90_000])
+def test_a_clock_that_is_wrong_by_seconds_is_corrected_before_anything_is_refused(behind_ms: int) -> None:
+    """A Date is good to half a second, and so is the correction."""
+    clock, true_ms = a_clock(behind_ms=behind_ms)
+    answers(clock, true_ms, n=4)
+    assert clock.offset_ms == 0, "four answers prove nothing yet"
+    answers(clock, true_ms, n=20)
+    assert abs(clock.now_ms() - true_ms[0]) <= 500
+    assert abs((clock.seen_skew_ms or 0) - behind_ms) <= 500
+
+
+@pytest.mark.parametrize("behind_ms", [0, 300, -300, 490, -490])
+def test_jitter_within_a_date_headers_resolution_corrects_nothing(behind_ms: int) -> None:
+    clock, true_ms = a_clock(behind_ms=behind_ms)
+    assert answers(clock, true_ms, n=200) == {0}
+
+
+def test_one_odd_header_is_not_believed() -> None:
+    clock, true_ms = a_clock(behind_ms=0)
+    answers(clock, true_ms, n=9)
+    clock.observe(true_ms[0] // 1_000 + 3_600)
+    assert clock.offset_ms == 0
+
+
+def test_a_correction_ends_when_the_clock_is_set_right() -> None:
+    behind_ms = [5_000]
+    true_ms = [1_700_000_000_000]
+    clock = ExchangeClock(lambda: true_ms[0] - behind_ms[0])
+    answers(clock, true_ms, n=10)
+    assert clock.offset_ms >= 4_500
+    behind_ms[0] = 0
+    answers(clock, true_ms, n=10)
+    assert clock.offset_ms == 0
+
+
+def test_a_skew_around_a_second_does_not_switch_back_and_forth() -> None:
+    """Once corrected it stays so until the clock is within half a second again."""
+    clock, true_ms = a_clock(behind_ms=1_000)
+    answers(clock, true_ms, n=100)
+    assert len(answers(clock, true_ms, n=500)) == 1
+
+
+def test_a_401_is_believed_at_once_and_forgets_older_answers() -> None:
+    behind_ms = [0]
+    true_ms = [1_700_000_000_000]
+    clock = ExchangeClock(lambda: true_ms[0] - behind_ms[0])
+    answers(clock, true_ms, n=9)
+    behind_ms[0] = 60_000
+    clock.correct(true_ms[0] // 1_000)
+    assert abs(clock.offset_ms - 60_000) <= 500
+    answers(clock, true_ms, n=3)
+    assert abs(clock.offset_ms - 60_000) <= 500
+
+
+def test_before_any_answer_nothing_is_known_of_the_skew() -> None:
+    assert ExchangeClock().seen_skew_ms is None

@@ -67,7 +67,7 @@ def key_age(settings: "Settings", now_ts: datetime, *, is_next: bool = False) ->
         return _unknown(said, created, since_ts, source)
     days = max(0, (now_ts - since_ts).days)
     verdict, advice = _verdict(days, has_next=settings.has_next_key and not is_next)
-    said = f"{whose} is {days} days old (since {since_ts:%Y-%m-%d}, {source}){advice}"
+    said = f"{whose} is {_days(days)} old (since {since_ts:%Y-%m-%d}, {source}){advice}"
     return KeyAge(days=days, since_ts=since_ts, source=source, verdict=verdict, sentence=said)
 
 
@@ -85,5 +85,9 @@ def _verdict(days: int, *, has_next: bool) -> tuple[Verdict, str]:
         else "make a new one in Kalshi's web interface and set it as the next key (docs/operate.md, Keys)"
     )
     if days < MAX_DAYS:
-        return "warn", f": rotate it within {MAX_DAYS - days} days: {how}"
+        return "warn", f": rotate it within {_days(MAX_DAYS - days)}: {how}"
     return "expired", f": a key lives {MAX_DAYS} days at most; rotate it now: {how}"
+
+
+def _days(n: int) -> str:
+    return "1 day" if n == 1 else f"{n} days"
