@@ -4,7 +4,7 @@ Terms: the event's override, else the series', unless the market's fees are waiv
 Source: KALSHI.md §8 (OpenAPI 3.34.0, read 2026-10-09; fee schedule of 2026-07-07).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from exchange.fees import (
     COMBO_QUANTUM_MICROS,
@@ -19,15 +19,18 @@ from exchange.fees import (
 from exchange.markets import Event, Market, Series
 from exchange.trades import Trade
 from exchange.units import from_us, to_us
-from sandbox.catalog import Catalog
 from sandbox.orders import Order, in_outcome
+from sandbox.source import Source
 
 
 class Charges:
-    """The fees of one exchange."""
+    """The fees of one exchange, whose markets are asked for as they stand."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, source: Source, market_of: Callable[[str], Market]) -> None:
+        self._source = source
+        self._market_of = market_of
+        self._series = {each.ticker: each for each in source.series()}
+        self._events: dict[str, Event] = {}
 
     def of_trade(self, order: Order, trade: Trade, *, is_taker: bool) -> int:
         """Return the fee of one side of a trade, and remember in the order what it was rounded up by."""
@@ -64,10 +67,15 @@ class Charges:
         return model + rounding_at(from_us(at_us)).unit_micros if model else 0
 
     def _terms(self, ticker: str, at_us: int) -> FeeTerms | None:
-        market = self._catalog.markets[ticker]
-        event = self._catalog.events[market.event_ticker]
-        series = self._catalog.series[event.series_ticker]
-        return terms_at(market, event, series, self._catalog.source.fee_changes(), at_us=at_us)
+        market = self._market_of(ticker)
+        event = self._event(market.event_ticker)
+        changes = self._source.fee_changes()
+        return terms_at(market, event, self._series[event.series_ticker], changes, at_us=at_us)
+
+    def _event(self, ticker: str) -> Event:
+        if ticker not in self._events:  # events are created while the exchange lives
+            self._events = {each.ticker: each for each in self._source.events()}
+        return self._events[ticker]
 
 
 def terms_at(

@@ -48,7 +48,7 @@ class Desk(Listener):
         self._owners: dict[tuple[str, int], int] = {}
         self._resting: dict[str, dict[int, Order]] = {}
         self._entering: Order | None = None
-        self._charges = Charges(catalog)
+        self._charges = Charges(catalog.source, self.market)
         self._ids = stream("desk", "ids")
         self._listeners: tuple[DeskListener, ...] = ()
         if self.floor is not None:
@@ -222,7 +222,7 @@ class Desk(Listener):
 
     def changed(self, change: LifecycleChange) -> None:
         """Cancel what a pause, its end, or a close cancels, and pay out what is settled."""
-        if change.kind in {"activated", "closed", "vanished"}:
+        if change.kind in {"activated", "closed"}:
             self._leave_all(self.resting(change.ticker))
         elif change.kind == "deactivated":
             self._leave_all(each for each in self.resting(change.ticker) if each.cancels_on_pause)
