@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from sandbox import (
+    openapi,
     routes_account,
     routes_candles,
     routes_listings,
@@ -74,6 +75,7 @@ def create_app(
     )
     # Fixed paths first: /markets/trades must not be taken for a market called "trades".
     routes = [
+        *openapi.ROUTES,
         *routes_trades.ROUTES,
         *routes_candles.ROUTES,
         *routes_listings.ROUTES,
