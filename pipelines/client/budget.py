@@ -1,4 +1,4 @@
-"""How much we may ask: token buckets that never exceed the exchange's, and what they were used for.
+"""How much we may ask: a read and a write bucket per key, and what each route costs.
 
 Integer arithmetic throughout: a bucket counts nano-tokens against a clock in nanoseconds, so `capacity +
 rate * t` is a law and not an approximation. Waiters are served strictly in the order they came.
@@ -7,127 +7,52 @@ Source: KALSHI.md §3 (rate limits page of 2026-09-22): continuous refill, no pe
 """
 
 import asyncio
+import logging
+import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Protocol
 
+from pipelines.client.buckets import SharedKeeper, TokenBucket, Usage, budget_folder, can_share
+from pipelines.client.buckets.bucket import NowNs, Sleep
+from pipelines.client.errors import RequestError
 from pipelines.client.tiers import DEFAULT_COST_TOKENS, ENDPOINT_COSTS_TOKENS, TIERS, Limits
 
-NowNs = Callable[[], int]
-Sleep = Callable[[float], Awaitable[None]]
+__all__ = ["Bucket", "Budget", "Costs", "TokenBucket", "Usage", "with_headroom"]
 
-_NANO: Final = 1_000_000_000
+_LOG: Final = logging.getLogger(__name__)
 _HEADROOM: Final = 4  # a quarter of a second of refill
-_STAND_BACK_NS: Final = _NANO // 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What a bucket was used for since it was made.
-
-    Attributes:
-        spent_tokens: tokens taken.
-        allowed_tokens: tokens that could have been taken: those it began with and all refill since.
-        waited_s: seconds that callers waited for tokens, summed over callers.
-        n_requests: how many times tokens were taken.
-        n_refused: how many times the exchange said 429.
-        elapsed_s: seconds since it was made.
-    """
-
-    spent_tokens: int
-    allowed_tokens: int
-    waited_s: float
-    n_requests: int
-    n_refused: int
-    elapsed_s: float
-
-    @property
-    def share(self) -> float:
-        """Part of the allowance that was used, 0..1."""
-        return self.spent_tokens / self.allowed_tokens if self.allowed_tokens else 0.0
-
-
-class TokenBucket:
-    """A bucket, full at first; in any interval of t seconds it gives out at most capacity + rate * t.
-
-    Use it within one event loop. The clock (nanoseconds, never going back) and the sleep (seconds) come from
-    outside.
-    """
-
-    def __init__(
-        self, limits: Limits, *, now_ns: NowNs = time.monotonic_ns, sleep: Sleep = asyncio.sleep
-    ) -> None:
-        self._now_ns = now_ns
-        self._sleep = sleep
-        self._turn = asyncio.Lock()
-        self._limits = limits
-        self._level_nano = limits.capacity_tokens * _NANO
-        self._filled_ns = self._started_ns = now_ns()
-        self._standing_back_ns = self._filled_ns
-        self._allowed_nano = self._level_nano
-        self._spent_tokens = self._n_requests = self._n_refused = self._waited_ns = 0
+class Bucket(Protocol):
+    """What a budget needs of a bucket; `TokenBucket` says what each of these does."""
 
     @property
     def limits(self) -> Limits:
         """What it holds and how fast it refills."""
-        return self._limits
+        ...
 
     async def acquire(self, cost_tokens: int) -> None:
-        """Wait until `cost_tokens` are there and everybody who came earlier was served, then take them."""
-        asked_ns = self._now_ns()
-        async with self._turn:
-            while (wait_ns := self._wait_ns(cost_tokens)) > 0:
-                await self._sleep(wait_ns / _NANO)
-            self._level_nano -= cost_tokens * _NANO
-        self._spent_tokens += cost_tokens
-        self._n_requests += 1
-        self._waited_ns += self._now_ns() - asked_ns
+        """Wait for tokens and take them."""
+        ...
 
     def drain(self) -> None:
-        """Empty it, and stand back for half a second: the exchange said 429, so others spend our tokens too.
+        """The exchange said 429."""
+        ...
 
-        Several refusals within that half second are one event: requests under way together fail together.
-        Without standing back, three programs on one key would have two of three requests refused for ever.
-        """
-        self._refill()
-        self._level_nano = min(self._level_nano, 0)
-        self._n_refused += 1
-        if self._filled_ns >= self._standing_back_ns:
-            self._standing_back_ns = self._filled_ns + _STAND_BACK_NS
-            self._level_nano -= _STAND_BACK_NS * self._limits.tokens_per_s
+    def accepted(self) -> None:
+        """The exchange took a request."""
+        ...
 
     def adopt(self, limits: Limits) -> None:
-        """Follow other limits from now on; what is in the bucket stays, up to the new capacity."""
-        self._refill()
-        self._limits = limits
-        self._level_nano = min(self._level_nano, limits.capacity_tokens * _NANO)
+        """Follow what the exchange says."""
+        ...
 
     def usage(self) -> Usage:
         """Return the counts so far."""
-        self._refill()
-        return Usage(
-            spent_tokens=self._spent_tokens,
-            allowed_tokens=self._allowed_nano // _NANO,
-            waited_s=self._waited_ns / _NANO,
-            n_requests=self._n_requests,
-            n_refused=self._n_refused,
-            elapsed_s=(self._now_ns() - self._started_ns) / _NANO,
-        )
-
-    def _refill(self) -> None:
-        now_ns = self._now_ns()
-        new_nano = (now_ns - self._filled_ns) * self._limits.tokens_per_s
-        self._filled_ns = now_ns
-        self._allowed_nano += new_nano
-        self._level_nano = min(self._limits.capacity_tokens * _NANO, self._level_nano + new_nano)
-
-    def _wait_ns(self, cost_tokens: int) -> int:
-        self._refill()
-        # A request dearer than the bucket is deep goes out when the bucket is full, and leaves a debt.
-        needed = min(cost_tokens, self._limits.capacity_tokens) * _NANO
-        return -(-(needed - self._level_nano) // self._limits.tokens_per_s)
+        ...
 
 
 class Costs:
@@ -139,7 +64,10 @@ class Costs:
         self._patterns = [(method, _pattern(path), cost) for (method, path), cost in routes.items()]
 
     def of(self, method: str, path: str) -> int:
-        """Return the cost of one request; `path` is relative to `/trade-api/v2`, such as `/markets`."""
+        """Return the cost of one request, or of one item where a route takes batches.
+
+        `path` is relative to `/trade-api/v2`, such as `/markets`.
+        """
         for its_method, pattern, cost in self._patterns:
             if its_method == method and pattern.fullmatch(path):
                 return cost
@@ -154,7 +82,7 @@ def _pattern(path: str) -> re.Pattern[str]:
 class Budget:
     """Read and write bucket of one key, and the price of each route; clients of one loop may share it."""
 
-    def __init__(self, *, read: TokenBucket, write: TokenBucket, costs: Costs) -> None:
+    def __init__(self, *, read: Bucket, write: Bucket, costs: Costs) -> None:
         self.read = read
         self.write = write
         self.costs = costs
@@ -163,30 +91,94 @@ class Budget:
     def for_tier(
         cls, tier: str, *, now_ns: NowNs = time.monotonic_ns, sleep: Sleep = asyncio.sleep
     ) -> "Budget":
-        """Return the budget of one tier, with a little headroom (see `with_headroom`).
+        """Return the budget of one tier for this process alone, with a little headroom (see `with_headroom`).
 
         Raises:
             KeyError: no such tier.
         """
-        limits = TIERS[tier]
+        read, write = (with_headroom(one) for one in (TIERS[tier].read, TIERS[tier].write))
         return cls(
-            read=TokenBucket(with_headroom(limits.read), now_ns=now_ns, sleep=sleep),
-            write=TokenBucket(with_headroom(limits.write), now_ns=now_ns, sleep=sleep),
+            read=TokenBucket(read, now_ns=now_ns, sleep=sleep),
+            write=TokenBucket(write, now_ns=now_ns, sleep=sleep),
+            costs=Costs(DEFAULT_COST_TOKENS, ENDPOINT_COSTS_TOKENS),
+        )
+
+    @classmethod
+    def shared(
+        cls,
+        tier: str,
+        name: str,
+        folder: Path | None = None,
+        *,
+        now_ns: NowNs = time.monotonic_ns,
+        sleep: Sleep = asyncio.sleep,
+    ) -> "Budget":
+        """Return the budget that all of this user's processes on this machine share under `name`.
+
+        The limits are those of the tier until one of them adopts the exchange's; from then on the exchange's,
+        also for processes that come later, unless an hour went by without anybody asking. Without file locks
+        (Windows) it is this process's alone, and a warning says so.
+
+        Args:
+            tier: which limits hold as long as nobody knows better.
+            name: one per key and host; only its digest is written anywhere.
+            folder: where the state is kept; None takes `budget_folder(os.environ)`.
+            now_ns: a clock that all these processes read, never going back while the machine runs.
+            sleep: how to pause, in seconds.
+
+        Raises:
+            KeyError: no such tier.
+            SettingsError: the folder cannot be used.
+        """
+        if not can_share():
+            _LOG.warning("no file locks on this system: programs on one key do not share its budget")
+            return cls.for_tier(tier, now_ns=now_ns, sleep=sleep)
+        place = folder or budget_folder(os.environ)
+
+        def bucket(kind: str, limits: Limits) -> TokenBucket:
+            limits = with_headroom(limits)
+            keeper = SharedKeeper(place, f"{name}\n{kind}", limits, now_ns)
+            return TokenBucket(limits, now_ns=now_ns, sleep=sleep, keeper=keeper)
+
+        return cls(
+            read=bucket("read", TIERS[tier].read),
+            write=bucket("write", TIERS[tier].write),
             costs=Costs(DEFAULT_COST_TOKENS, ENDPOINT_COSTS_TOKENS),
         )
 
     async def acquire(self, method: str, path: str, *, n_items: int = 1) -> None:
-        """Wait for the tokens of one request and take them; a batch pays for each of its items."""
-        await self._bucket(method).acquire(self.costs.of(method, path) * n_items)
+        """Wait for the tokens of one request, or of a batch of `n_items`, and take them.
 
-    def accepted(self, method: str) -> None:
-        """Hear that the exchange took a request."""
+        A batch has to fit into the exchange's bucket at once.
+
+        Raises:
+            RequestError: a batch that never fits, or of nothing; nothing was waited for or taken.
+            SettingsError: the shared state cannot be used any more.
+
+        Source: KALSHI.md §3 (rate limits page of 2026-09-22, changelog of 2026-09-17).
+        """
+        item_tokens = self.costs.of(method, path)
+        bucket = self._bucket(method)
+        largest_tokens = bucket.limits.largest_tokens
+        if n_items < 1:
+            raise RequestError(f"{method} {path}: a batch of {n_items} items: put at least one into it")
+        if n_items > 1 and item_tokens * n_items > largest_tokens:
+            raise RequestError(
+                f"{method} {path}: a batch of {n_items} items costs {item_tokens * n_items:,} tokens, more "
+                f"than the {largest_tokens:,} that the bucket ever holds: send at most "
+                f"{max(largest_tokens // item_tokens, 1)} at once"
+            )
+        await bucket.acquire(item_tokens * n_items)
 
     def drain(self, method: str) -> None:
-        """Empty the bucket that a 429 came from."""
+        """Empty the bucket that a 429 came from, for everybody who shares it."""
         self._bucket(method).drain()
 
-    def _bucket(self, method: str) -> TokenBucket:
+    def accepted(self, method: str) -> None:
+        """The exchange took a request (any answer but a 429): a rate that nobody published is learned so."""
+        self._bucket(method).accepted()
+
+    def _bucket(self, method: str) -> Bucket:
         return self.read if method in {"GET", "HEAD"} else self.write
 
 
@@ -196,5 +188,9 @@ def with_headroom(limits: Limits) -> Limits:
     Requests reach the exchange closer together than they left when the network is uneven; the bucket there
     must not run dry before ours. The rate stays, so a long pull loses nothing.
     """
-    reserve = limits.tokens_per_s // _HEADROOM
-    return Limits(tokens_per_s=limits.tokens_per_s, capacity_tokens=limits.capacity_tokens - reserve)
+    reserve_tokens = min(limits.tokens_per_s, limits.capacity_tokens) // _HEADROOM
+    return Limits(
+        tokens_per_s=limits.tokens_per_s,
+        capacity_tokens=limits.capacity_tokens - reserve_tokens,
+        reserve_tokens=reserve_tokens,
+    )

@@ -13,10 +13,22 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """One bucket: tokens per second, and tokens it holds when full."""
+    """One bucket.
+
+    Attributes:
+        tokens_per_s: what comes in.
+        capacity_tokens: what we let it hold.
+        reserve_tokens: what the exchange's own bucket holds beyond that.
+    """
 
     tokens_per_s: int
     capacity_tokens: int
+    reserve_tokens: int = 0
+
+    @property
+    def largest_tokens(self) -> int:
+        """The dearest request or batch that can ever pass: what the exchange's bucket holds."""
+        return self.capacity_tokens + self.reserve_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +69,13 @@ TIERS: Final = {
 DEFAULT_COST_TOKENS: Final = 10
 
 ENDPOINT_COSTS_TOKENS: Final = {
+    ("DELETE", "/portfolio/events/orders"): 2,
+    ("DELETE", "/portfolio/events/orders/batched"): 2,
     ("DELETE", "/portfolio/events/orders/{order_id}"): 2,
     ("GET", "/portfolio/orders/{order_id}"): 2,
     ("POST", "/account/api_usage_level/upgrade"): 30,
 }
-"""Routes with another cost than the default. Market data has none (seen in May and July 2026)."""
+"""Routes with another cost than the default; a batch costs this for every item, cancel-all once in all.
+
+Market data has none (seen in May and July 2026). Source: KALSHI.md §3 (changelog of 2026-06-04, 2026-09-03).
+"""

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.client.budget import Budget, Costs, TokenBucket, with_headroom
+from pipelines.client.errors import RequestError
 from pipelines.client.tiers import TIERS, Limits
 
 SECOND_NS = 1_000_000_000
@@ -100,17 +101,21 @@ def test_a_full_bucket_gives_its_burst_and_then_the_rate() -> None:
     assert at_s[59:] == [0.0, 0.05, 0.10]
 
 
-def test_a_429_empties_the_bucket_for_everybody() -> None:
-    """Half a second of standing back, once for refusals that come together, then 10 / 200 s."""
+def test_a_429_empties_the_bucket_stands_back_and_slows_down() -> None:
+    """Five refusals that come together are one: 19/20 of 200 is 190, 95 tokens of standing back, 10 to take.
+
+    The next comes soon and nothing was accepted in between, so the pace halves: 95, (47.5 + 10) / 95 s.
+    """
     time = FakeTime()
     one = bucket(200, 600, time)
+    asyncio.run(one.acquire(10))
     for _ in range(5):
         one.drain()
     asyncio.run(one.acquire(10))
-    assert time.at_ns == 550_000_000
+    assert time.at_ns == 552_631_579
     one.drain()
     asyncio.run(one.acquire(10))
-    assert time.at_ns == 550_000_000 + 550_000_000
+    assert time.at_ns == 552_631_579 + 605_263_158
     assert one.usage().n_refused == 6
 
 
@@ -129,16 +134,43 @@ def test_a_cancelled_waiter_takes_nothing_and_blocks_nobody() -> None:
     assert asyncio.run(story()) == 20
 
 
-def test_a_request_dearer_than_the_bucket_is_deep_leaves_a_debt_and_does_not_hang() -> None:
+def test_a_request_dearer_than_the_exchanges_bucket_goes_out_when_that_is_full() -> None:
+    """It will be refused, or we are wrong about the capacity; neither is a reason to wait for ever."""
     time = FakeTime()
     one = bucket(10, 10, time)
 
     async def story() -> None:
+        await one.acquire(10)
         await one.acquire(30)
         await one.acquire(10)
 
     asyncio.run(story())
-    assert time.at_ns == 3 * SECOND_NS
+    assert time.at_ns == 2 * SECOND_NS
+
+
+def test_a_batch_as_large_as_the_exchanges_bucket_uses_the_headroom_too() -> None:
+    """Basic writes: 75 tokens for us, 25 in reserve; ten creates of 10 go out a quarter second after full."""
+    time = FakeTime()
+    budget = Budget.for_tier("basic", now_ns=time.now_ns, sleep=time.sleep)
+    asyncio.run(budget.acquire("POST", "/portfolio/events/orders/batched", n_items=10))
+    assert time.at_ns == SECOND_NS // 4
+    asyncio.run(budget.acquire("POST", "/portfolio/events/orders"))
+    assert time.at_ns == SECOND_NS // 4 + SECOND_NS // 10
+
+
+def test_a_batch_that_never_fits_is_refused_before_anything_is_waited_for() -> None:
+    """Basic writes hold 100 tokens: ten creates of 10, or fifty cancels of 2."""
+    time = FakeTime()
+    budget = Budget.for_tier("basic", now_ns=time.now_ns, sleep=time.sleep)
+    route = "/portfolio/events/orders/batched"
+    for method, n_items, told in (
+        ("POST", 11, "11 items costs 110 tokens, more than the 100 .* at most 10 at once"),
+        ("DELETE", 51, "51 items costs 102 tokens, more than the 100 .* at most 50 at once"),
+        ("POST", 0, "a batch of 0 items"),
+    ):
+        with pytest.raises(RequestError, match=told):
+            asyncio.run(budget.acquire(method, route, n_items=n_items))
+    assert (time.at_ns, budget.write.usage().spent_tokens) == (0, 0)
 
 
 def test_usage_says_which_share_of_the_budget_was_used() -> None:
@@ -193,7 +225,23 @@ def test_tiers_are_those_of_the_rate_limits_page(
 
 def test_headroom_is_a_quarter_second_of_refill() -> None:
     """Basic reads: 600 - 200 / 4 = 550 tokens at once; the rate is untouched."""
-    assert with_headroom(TIERS["basic"].read) == Limits(tokens_per_s=200, capacity_tokens=550)
+    expected = Limits(tokens_per_s=200, capacity_tokens=550, reserve_tokens=50)
+    assert with_headroom(TIERS["basic"].read) == expected
+
+
+def test_headroom_of_a_shallow_bucket_leaves_most_of_it() -> None:
+    """A bucket of 8 that refills 400 a second keeps 2 back, not 100."""
+    expected = Limits(tokens_per_s=400, capacity_tokens=6, reserve_tokens=2)
+    assert with_headroom(Limits(tokens_per_s=400, capacity_tokens=8)) == expected
+
+
+def test_limits_of_nothing_make_callers_hear_a_refusal_rather_than_wait_for_ever() -> None:
+    time = FakeTime()
+    one = bucket(10, 10, time)
+    one.adopt(Limits(tokens_per_s=0, capacity_tokens=0))
+    assert one.limits == Limits(tokens_per_s=1, capacity_tokens=1)
+    asyncio.run(one.acquire(10))
+    assert time.at_ns == 0
 
 
 def test_costs_are_priced_by_route() -> None:
