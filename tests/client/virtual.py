@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, TypeVar
 
-from pipelines.client.budget import TokenBucket
+from pipelines.client.budget import Bucket
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class Exchange:
 class Program:
     """One process: a bucket of its own making, several requests under way, a network that is never even."""
 
-    bucket: TokenBucket
+    bucket: Bucket
     exchange: Exchange
     loop: VirtualLoop
     draw: Random
