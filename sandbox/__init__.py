@@ -8,20 +8,37 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from sandbox.app import create_app
+    from sandbox.fault_kinds import fault
+    from sandbox.fault_script import read_faults
+    from sandbox.faults import Faults
     from sandbox.recording import write_recording
     from sandbox.serve import Running, running
     from sandbox.source import Source, Tape
     from sandbox.world import World
 
-__all__ = ["Running", "Source", "Tape", "World", "create_app", "running", "write_recording"]
+__all__ = [
+    "Faults",
+    "Running",
+    "Source",
+    "Tape",
+    "World",
+    "create_app",
+    "fault",
+    "read_faults",
+    "running",
+    "write_recording",
+]
 
 # Loaded when asked for: `tapehouse --help` must not start a web server's imports.
 _HOMES: Final = {
+    "Faults": "faults",
     "Running": "serve",
     "Source": "source",
     "Tape": "source",
     "World": "world",
     "create_app": "app",
+    "fault": "fault_kinds",
+    "read_faults": "fault_script",
     "running": "serve",
     "write_recording": "recording",
 }
