@@ -19,6 +19,7 @@ from exchange.fees import (
 from exchange.markets import Event, Market, Series
 from exchange.trades import Trade
 from exchange.units import from_us, to_us
+from sandbox.accounts import FeeOf
 from sandbox.orders import Order, in_outcome
 from sandbox.source import Source
 
@@ -34,7 +35,7 @@ class Charges:
 
     def of_trade(self, order: Order, trade: Trade, *, is_taker: bool) -> int:
         """Return the fee of one side of a trade, and remember in the order what it was rounded up by."""
-        terms = self._terms(order.ticker, to_us(trade.created_ts))
+        terms = self.terms(order.ticker, to_us(trade.created_ts))
         if terms is None:
             return 0
         charge = charge_fill(
@@ -49,24 +50,31 @@ class Charges:
         order.accumulated_micros = charge.accumulated_micros
         return charge.fee_micros
 
-    def bound(self, order: Order, count_centi: int, *, at_us: int, is_taker: bool) -> int:
-        """Return what filling so much at the limit may be charged.
+    def bounds(self, ticker: str, *, at_us: int, is_taker: bool) -> FeeOf:
+        """Return what filling so much of an order at its limit may be charged, as a function of both.
 
-        Filling at better prices costs less in all: a cent saved on the price is never a cent of fee.
+        Filling at better prices costs less in all: a cent saved on the price is never a cent of fee. Many
+        tiny fills may be rounded up by more than one unit; that much can be missing in the end.
         """
-        terms = self._terms(order.ticker, at_us) if count_centi else None
-        if terms is None:
-            return 0
-        model = model_micros(
-            terms=terms,
-            price_cc=order.price_cc,
-            count_centi=count_centi,
-            is_taker=is_taker,
-            quantum_micros=COMBO_QUANTUM_MICROS if is_combo(order.ticker) else QUANTUM_MICROS,
-        )
-        return model + rounding_at(from_us(at_us)).unit_micros if model else 0
+        terms, unit_micros = self.terms(ticker, at_us), rounding_at(from_us(at_us)).unit_micros
+        quantum_micros = COMBO_QUANTUM_MICROS if is_combo(ticker) else QUANTUM_MICROS
 
-    def _terms(self, ticker: str, at_us: int) -> FeeTerms | None:
+        def bound(order: Order, count_centi: int) -> int:
+            if terms is None:
+                return 0
+            model = model_micros(
+                terms=terms,
+                price_cc=order.price_cc,
+                count_centi=count_centi,
+                is_taker=is_taker,
+                quantum_micros=quantum_micros,
+            )
+            return model + unit_micros if model else 0
+
+        return bound
+
+    def terms(self, ticker: str, at_us: int) -> FeeTerms | None:
+        """Return the terms that a market charges by at an instant; None while its fees are waived."""
         market = self._market_of(ticker)
         event = self._event(market.event_ticker)
         changes = self._source.fee_changes()

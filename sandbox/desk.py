@@ -13,7 +13,7 @@ from functools import partial
 from exchange.markets import Market
 from exchange.trades import Side, Trade
 from exchange.units import to_us
-from sandbox.accounts import Account, Position, fill_of, settlement_of, uncovered
+from sandbox.accounts import Account, FeeOf, Position, fill_of, settlement_of, uncovered
 from sandbox.catalog import Catalog
 from sandbox.chance import stream, uuid_text
 from sandbox.charges import Charges
@@ -149,9 +149,8 @@ class Desk(Listener):
         purse = self.account(order.account).purse(order.subaccount)
         others = [each for each in purse.resting.get(order.ticker, {}).values() if each is not instead_of]
         left = uncovered([*others, order], purse.position(order.ticker))[-1][1]
-        return left * order.price_cc + self._charges.bound(
-            order, left, at_us=self.now_us, is_taker=not order.is_post_only
-        )
+        fee_of = self._charges.bounds(order.ticker, at_us=self.now_us, is_taker=not order.is_post_only)
+        return left * order.price_cc + fee_of(order, left)
 
     def spendable_micros(self, order: Order, *, instead_of: Order | None = None) -> int:
         """Return what the order's subaccount may spend on it."""
@@ -159,7 +158,7 @@ class Desk(Listener):
         if instead_of is None:
             return purse.available_micros
         others = [each for each in purse.resting.get(order.ticker, {}).values() if each is not instead_of]
-        held = purse.held(order.ticker, others, self.fee_at_rest_micros)
+        held = purse.held(order.ticker, others, self.fee_at_rest(order.ticker))
         return purse.available_micros + purse.held_back.get(order.ticker, 0) - held
 
     def _match(self, order: Order, *, rests: bool) -> None:
@@ -278,15 +277,13 @@ class Desk(Listener):
                 for listener in self._listeners:
                     listener.on_position(replace(position))
 
-    def fee_at_rest_micros(self, order: Order, count_centi: int) -> int:
-        """Return what filling so much of a resting order may be charged, which is held back with its cost.
-
-        Many tiny fills may be rounded up by more; the available balance can then fall below zero by that.
-        """
-        return self._charges.bound(order, count_centi, at_us=self.now_us, is_taker=False)
+    def fee_at_rest(self, ticker: str) -> FeeOf:
+        """Return what is held back for the fees of resting orders of a market, beside their cost."""
+        return self._charges.bounds(ticker, at_us=self.now_us, is_taker=False)
 
     def _hold(self, order: Order) -> None:
-        self.account(order.account).purse(order.subaccount).hold(order.ticker, self.fee_at_rest_micros)
+        purse = self.account(order.account).purse(order.subaccount)
+        purse.hold(order.ticker, self.fee_at_rest(order.ticker))
 
     def _tell_order(self, order: Order) -> None:
         for listener in self._listeners:

@@ -108,7 +108,7 @@ def held_by_hand(pit: Pit, purse: Purse, ticker: str) -> int:
         for_free = min(max(cover[order.side], 0), order.remaining_centi)
         cover[order.side] -= for_free
         left = order.remaining_centi - for_free
-        fee = pit.desk.fee_at_rest_micros(order, left)
+        fee = pit.desk.fee_at_rest(ticker)(order, left)
         held += left * order.price_cc + fee
     return held
 
