@@ -27,6 +27,7 @@ from sandbox.desk import Desk
 from sandbox.fault_layer import FaultLayer
 from sandbox.faults import CALM, Faults, Misfortune
 from sandbox.gate import PREFIX, Gate, wall_ms
+from sandbox.lived import Lived
 from sandbox.replies import Refused, on_missing, on_refused
 from sandbox.signature import TOLERANCE_MS, Keyring, PublicKey
 from sandbox.source import Source
@@ -88,10 +89,11 @@ def create_app(
     ]
     app = Starlette(
         routes=[Mount(PREFIX, routes=routes)],
-        middleware=[fault_layer, gate],
+        middleware=[fault_layer, gate, Middleware(Lived)],
         exception_handlers={Refused: on_refused, HTTPException: on_missing},
     )
     app.state.catalog = Catalog(source)
+    app.state.floor = app.state.catalog.floor
     app.state.desk = Desk(app.state.catalog)
     app.state.promoted = set()
     app.state.meter = meter

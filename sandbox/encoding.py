@@ -5,6 +5,7 @@ zeros of the fraction trimmed. Source: KALSHI.md §4 and §5 (OpenAPI 3.34.0, re
 """
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from exchange.fees import FeeChange
 from exchange.markets import Event, Market, Series
 from exchange.trades import Trade
 from exchange.units import CONTRACT_CENTI, DOLLAR_CC
+from sandbox.combos import Leg
 
 Json = dict[str, Any]
 UNSET_TIME: Final = "0001-01-01T00:00:00Z"  # what Kalshi prints for a time that was never set
@@ -29,6 +31,8 @@ def dollars(price_cc: int) -> str:
 
 def contracts(count_centi: int) -> str:
     """Print hundredths of a contract: 1050 is "10.50"."""
+    if count_centi < 0:
+        return f"-{contracts(-count_centi)}"
     return f"{count_centi // CONTRACT_CENTI}.{count_centi % CONTRACT_CENTI:02d}"
 
 
@@ -179,6 +183,21 @@ def _terms(market: Market) -> Json:
         "mve_collection_ticker": market.mve_collection_ticker,
     }
     return told | {name: value for name, value in optional.items() if value is not None}
+
+
+def legs_json(legs: Sequence[Leg], markets: Sequence[Market | None]) -> list[Json]:
+    """Return what a combo is made of; a leg's market, if it is decided, tells what its YES pays."""
+    return [
+        {
+            "event_ticker": leg.plan.event.ticker,
+            "market_ticker": leg.ticker,
+            "side": leg.side,
+            "yes_settlement_value_dollars": None
+            if market is None or market.settlement_value_cc is None
+            else dollars(market.settlement_value_cc),
+        }
+        for leg, market in zip(legs, markets, strict=True)
+    ]
 
 
 def trade_text(trade: Trade) -> str:

@@ -5,7 +5,7 @@ the thread that calls (in a server, its event loop). All times are exchange time
 Source: KALSHI.md §7 and §9 (pages orderbook_responses, 2026-08-04, and market_lifecycle, 2026-06-01).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Final, NamedTuple
@@ -16,6 +16,7 @@ from exchange.markets import Event, Market
 from exchange.trades import Side, Trade
 from exchange.units import from_us, to_us
 from sandbox.clock import Clock
+from sandbox.combos import Combos
 from sandbox.errors import UnknownTicker
 from sandbox.history import Print
 from sandbox.lifecycle import LifecycleChange
@@ -25,6 +26,8 @@ from sandbox.stage import Stage
 from sandbox.tape import Tapes
 
 FIRST_STRANGER: Final = 1_000  # owners from here on are no agents of the world
+FEES: Final = -2  # on the agenda, where markets have their ranks
+COMBOS: Final = -1
 
 
 class Placed(NamedTuple):
@@ -63,13 +66,15 @@ class Floor:
         tapes: Tapes,
         fee_changes: Iterable[FeeChange],
         event_at: Callable[[str, datetime], Event | None],
+        combos: Combos,
         clock: Clock,
         now_us: int,
         end_us: int,
     ) -> None:
         self.version = 0
-        self._stages = stages
-        self._by_ticker: Mapping[str, Stage] = {stage.ticker: stage for stage in stages}
+        self.combos = combos
+        self._stages = list(stages)
+        self._by_ticker = {stage.ticker: stage for stage in stages}
         self._tapes = tapes
         self._fee_changes = [each for each in fee_changes if to_us(each.effective_ts) > now_us]
         self._event_at = event_at
@@ -77,7 +82,7 @@ class Floor:
         self._end_us = end_us
         self._now_us = now_us
         self._listeners: tuple[Listener, ...] = ()
-        self._agenda: list[tuple[int, int]] | None = None  # a heap of (time_us, rank); -1 is the fees
+        self._agenda: list[tuple[int, int]] | None = None  # a heap of (time_us, rank); or what is below
         self._alarms: list[tuple[int, int, Callable[[], object]]] = []  # a heap of (time_us, number, action)
         self._n_alarms = 0
         self._heard: set[str] = set()
@@ -162,7 +167,10 @@ class Floor:
         Raises:
             UnknownTicker: no such market.
         """
-        return self._stage(ticker).book()
+        stage = self.stage(ticker)
+        if stage is None and self._combo(ticker) is None:
+            raise _unknown(ticker)
+        return OrderBook(ticker) if stage is None else stage.book()
 
     def market(self, ticker: str) -> Market:
         """Return a market as it is listed at `now_us`.
@@ -170,22 +178,48 @@ class Floor:
         Raises:
             UnknownTicker: no such market, or not yet, or no more.
         """
-        return self._stage(ticker).market(self.now_ts)
+        stage = self.stage(ticker)
+        if stage is not None:
+            return stage.market(self.now_ts)
+        number = self._combo(ticker)
+        if number is None:
+            raise _unknown(ticker)
+        return self.combos.market(number, self.now_ts)
 
-    def _stage(self, ticker: str) -> Stage:
+    def stage(self, ticker: str) -> Stage | None:
+        """Return a market that is listed; None for a combo that nobody has traded too."""
         stage = self._by_ticker.get(ticker)
-        if stage is None or not stage.is_listed:
-            raise UnknownTicker(f"{ticker}: this world has no such market; `GET /markets` lists them")
-        return stage
+        return stage if stage is not None and stage.is_listed else None
+
+    def traded_combos(self) -> list[str]:
+        """Return the combos that orders were sent to."""
+        return [stage.ticker for stage in self._stages if stage.market_plan.collection is not None]
+
+    def _combo(self, ticker: str) -> int | None:
+        number = self.combos.find(ticker, self._now_us)
+        return None if number is None or self.combos.ticker(number) != ticker else number
 
     def _run(self, ticker: str) -> Run:
         """Return the run of a market that has opened, listened to from now on."""
-        stage = self._stage(ticker)
+        stage = self.stage(ticker) or self._adopt(ticker)
         if stage.run is None:
             raise UnknownTicker(f"{ticker}: this market has not opened; its open_time tells when it will")
         if ticker not in self._heard:
             self._hear(stage)
         return stage.run
+
+    def _adopt(self, ticker: str) -> Stage:
+        """Keep a combo from now on, for somebody trades it."""
+        number = self._combo(ticker)
+        if number is None:
+            raise _unknown(ticker)
+        stage = self._by_ticker[ticker] = self.combos.stage(number)
+        stage.catch_up(self._now_us)
+        self._stages.append(stage)
+        due_us = stage.next_us()
+        if self._agenda is not None and due_us is not None:
+            heappush(self._agenda, (due_us, len(self._stages) - 1))
+        return stage
 
     def _hear(self, stage: Stage) -> None:
         assert stage.run is not None
@@ -211,7 +245,12 @@ class Floor:
             time_us, rank = agenda[0]
             self._ring(time_us)
             self._now_us = time_us
-            due_us = self._change_fees() if rank < 0 else self._move(self._stages[rank], time_us)
+            if rank == FEES:
+                due_us = self._change_fees()
+            elif rank == COMBOS:
+                due_us = self._move_combos(time_us)
+            else:
+                due_us = self._move(self._stages[rank], time_us)
             if due_us is None:
                 heappop(agenda)
             else:
@@ -230,7 +269,11 @@ class Floor:
             dues = [(stage.next_us(), rank) for rank, stage in enumerate(self._stages)]
             self._agenda = [(due_us, rank) for due_us, rank in dues if due_us is not None]
             if self._fee_changes:
-                self._agenda.append((to_us(self._fee_changes[0].effective_ts), -1))
+                self._agenda.append((to_us(self._fee_changes[0].effective_ts), FEES))
+            self.combos.begin(self._now_us)
+            combo_us = self.combos.next_us()
+            if combo_us is not None:
+                self._agenda.append((combo_us, COMBOS))
             heapify(self._agenda)
             for stage in self._stages:
                 if stage.run is not None and stage.ticker not in self._heard:
@@ -258,6 +301,22 @@ class Floor:
         self._tell(LifecycleChange(kind=kind, time_us=time_us, ticker=stage.ticker, market=market))
         return stage.next_us()
 
+    def _move_combos(self, time_us: int) -> int | None:
+        """Tell what happens to combos that nobody trades; the others are told as markets."""
+        now_ts = from_us(time_us)
+        for kind, number in self.combos.take(time_us):
+            ticker = self.combos.ticker(number)
+            if ticker in self._by_ticker or not self._listeners:
+                continue
+            if kind == "created":
+                event = self.combos.event(number)
+                self._tell(
+                    LifecycleChange(kind="event_created", time_us=time_us, ticker=event.ticker, event=event)
+                )
+            market = self.combos.market(number, now_ts)
+            self._tell(LifecycleChange(kind=kind, time_us=time_us, ticker=ticker, market=market))
+        return self.combos.next_us()
+
     def _change_fees(self) -> int | None:
         change = self._fee_changes.pop(0)
         event = self._event_at(change.ticker, self.now_ts) if change.scope == "event" else None
@@ -272,3 +331,7 @@ class Floor:
         self.version += 1
         for listener in self._listeners:
             listener.changed(change)
+
+
+def _unknown(ticker: str) -> UnknownTicker:
+    return UnknownTicker(f"{ticker}: this world has no such market; `GET /markets` lists them")

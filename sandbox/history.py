@@ -78,6 +78,11 @@ class History:
         first = bisect_right(self.prints, time_us - 1, key=lambda each: each.time_us)
         return sum(each.count_centi for each in self.prints[first:])
 
+    def first_since(self, time_us: int) -> int | None:
+        """Return when the first trade at or after an instant was; None when there was none."""
+        first = bisect_right(self.prints, time_us - 1, key=lambda each: each.time_us)
+        return self.prints[first].time_us if first < len(self.prints) else None
+
     def top_at(self, time_us: int) -> tuple[int, int]:
         """Return best bid and ask in force at an instant; 0 and 10_000 before the market opened."""
         last = bisect_right(self.quotes, time_us, key=lambda each: each.time_us)

@@ -42,7 +42,7 @@ def market_at(
     status = status_at(plan, market, now_ts)
     if plan.dispute is not None and now_ts < plan.dispute.amended_ts:
         reading = _mistaken(market.outcome, reading)
-    result, value_cc = _result(plan, market, reading) if now_ts >= plan.determined_ts else ("", None)
+    result, value_cc = _outcome(plan, market, reading) if now_ts >= plan.determined_ts else ("", None)
     is_final = status == "finalized"
     structure = plan.structure_at(now_ts)
     seen = history or NOTHING
@@ -82,12 +82,19 @@ def market_at(
         volume_24h_centi=seen.volume_since(to_us(now_ts - DAY)),
         open_interest_centi=seen.prints[-1].open_interest_centi if seen.prints else 0,
         is_provisional=market.is_provisional,
+        mve_collection_ticker=market.collection,
+        exchange_index=plan.exchange_index,
         rules_primary=plan.rules,
         rules_secondary="Simulated: no real money, no real underlying.",
     )
 
 
-def _result(plan: EventPlan, market: MarketPlan, reading: int) -> tuple[str, int]:
+def payout_cc(plan: EventPlan, market: MarketPlan, reading: int) -> int:
+    """Return what one YES contract pays in the end."""
+    return _outcome(plan, market, reading)[1]
+
+
+def _outcome(plan: EventPlan, market: MarketPlan, reading: int) -> tuple[str, int]:
     if plan.is_void:
         return "scalar", VOID_CC
     if market.scalar_cc is not None:

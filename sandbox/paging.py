@@ -7,11 +7,12 @@ Source: KALSHI.md §4 (page pagination, 2026-05-05).
 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 from sandbox.queries import Query
 from sandbox.replies import Refused, invalid
+from sandbox.rows import Rows
 
 Row = TypeVar("Row")
 RANK_BYTES: Final = 8
@@ -50,7 +51,7 @@ class Cursor:
 
 
 def page(
-    rows: Sequence[Row], *, end: int, limit: int, keep: Callable[[Row], bool]
+    rows: Rows[Row], *, end: int, limit: int, keep: Callable[[Row], bool]
 ) -> tuple[list[Row], int | None]:
     """Return up to `limit` rows below rank `end`, newest first, and the rank to go on from.
 

@@ -11,6 +11,7 @@ from sandbox.latent import Outcome, Underlying
 MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 FULL_PPM: Final = 1_000_000
 HALF_PPM: Final = 500_000
+PAYOUT_DELAY: Final = timedelta(microseconds=314_159)  # after the timer has run out
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class MarketPlan:
     fee_waiver_ts: datetime | None = None
     archived_size_centi: int = 0
     hides_expiration_value: bool = False
+    collection: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +98,13 @@ class EventPlan:
     close_moves: tuple[CloseMove, ...] = ()
     regrids: tuple[Regrid, ...] = ()
     dispute: Dispute | None = None
+    exchange_index: int = 0
 
     @property
     def settled_ts(self) -> datetime:
         """When winners are paid; an amended result starts the timer again."""
         decided_ts = self.determined_ts if self.dispute is None else self.dispute.amended_ts
-        return decided_ts + timedelta(seconds=self.settlement_timer_s, microseconds=314_159)
+        return decided_ts + timedelta(seconds=self.settlement_timer_s) + PAYOUT_DELAY
 
     @property
     def closes_unannounced(self) -> bool:

@@ -6,6 +6,7 @@ Source: KALSHI.md §3 and §11 (pages rate_limits, 2026-09-22; OpenAPI 3.34.0, r
 import json
 from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +14,7 @@ BAD_REQUEST: Final = 400
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
+NOT_ALLOWED: Final = 405
 CONFLICT: Final = 409
 TOO_MANY: Final = 429
 
@@ -85,6 +87,11 @@ async def on_refused(_request: Request, error: Exception) -> Response:
     return refusal(error)
 
 
-async def on_missing(_request: Request, _error: Exception) -> Response:
-    """Answer a path that is no route."""
+async def on_missing(request: Request, error: Exception) -> Response:
+    """Answer a path that is no route, or a method that a route does not take."""
+    if isinstance(error, HTTPException) and error.status_code == NOT_ALLOWED:
+        message = f"{request.method} is not allowed here"
+        answer = reply({"code": "method_not_allowed", "message": message}, NOT_ALLOWED)
+        answer.headers.update(error.headers or {})
+        return answer
     return reply({"code": "not_found", "message": "page not found"}, NOT_FOUND)

@@ -26,6 +26,7 @@ MAX_CANDLES: Final = 5_000
 MAX_BATCH_CANDLES: Final = 10_000
 MAX_BATCH_MARKETS: Final = 100
 PERIODS_MIN: Final = ("1", "60", "1440")
+LATEST_S: Final = 32_503_680_000  # the year 3000: later bars need no arithmetic of their own
 DAWN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -99,7 +100,7 @@ async def batch_candles(request: Request) -> Response:
 async def event_candles(request: Request) -> Response:
     """`GET /series/{series_ticker}/events/{event_ticker}/candlesticks`: cut at 5,000, with where to go on."""
     catalog, ticker = catalog_of(request), request.path_params["event_ticker"]
-    event = catalog.events.get(ticker)
+    event = catalog.event(ticker)
     if event is None or event.series_ticker != request.path_params["series_ticker"]:
         raise not_found(f"event {ticker}")
     window = window_of(Query(request))
@@ -135,7 +136,9 @@ def _small(window: Window) -> Window:
 
 
 def _candles(source: Source, ticker: str, window: Window) -> list[Candle]:
-    start_ts, end_ts = from_us(window.start_s * SECOND_US), from_us(window.end_s * SECOND_US)
+    start_ts, end_ts = (
+        from_us(min(max(each, 0), LATEST_S) * SECOND_US) for each in (window.start_s, window.end_s)
+    )
     found = list(source.candles(ticker, period_s=window.period_s, start_ts=start_ts, end_ts=end_ts))
     if not window.has_latest_before:
         return found

@@ -10,16 +10,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from exchange.markets import Event, Series
+from exchange.markets import Event, Market, Series
 from exchange.units import from_us
 from sandbox.catalog import Catalog, is_combo
 from sandbox.encoding import Json, event_fee_change_json, event_json, series_fee_change_json, series_json
 from sandbox.paging import Cursor, page
 from sandbox.queries import Query
-from sandbox.replies import not_found, reply
+from sandbox.replies import invalid, not_found, reply
 from sandbox.statuses import FILTER_WORDS, is_in_status
 
 SECOND_US: Final = 1_000_000
+MAX_EVENTS: Final = 200
 
 
 def catalog_of(request: Request) -> Catalog:
@@ -64,7 +65,7 @@ async def one_series(request: Request) -> Response:
 def _tell_series(catalog: Catalog, series: Series, query: Query) -> Json:
     if not query.flag("include_volume"):
         return series_json(series, volume_centi=None)
-    return series_json(series, volume_centi=sum(m.volume_centi for m in catalog.of_series(series.ticker)))
+    return series_json(series, volume_centi=catalog.volume_centi(series.ticker))
 
 
 async def series_fee_changes(request: Request) -> Response:
@@ -92,7 +93,7 @@ async def event_fee_changes(request: Request) -> Response:
     )
     told = []
     for change in found:
-        event = catalog.events.get(change.ticker)
+        event = catalog.event(change.ticker)
         told.append(event_fee_change_json(change, event.series_ticker if event else ""))
     return reply({"event_fee_changes": told, "cursor": cursor.text(left)})
 
@@ -100,7 +101,7 @@ async def event_fee_changes(request: Request) -> Response:
 async def list_events(request: Request) -> Response:
     """`GET /events`: every event for ever, but nested markets only while they are live; no combos."""
     catalog, query = catalog_of(request), Query(request)
-    limit = query.limit(default=200, low=1, high=200)
+    limit = query.limit(default=MAX_EVENTS, low=1, high=MAX_EVENTS)
     series_ticker, tickers = query.text("series_ticker"), frozenset(query.words("tickers"))
     word = query.one_of("status", FILTER_WORDS["events"])
     close_ts = at_second(query.seconds("min_close_ts"))
@@ -126,6 +127,30 @@ async def list_events(request: Request) -> Response:
     return reply({"events": told, "cursor": cursor.text(left), "milestones": []})
 
 
+async def multivariate_events(request: Request) -> Response:
+    """`GET /events/multivariate`: the events of combos, of one series or of one collection."""
+    catalog, query = catalog_of(request), Query(request)
+    limit = query.limit(default=100, low=1, high=MAX_EVENTS)
+    series_ticker, collection = query.text("series_ticker"), query.text("collection_ticker")
+    if series_ticker and collection:
+        raise invalid("series_ticker and collection_ticker are mutually exclusive")
+
+    def keep(market: Market) -> bool:
+        return (
+            is_combo(market)
+            and series_ticker in {None, catalog.series_ticker(market)}
+            and collection in {None, market.mve_collection_ticker}
+        )
+
+    cursor = Cursor("events/multivariate", query)
+    rows = catalog.rows("only")
+    found, left = page(rows, end=cursor.rank(end=len(rows)), limit=limit, keep=keep)
+    is_nested = bool(query.flag("with_nested_markets"))
+    events = [catalog.event(ticker) for ticker in dict.fromkeys(each.event_ticker for each in found)]
+    told = [_tell_event(catalog, event, is_nested=is_nested) for event in events if event is not None]
+    return reply({"events": told, "cursor": cursor.text(left)})
+
+
 async def one_event(request: Request) -> Response:
     """`GET /events/{event_ticker}`: markets inside the event when asked, else in an old array beside it."""
     catalog, event = catalog_of(request), _event(request)
@@ -146,7 +171,7 @@ async def event_metadata(request: Request) -> Response:
 
 def _event(request: Request) -> Event:
     ticker = request.path_params["event_ticker"]
-    event = catalog_of(request).events.get(ticker)
+    event = catalog_of(request).event(ticker)
     if event is None:
         raise not_found(f"event {ticker}")
     return event
@@ -166,6 +191,7 @@ ROUTES: Final = [
     Route("/series/{series_ticker}", one_series),
     Route("/events", list_events),
     Route("/events/fee_changes", event_fee_changes),
+    Route("/events/multivariate", multivariate_events),
     Route("/events/{event_ticker}", one_event),
     Route("/events/{event_ticker}/metadata", event_metadata),
 ]

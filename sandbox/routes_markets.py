@@ -18,6 +18,7 @@ from sandbox.paging import Cursor, page
 from sandbox.queries import Query
 from sandbox.replies import invalid, not_found, reply
 from sandbox.routes_listings import at_second, catalog_of
+from sandbox.rows import Rows
 from sandbox.statuses import FILTER_WORDS, is_in_status
 
 MAX_BOOKS: Final = 100
@@ -54,24 +55,24 @@ async def list_markets(request: Request) -> Response:
         )
 
     cursor = Cursor("markets", query)
-    rows = _candidates(catalog, query)
+    rows = _candidates(catalog, query, combos)
     found, left = page(rows, end=cursor.rank(end=len(rows)), limit=limit, keep=keep)
     return reply({"markets": [catalog.tell(each) for each in found], "cursor": cursor.text(left)})
 
 
-def _candidates(catalog: Catalog, query: Query) -> Sequence[Market]:
+def _candidates(catalog: Catalog, query: Query, mve_filter: str | None) -> Rows[Market]:
     """Return the fewest rows that contain every match, in the catalog's order."""
     tickers, event, series = query.words("tickers"), query.text("event_ticker"), query.text("series_ticker")
     if tickers:
         wanted = frozenset(tickers)
-        rows: Sequence[Market] = [catalog.markets[each] for each in wanted if each in catalog.markets]
-        rows = sorted(
-            rows, key=lambda market: (market.created_ts is not None, market.created_ts, market.ticker)
+        known = [market for market in map(catalog.market, wanted) if market is not None]
+        rows: Sequence[Market] = sorted(
+            known, key=lambda market: (market.created_ts is not None, market.created_ts, market.ticker)
         )
     elif event:
         rows = catalog.of_event(event)
     else:
-        return catalog.of_series(series) if series else catalog.market_rows
+        return catalog.of_series(series) if series else catalog.rows(mve_filter)
     return [
         each
         for each in rows
@@ -105,6 +106,8 @@ def _refuse_company_of_updated(query: Query) -> None:
     others = [name for name in ("status", "event_ticker", "tickers") if query.text(name)]
     if others:
         raise invalid(f"min_updated_ts and max_updated_ts cannot be combined with {others[0]}")
+    if query.text("mve_filter") == "only":
+        raise invalid("min_updated_ts and max_updated_ts can only be combined with mve_filter=exclude")
     if query.text("series_ticker") and query.text("mve_filter") != "exclude":
         raise invalid("min_updated_ts with series_ticker requires mve_filter=exclude")
 
@@ -119,9 +122,11 @@ def _is_within(
 
 
 async def one_market(request: Request) -> Response:
-    """`GET /markets/{ticker}`: 404 once archived."""
-    catalog = catalog_of(request)
-    return reply({"market": catalog.tell(live_market(request))})
+    """`GET /markets/{ticker}`: 404 once archived, and for a moment after it was created."""
+    catalog, market = catalog_of(request), live_market(request)
+    if not catalog.is_readable(market):
+        raise not_found(f"market {market.ticker}")
+    return reply({"market": catalog.tell(market)})
 
 
 async def order_book(request: Request) -> Response:
@@ -165,7 +170,7 @@ async def list_archived(request: Request) -> Response:
     if len(used) > 1:
         raise invalid(f"{', '.join(used)} are mutually exclusive")
     cursor = Cursor("historical/markets", query)
-    rows = _candidates(catalog, query)
+    rows = _candidates(catalog, query, None if has_combos else "exclude")
     found, left = page(
         rows,
         end=cursor.rank(end=len(rows)),
@@ -177,8 +182,8 @@ async def list_archived(request: Request) -> Response:
 
 
 async def one_archived(request: Request) -> Response:
-    """`GET /historical/markets/{ticker}`: 404 until archived."""
-    return reply({"market": catalog_of(request).tell(archived_market(request), is_archived=True)})
+    """`GET /historical/markets/{ticker}`: 404 until archived; may lack what the list tells."""
+    return reply({"market": catalog_of(request).tell_alone(archived_market(request))})
 
 
 def live_market(request: Request) -> Market:

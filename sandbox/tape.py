@@ -59,18 +59,17 @@ class Tapes:
         """Return one tape; an empty one for a market that has not traded."""
         key = (ticker, is_block_trade)
         if key not in self._tapes:
-            if is_block_trade is None:
-                self._tapes[key] = MemoryTape([], [])
-            else:
-                whole = self.of(ticker)
-                kept = whole.rows(0, len(whole))
-                self._tapes[key] = tape_of(each for each in kept if each.is_block_trade is is_block_trade)
+            if (ticker, None) not in self._tapes:
+                return MemoryTape([], [])
+            whole = self._tapes[ticker, None]
+            kept = whole.rows(0, len(whole))
+            self._tapes[key] = tape_of(each for each in kept if each.is_block_trade is is_block_trade)
         return self._tapes[key]
 
     def add(self, trade: Trade, time_us: int) -> None:
         """Put a new trade at the end of its market's tape and of the exchange's."""
         for ticker in (trade.ticker, None):
-            self.of(ticker).add(trade, time_us)
+            self._tapes.setdefault((ticker, None), MemoryTape([], [])).add(trade, time_us)
             kind = self._tapes.get((ticker, trade.is_block_trade))
             if kind is not None:
                 kind.add(trade, time_us)

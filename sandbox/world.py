@@ -15,6 +15,7 @@ from exchange.units import DOLLAR_CC, to_us
 from sandbox.candles import bars
 from sandbox.chance import stream
 from sandbox.clock import Clock, Frozen
+from sandbox.combos import Combos
 from sandbox.errors import BadWorld, UnknownTicker
 from sandbox.families import all_series
 from sandbox.floor import Floor
@@ -38,7 +39,8 @@ class World:
     `activity` multiplies how often people trade (1.0: some 50,000 trades in ten days, made in two seconds).
     Without a `clock` the world stands at its end. With one it has lived up to where the clock stands and
     lives on whenever `floor.advance()` is called, until the end. Trades older than `archive_days` are
-    archived, settled markets a day later.
+    archived, settled markets a day later. `combos` markets of markets are listed besides by `combos`, not by
+    `markets()`: they are made when they are looked at.
 
     Raises:
         BadWorld: fewer than 6 days, or no activity at all.
@@ -53,6 +55,7 @@ class World:
         end_ts: datetime = DEFAULT_END_TS,
         archive_days: int = 5,
         clock: Clock | None = None,
+        combos: int = 0,
         progress: Progress | None = None,
     ) -> None:
         if days < MIN_DAYS or activity <= 0 or end_ts.tzinfo is None:
@@ -78,14 +81,18 @@ class World:
         clock = clock or Frozen(to_us(end_ts))
         now_us = min(clock.now_us(), to_us(end_ts))
         self._stages = self._live_until(now_us, progress)
-        self._by_ticker = {stage.ticker: stage for stage in self._stages}
         self._tapes = Tapes()
         self._lay_tapes()
+        self.is_living = not isinstance(clock, Frozen)
+        self.combos = Combos(self._span, combos, self._plans, self._reading)
+        if combos:
+            self._series = (*self._series, self.combos.series)
         self.floor = Floor(
             self._stages,
             tapes=self._tapes,
             fee_changes=self._fee_changes,
             event_at=self.event_at,
+            combos=self.combos,
             clock=clock,
             now_us=now_us,
             end_us=to_us(end_ts),
@@ -158,7 +165,7 @@ class World:
 
     def book(self, ticker: str) -> OrderBook:
         """Return what rests now."""
-        stage = self._by_ticker.get(ticker)
+        stage = self.floor.stage(ticker)
         return OrderBook(ticker) if stage is None else stage.book()
 
     def quote_at(self, ticker: str, at_ts: datetime) -> tuple[int | None, int | None, int | None]:
@@ -168,6 +175,12 @@ class World:
             return None, None, None
         bid_cc, ask_cc = past.top_at(to_us(at_ts))
         return bid_cc or None, None if ask_cc == DOLLAR_CC else ask_cc, past.price_at(to_us(at_ts))
+
+    def fades_us(self, ticker: str) -> int | None:
+        """Return when a market's volume of 24 hours will shrink if nobody trades; None when there is none."""
+        past = self._past(ticker)
+        first_us = past.first_since(self.floor.now_us - DAY_US) if past else None
+        return None if first_us is None else first_us + DAY_US + 1
 
     def fee_changes(self) -> Sequence[FeeChange]:
         """Return past and announced fee changes by effective time."""
@@ -181,7 +194,7 @@ class World:
         Raises:
             UnknownTicker: no such market, or it never opened.
         """
-        stage = self._by_ticker.get(ticker)
+        stage = self.floor.stage(ticker)
         if stage is None or stage.run is None:
             raise UnknownTicker(f"{ticker}: this world has no such market; `GET /markets` lists them")
         return replay(stage.script, until_us=self.floor.now_us, listener=listener)
@@ -216,8 +229,11 @@ class World:
             path = self._paths[event_ticker] = walk(stream(self._span.seed, event_ticker, "walk"))
         return path
 
+    def _reading(self, event_ticker: str) -> int:
+        return self._by_event[event_ticker].underlying.in_ticks(self._path(event_ticker)[-1])
+
     def _past(self, ticker: str) -> History | None:
-        stage = self._by_ticker.get(ticker)
+        stage = self.floor.stage(ticker)
         return None if stage is None or stage.run is None else stage.run.past
 
     def _series_at(self, series: Series, now_ts: datetime) -> Series:
