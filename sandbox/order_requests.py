@@ -81,7 +81,7 @@ class Fields:
             if is_required:
                 raise invalid(f"{name} is required")
             return ""
-        if not isinstance(found, str) or len(found) > MAX_TEXT:
+        if not isinstance(found, str) or len(found) > MAX_TEXT or not _is_unicode(found):
             raise invalid(f"{name} must be a text of at most {MAX_TEXT} characters")
         return found
 
@@ -173,6 +173,11 @@ class Fields:
         if not count_centi:
             raise rejected("invalid_order_size", "count must be at least 0.01")
         return count_centi
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text can be written down: JSON may smuggle in half of a character (a lone surrogate)."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _scaled(name: str, text: str, *, decimals: int, code: str) -> int:

@@ -5,6 +5,7 @@ Source: KALSHI.md §3, §6 and §11; OrdersApi (OpenAPI 3.34.0, read 2026-10-09;
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -185,9 +186,10 @@ def _item(given: object, act: Callable[[Fields], Json], named_by: str) -> Json:
             raise invalid("each of orders must be an object")
         return act(Fields(given))
     except Refused as error:
-        name = given.get(named_by) if isinstance(given, dict) else None
-        told: Json = {named_by: name} if isinstance(name, str) else {}
-        return told | {"error": {"code": error.code, "message": error.message}}
+        told: Json = {"error": {"code": error.code, "message": error.message}}
+        with suppress(Refused):  # a name that cannot be read cannot be repeated either
+            told[named_by] = Fields(given if isinstance(given, dict) else {}).text(named_by, is_required=True)
+        return told
 
 
 def _order_id(request: Request) -> str:

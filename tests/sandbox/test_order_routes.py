@@ -143,6 +143,7 @@ def test_an_order_is_seen_in_the_public_book_and_on_the_tape(ann: Customer) -> N
         ({"subaccount": True}, "invalid_parameters"),
         ({"order_group_id": "g"}, "invalid_parameters"),
         ({"client_order_id": "x" * 257}, "invalid_parameters"),
+        ({"client_order_id": "\ud800"}, "invalid_parameters"),
         ({"count": "30000"}, "available_balance_too_low"),
     ],
 )
@@ -210,7 +211,7 @@ def test_routing_a_cancel_needs_the_market(ann: Customer) -> None:
 
 
 def test_a_batch_tells_the_outcome_of_each_order(ann: Customer) -> None:
-    """Good, unaffordable, malformed, duplicate, no object, good: four errors beside two orders, in place."""
+    """Good, unaffordable, malformed, duplicate, no object, good, half a letter: each in its place."""
     orders: list[object] = [
         an_order("0.30") | {"client_order_id": "a"},
         an_order("0.30", "99999") | {"client_order_id": "b"},
@@ -218,6 +219,7 @@ def test_a_batch_tells_the_outcome_of_each_order(ann: Customer) -> None:
         an_order("0.30") | {"client_order_id": "a"},
         7,
         an_order("0.31"),
+        an_order("0.31") | {"client_order_id": "\udfff"},
     ]
     answer = ann.ask("POST", BATCHED, {"orders": orders})
     assert answer.status_code == 201
@@ -229,6 +231,7 @@ def test_a_batch_tells_the_outcome_of_each_order(ann: Customer) -> None:
         "order_already_exists",
         "invalid_parameters",
         None,
+        "invalid_parameters",
     ]
     assert [each.get("client_order_id") for each in told[:4]] == ["a", "b", "c", "a"]
     assert all("ts_ms" not in each and "order_id" not in each for each in told if "error" in each)
