@@ -6,7 +6,7 @@ What happens *on* an answer happens to the answer of a request that paid and was
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from email.utils import formatdate
@@ -87,9 +87,9 @@ class FaultLayer:
         self._disturb_exchange(fate)
         if fate.instead is not None:
             self._misfortune.done(fate.instead)
-            await self._instead(fate.instead, scope, receive, dated)
+            await _unless_cancelled(self._instead(fate, fate.instead, scope, receive, dated), scope, receive)
         elif fate.others or self._pages.is_wanted(fate):
-            await self._on_answer(fate, scope, receive, dated)
+            await _unless_cancelled(self._on_answer(fate, scope, receive, dated), scope, receive)
         else:
             await self._app(scope, receive, dated)
 
@@ -127,7 +127,7 @@ class FaultLayer:
             self._scale = scale
             self._misfortune.injected["budget"] += scale < 1.0
 
-    async def _instead(self, line: Line, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _instead(self, fate: Fate, line: Line, scope: Scope, receive: Receive, send: Send) -> None:
         made = line.fault
         when = made.word("when") if made.kind == "reset" else ""
         if when == "during":
@@ -139,7 +139,7 @@ class FaultLayer:
             case "too_many":
                 await too_many()(scope, receive, send)
             case "error":
-                status = made.whole("status") or STATUSES[self._n_of(line, len(STATUSES))]
+                status = made.whole("status") or self._one_of(STATUSES, line, fate)
                 await _error(status, made.word("body"))(scope, receive, send)
             case "html":
                 status = made.whole("status")
@@ -151,8 +151,8 @@ class FaultLayer:
             case _:
                 await _leave(scope, receive, cut)
 
-    def _n_of(self, line: Line, n: int) -> int:
-        return int(self._misfortune.draw("which", line.index, self._misfortune.injected[line.fault.kind]) * n)
+    def _one_of(self, statuses: Sequence[int], line: Line, fate: Fate) -> int:
+        return statuses[int(self._misfortune.draw("which", line.index, fate.key) * len(statuses))]
 
     async def _answer(self, scope: Scope, receive: Receive) -> "Answer":
         """Let the request be carried out, and keep its answer."""
@@ -248,6 +248,15 @@ async def _cut_during(scope: Scope, receive: Receive, send: Send, answer: Answer
     half = answer.body[: len(answer.body) // 2]
     await send({"type": "http.response.body", "body": half, "more_body": True})
     await _leave(scope, receive, cut)
+
+
+async def _unless_cancelled(answering: Coroutine[Any, Any, None], scope: Scope, receive: Receive) -> None:
+    """Answer; when the server ends meanwhile, which cancels what takes too long, drop the connection."""
+    try:
+        await answering
+    except asyncio.CancelledError:
+        with suppress(asyncio.CancelledError):  # once by the server, once by the loop that closes
+            await _leave(scope, receive, cut)
 
 
 async def _leave(scope: Scope, receive: Receive, close: Callable[[Scope], None]) -> None:

@@ -11,7 +11,6 @@ from sandbox.faults import Fate, Line, Misfortune
 
 Json = dict[str, Any]
 REMEMBERED: Final = 1_000  # pages whose last rows are kept for the page that follows
-KEPT_ROWS: Final = 1_000
 CURSORS: Final = ("cursor", "next_cursor")
 # Fields that label: a reader can keep a word it does not know. Sides are not among them.
 LABELS: Final = ("status", "strike_type", "fee_type", "price_level_structure", "collateral_return_type")
@@ -27,11 +26,12 @@ class Pages:
         self._misfortune = misfortune
         self._now_ts = now_ts
         self._last_rows: OrderedDict[tuple[str, str], list[Json]] = OrderedDict()
-        self._is_watching = misfortune.has("duplicate_rows")
+        # How many rows of a page may come again; none of them is kept without need.
+        self._n_kept = max((made.whole("rows") for made in misfortune.lines("duplicate_rows")), default=0)
 
     def is_wanted(self, fate: Fate) -> bool:
         """Tell whether the answer of this request has to be read."""
-        return self._is_watching or any(line.fault.kind in PAGE_KINDS for line in fate.others)
+        return self._n_kept > 0 or any(line.fault.kind in PAGE_KINDS for line in fate.others)
 
     def changed(self, body: bytes, fate: Fate, *, path: str, cursor: str) -> bytes:
         """Return the answer as it is sent; `cursor` is the one that the request came with, or empty."""
@@ -44,7 +44,7 @@ class Pages:
             for line in lines:
                 line.give_back()
             return body
-        kept = self._tail(told) if self._is_watching else []
+        kept = self._tail(told)
         after = _cursor_of(told)
         was_changed = False
         for line in lines:
@@ -101,7 +101,7 @@ class Pages:
     def _tail(self, told: Json) -> list[Json]:
         name = _list_of(told)
         # A copy: what follows changes rows where they stand.
-        return [dict(row) for row in told[name][-KEPT_ROWS:]] if name else []
+        return [dict(row) for row in told[name][-self._n_kept :]] if name and self._n_kept else []
 
     def _new_word(self, told: Json, line: Line, key: str) -> bool:
         wanted = line.fault.word("field")

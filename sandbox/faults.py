@@ -86,7 +86,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What is in store for one request: at most one fault instead of its answer, and any number on it."""
+    """What is in store for one request: at most one fault instead of its answer, and any number on it.
+
+    `key` names the request and which time it is, for draws that are still to be made.
+    """
 
     instead: Line | None
     others: tuple[Line, ...]
@@ -124,9 +127,9 @@ class Misfortune:
         """Tell whether there is a script at all."""
         return bool(self._lines)
 
-    def has(self, kind: str) -> bool:
-        """Tell whether a kind is in the script."""
-        return any(line.fault.kind == kind for line in self._lines)
+    def lines(self, kind: str) -> list[Fault]:
+        """Return the lines of a kind."""
+        return [line.fault for line in self._lines if line.fault.kind == kind]
 
     def request(self, method: str, path: str, query: str) -> Fate:
         """Draw what happens to a request; `path` is below /trade-api/v2."""
@@ -149,7 +152,7 @@ class Misfortune:
                 instead = line
             else:
                 others.append(line)
-        return Fate(instead, tuple(others), key)
+        return Fate(instead, tuple(others), f"{key} {nth}")
 
     def frame(self, channel: str, stream: str) -> Fault | None:
         """Draw what happens to the next data frame of a channel; `stream` names connection and sid.

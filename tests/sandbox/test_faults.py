@@ -1,10 +1,12 @@
 """Misfortunes over a real socket: what a client sees of each, and what the exchange had done by then."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from threading import Thread
 
 import httpx
 import pytest
@@ -112,6 +114,27 @@ def test_a_client_that_gives_up_ends_the_hanging() -> None:
         pytest.raises(httpx.ReadTimeout),
     ):
         client.get("/exchange/status", timeout=0.1)
+
+
+@pytest.mark.slow
+def test_a_server_that_ends_leaves_nobody_hanging(capfd: pytest.CaptureFixture[str]) -> None:
+    """Stopping waits two seconds for answers, then drops the connection, and shows no stack trace."""
+    seen: list[Exception] = []
+
+    def ask(url: str) -> None:
+        try:
+            httpx.get(url, timeout=60)
+        except httpx.TransportError as error:
+            seen.append(error)
+
+    with a_bad_day({"kind": "hang", "for_s": 3_600}) as (_, server):
+        waiting = Thread(target=ask, args=(f"{server.base_url}/exchange/status",))
+        waiting.start()
+        while not server.faults.injected:
+            time.sleep(0.01)
+    waiting.join(timeout=30)
+    assert [type(each) for each in seen] == [httpx.ReadError]
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
