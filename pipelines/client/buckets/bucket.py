@@ -149,8 +149,8 @@ class TokenBucket:
             ledger.refill(now_ns)
             return Usage(
                 spent_tokens=self._spent_tokens,
-                everyones_tokens=ledger.reserved_tokens - self._reserved_before,
-                allowed_tokens=(ledger.allowed_micro - self._allowed_before_micro) // 1_000_000,
+                everyones_tokens=max(ledger.reserved_tokens - self._reserved_before, 0),
+                allowed_tokens=max(ledger.allowed_micro - self._allowed_before_micro, 0) // 1_000_000,
                 waited_s=self._waited_ns / NANO,
                 n_requests=self._n_requests,
                 n_refused=self._n_refused,
