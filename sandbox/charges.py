@@ -20,18 +20,16 @@ from exchange.markets import Event, Market, Series
 from exchange.trades import Trade
 from exchange.units import from_us, to_us
 from sandbox.accounts import FeeOf
+from sandbox.catalog import Catalog
 from sandbox.orders import Order, in_outcome
-from sandbox.source import Source
 
 
 class Charges:
     """The fees of one exchange, whose markets are asked for as they stand."""
 
-    def __init__(self, source: Source, market_of: Callable[[str], Market]) -> None:
-        self._source = source
+    def __init__(self, catalog: Catalog, market_of: Callable[[str], Market]) -> None:
+        self._catalog = catalog
         self._market_of = market_of
-        self._series = {each.ticker: each for each in source.series()}
-        self._events: dict[str, Event] = {}
 
     def of_trade(self, order: Order, trade: Trade, *, is_taker: bool) -> int:
         """Return the fee of one side of a trade, and remember in the order what it was rounded up by."""
@@ -76,14 +74,10 @@ class Charges:
     def terms(self, ticker: str, at_us: int) -> FeeTerms | None:
         """Return the terms that a market charges by at an instant; None while its fees are waived."""
         market = self._market_of(ticker)
-        event = self._event(market.event_ticker)
-        changes = self._source.fee_changes()
-        return terms_at(market, event, self._series[event.series_ticker], changes, at_us=at_us)
-
-    def _event(self, ticker: str) -> Event:
-        if ticker not in self._events:  # events are created while the exchange lives
-            self._events = {each.ticker: each for each in self._source.events()}
-        return self._events[ticker]
+        event = self._catalog.event(market.event_ticker)
+        assert event is not None, market
+        series = self._catalog.series[event.series_ticker]
+        return terms_at(market, event, series, self._catalog.source.fee_changes(), at_us=at_us)
 
 
 def terms_at(

@@ -48,7 +48,7 @@ class Desk(Listener):
         self._owners: dict[tuple[str, int], int] = {}
         self._resting: dict[str, dict[int, Order]] = {}
         self._entering: Order | None = None
-        self._charges = Charges(catalog.source, self.market)
+        self._charges = Charges(catalog, self.market)
         self._ids = stream("desk", "ids")
         self._listeners: tuple[DeskListener, ...] = ()
         if self.floor is not None:
@@ -67,9 +67,10 @@ class Desk(Listener):
         """
         if self.floor is not None:
             return self.floor.market(ticker)
-        if ticker not in self._catalog.markets:
+        market = self._catalog.market(ticker)
+        if market is None:
             raise UnknownTicker(f"{ticker}: no such market; `GET /markets` lists them")
-        return self._catalog.markets[ticker]
+        return market
 
     def listen(self, listener: DeskListener) -> None:
         """Tell somebody from now on."""

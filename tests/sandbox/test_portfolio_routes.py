@@ -6,8 +6,6 @@ from datetime import timedelta
 import pytest
 
 from sandbox.access import KeyFacts
-from sandbox.clock import Stepped
-from sandbox.world import World
 from tests.sandbox.customers import FED, V2, Customer, Json, a_living_world, an_order, trading
 
 QUARTER = "KXSIMBTC15M-26FEB280005-05"  # two days before the end of the world it closes in five minutes
@@ -227,12 +225,6 @@ def test_keys_limits_and_the_way_to_a_higher_tier() -> None:
         assert ids(progress["goals"], "level") == ["expert", "premier", "paragon", "prime", "prestige"]
 
 
-def step(world: World, clock: Stepped, by: timedelta) -> None:
-    """Let the world live on."""
-    clock.advance(by)
-    world.floor.advance()
-
-
 def test_a_position_is_carried_to_its_payout() -> None:
     """Buy 3 of a quarter-hour, with 5 more resting: closed, cancelled, settled, and paid what it is worth."""
     world, clock = a_living_world()
@@ -240,10 +232,10 @@ def test_a_position_is_carried_to_its_payout() -> None:
         bought = ann.place("0.99", "3", ticker=QUARTER, time_in_force="immediate_or_cancel")
         resting = ann.place("0.01", "5", ticker=QUARTER)["order_id"]
         assert bought["fill_count"] == "3.00"
-        step(world, clock, timedelta(minutes=6))
+        clock.advance(timedelta(minutes=6))
         assert ann.get(f"/portfolio/orders/{resting}")["order"]["status"] == "canceled"
         assert ann.refused(409, "DELETE", f"{V2}/{resting}") == "MARKET_INACTIVE"
-        step(world, clock, timedelta(hours=1))
+        clock.advance(timedelta(hours=1))
         market = world.floor.market(QUARTER)
         fill = ann.get("/portfolio/fills")["fills"][0]
         paid = 3 * (market.settlement_value_cc or 0) // 100
@@ -286,7 +278,7 @@ def test_agents_fill_resting_orders_while_time_passes() -> None:
     with trading(world, "ann") as (_, (ann,)):
         order_id = ann.place("0.4600", "1")["order_id"]
         for _ in range(24):
-            step(world, clock, timedelta(hours=1))
+            clock.advance(timedelta(hours=1))
         order: Json = ann.get(f"/portfolio/orders/{order_id}")["order"]
         assert order["status"] == "executed"
         fill = ann.get("/portfolio/fills")["fills"][0]
@@ -301,7 +293,7 @@ def test_an_order_that_expires_is_gone_before_the_market_moves_on() -> None:
     with trading(world, "ann") as (_, (ann,)):
         body = an_order("0.4600") | {"expiration_time": 1_772_236_860}
         order_id = ann.ask("POST", V2, body).json()["order_id"]
-        step(world, clock, timedelta(days=1))
+        clock.advance(timedelta(days=1))
         order = ann.get(f"/portfolio/orders/{order_id}")["order"]
         assert (order["status"], order["last_update_time"]) == ("canceled", "2026-02-28T00:01:00Z")
 
@@ -314,7 +306,7 @@ def test_what_is_older_than_the_cutoff_moves_to_the_archive() -> None:
         resting = ann.place("0.01")["order_id"]
         archived = ("/historical/orders", "orders"), ("/historical/fills", "fills")
         assert [len(ann.get(path)[key]) for path, key in archived] == [0, 0]
-        step(world, clock, timedelta(days=4))
+        clock.advance(timedelta(days=4))
         assert ids(ann.get("/portfolio/orders")["orders"]) == [resting]
         assert ann.get("/portfolio/fills")["fills"] == []
         for path, key in archived:
@@ -329,7 +321,7 @@ def test_settled_positions_are_archived_event_by_event() -> None:
     with trading(world, "ann") as (_, (ann,)):
         ann.place("0.99", "1", ticker=ticker, time_in_force="immediate_or_cancel")
         ann.place("0.99", "1")
-        step(world, clock, timedelta(days=4))
+        clock.advance(timedelta(days=4))
         live = ann.get("/portfolio/positions", settlement_status="all")
         assert ids(live["market_positions"], "ticker") == [FED]
         archived = ann.get("/historical/positions")
@@ -337,3 +329,23 @@ def test_settled_positions_are_archived_event_by_event() -> None:
         assert archived["market_positions"][0]["position_fp"] == "0.00"
         assert ann.get("/historical/positions", ticker=FED)["market_positions"] == []
         assert ann.get("/portfolio/settlements")["settlements"][0]["ticker"] == ticker
+
+
+def test_combos_are_traded_on_their_own_shard() -> None:
+    """A cancel without its market looks on shard 0 and finds nothing; fills are priced as a combo's.
+
+    1 @ .30 rested and filled: .035 x .3 x .7 = .00735, on combos .0074; .30 + .0074 rounds up to .31.
+    """
+    world, _ = a_living_world(combos=40)
+    with trading(world, "ann", "bob") as (_, (ann, bob)):
+        listed = ann.http.get("/markets", params={"mve_filter": "only"}).json()["markets"]
+        ticker = next(each["ticker"] for each in listed if each["status"] == "active")
+        order_id = ann.place("0.30", ticker=ticker)["order_id"]
+        assert ann.refused(404, "DELETE", f"{V2}/{order_id}") == "not_found"
+        bob.place("0.30", ticker=ticker, side="ask")
+        order = ann.get(f"/portfolio/orders/{order_id}")["order"]
+        assert (order["exchange_index"], order["status"]) == (1, "executed")
+        assert order["maker_fees_dollars"] == "0.010000"
+        assert len(ann.get("/portfolio/fills", exchange_index=1)["fills"]) == 1
+        resting = ann.place("0.20", ticker=ticker)["order_id"]
+        assert ann.ask("DELETE", f"{V2}/{resting}", market_ticker=ticker).json()["reduced_by"] == "1.00"
