@@ -17,7 +17,7 @@ REWARD_CC: Final = 500_000  # fifty dollars
 COLLECTION: Final = "KXMVESIMCROSS-R"
 COLLECTION_SERIES: Final = "KXMVESIMCROSS"
 LEGS_MIN, LEGS_MAX = 2, 6
-GRID: Final = "deci_cent"
+GRID: Final = "center_deci_edge_centi_cent"
 
 
 def programs(catalog: Catalog) -> list[Json]:

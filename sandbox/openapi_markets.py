@@ -193,6 +193,9 @@ OPERATIONS: Final = (
     Operation("GET", "/events/fee_changes", "Fees of single events",
               "{event_fee_changes EventFeeChange[];cursor str}",
               "event_ticker:str limit:int(1..1000) cursor:str"),
+    Operation("GET", "/events/multivariate", "Combos", "{events Event[];cursor str}",
+              "limit:int(1..200) cursor:str series_ticker:str collection_ticker:str "
+              "with_nested_markets:bool"),
     Operation("GET", "/events/{event_ticker}", "One event", "{event Event;markets? Market[]|null}",
               "with_nested_markets:bool"),
     Operation("GET", "/events/{event_ticker}/metadata", "How an event looks", "EventMetadata"),

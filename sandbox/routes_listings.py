@@ -14,6 +14,7 @@ from exchange.markets import Event, Market, Series
 from exchange.units import from_us
 from sandbox.catalog import Catalog, is_combo
 from sandbox.encoding import Json, event_fee_change_json, event_json, series_fee_change_json, series_json
+from sandbox.milestones import milestones
 from sandbox.paging import Cursor, page
 from sandbox.queries import Query
 from sandbox.replies import invalid, not_found, reply
@@ -124,7 +125,10 @@ async def list_events(request: Request) -> Response:
     found, left = page(rows, end=cursor.rank(end=len(rows)), limit=limit, keep=keep)
     is_nested = bool(query.flag("with_nested_markets"))
     told = [_tell_event(catalog, event, is_nested=is_nested) for event in found]
-    return reply({"events": told, "cursor": cursor.text(left), "milestones": []})
+    listed = {event.ticker for event in found}
+    about = milestones(catalog) if query.flag("with_milestones") else []
+    beside = [each.json() for each in about if each.event.ticker in listed]
+    return reply({"events": told, "cursor": cursor.text(left), "milestones": beside})
 
 
 async def multivariate_events(request: Request) -> Response:

@@ -60,6 +60,15 @@ def test_milestones_can_be_filtered(client: httpx.Client) -> None:
     assert client.get("/milestones?limit=5&category=Weather").json() == {"milestones": [], "cursor": ""}
 
 
+def test_events_bring_their_milestones_when_asked(client: httpx.Client) -> None:
+    """Those of the listed events and no others."""
+    asked: dict[str, str | int] = {"limit": 3, "series_ticker": "KXSIMGAME"}
+    assert client.get("/events", params=asked).json()["milestones"] == []
+    page = client.get("/events", params=asked | {"with_milestones": "true"}).json()
+    about = [ticker for each in page["milestones"] for ticker in each["related_event_tickers"]]
+    assert sorted(about) == sorted(each["event_ticker"] for each in page["events"])
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -113,6 +113,8 @@ def live_reads(customer: Customer) -> dict[str, list[dict[str, Any]]]:
 def a_trader_s_days(customer: Customer, move: Callable[[timedelta], None]) -> Iterator[httpx.Response]:
     """Trade, look at everything there is to look at, and come back when it is settled and archived."""
     ask = customer.ask
+    for path in ("/events/multivariate", "/markets"):
+        yield ask("GET", path, limit=200, with_nested_markets="true")
     yield ask("POST", V2, an_order("0.9900", "3.00"))
     yield ask("POST", V2, an_order("0.9900", "1.00"))  # paid at once
     resting = ask("POST", V2, an_order("0.0500", "5.00"))
@@ -158,7 +160,7 @@ def test_everything_the_sandbox_answers_is_documented_to_the_last_field(customer
             answer = customer.ask("GET", path, **parameters)
             assert answer.status_code == 200, (path, answer.text)
             met.add(judged(answer))
-    world, clock = a_living_world()
+    world, clock = a_living_world(combos=30)
     with trading(world, "trader") as (_, traders):
         for answer in a_trader_s_days(traders[0], clock.advance):
             assert answer.is_success or answer.status_code == 410, (str(answer.request.url), answer.text)
