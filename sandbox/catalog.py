@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.markets import Event, Market
 from exchange.trades import Side, Trade
-from sandbox.encoding import Json, QuoteAt, legs_json, market_json
+from sandbox.encoding import Json, QuoteAt, combo_json, legs_json, market_json
 from sandbox.floor import Floor, Listener
 from sandbox.lifecycle import LifecycleChange
 from sandbox.matching import Fill
@@ -63,6 +63,7 @@ class Catalog(Listener):
         self._by_event: dict[str, list[int]] = defaultdict(list)
         self._by_series: dict[str, list[int]] = defaultdict(list)
         self._told: dict[tuple[str, bool], _Told] = {}
+        self._patterns: dict[tuple[object, ...], Json] = {}
         self._stale: set[str] = set()
         self._fading: list[tuple[int, str]] = []
         self._fades: set[str] = set()
@@ -123,7 +124,7 @@ class Catalog(Listener):
         """Return all markets, `only` combos, or all but those (`exclude`) that are made when looked at."""
         if self.combos is None or not self.combos.n or mve_filter == "exclude":
             return self.market_rows
-        made = _Made(self, self.combos, self.combos.created_before(self._now_us() + 1))
+        made = _Made(self, self.combos.created_before(self._now_us() + 1))
         return Merged([], [], made) if mve_filter == "only" else Merged(self.market_rows, self._places, made)
 
     def market(self, ticker: str) -> Market | None:
@@ -143,8 +144,7 @@ class Catalog(Listener):
     def combo(self, number: int) -> Market:
         """Return a combo as it stands."""
         assert self.floor is not None
-        assert self.combos is not None
-        return self.floor.market(self.combos.ticker(number))
+        return self.floor.combo(number)
 
     def series_ticker(self, market: Market) -> str:
         """Return the series of a market: through its event, for tickers are not to be parsed."""
@@ -224,12 +224,18 @@ class Catalog(Listener):
         return told
 
     def _tell_combo(self, market: Market, combos: "Combos", *, is_archived: bool) -> Json:
-        told = market_json(market, (None, None, None), is_archived=is_archived)
         number = self._combo(market.ticker)
-        if number is None:
-            return told
-        legs = combos.legs(number)
-        stands = [self.market(leg.ticker) for leg in legs]
+        if number is None or self.floor is None or self.floor.stage(market.ticker) is not None:
+            told = market_json(market, (None, None, None), is_archived=is_archived)
+        else:
+            alike = (market.close_ts, market.status, market.result, market.settlement_value_cc, is_archived)
+            pattern = self._patterns.get(alike)
+            if pattern is None:
+                pattern = market_json(market, (None, None, None), is_archived=is_archived)
+                self._patterns[alike] = pattern
+            told = combo_json(pattern, market)
+        legs = [] if number is None else combos.legs(number)
+        stands = [self.markets.get(leg.ticker) for leg in legs]
         return told | {"mve_selected_legs": legs_json(legs, stands)}
 
     def _oddly(self, market: Market, is_archived: bool) -> Market:  # noqa: FBT001 - passed on
@@ -282,9 +288,8 @@ class Catalog(Listener):
 class _Made:
     """The combos that exist, oldest first."""
 
-    def __init__(self, catalog: Catalog, combos: "Combos", n: int) -> None:
+    def __init__(self, catalog: Catalog, n: int) -> None:
         self._catalog = catalog
-        self._combos = combos
         self._n = n
 
     def __len__(self) -> int:
@@ -292,6 +297,11 @@ class _Made:
 
     def __getitem__(self, rank: int, /) -> Market:
         return self._catalog.combo(rank)
+
+    def first_alike(self, rank: int, /) -> int:
+        """Return the rank of the first combo whose close and result are this one's."""
+        assert self._catalog.combos is not None
+        return self._catalog.combos.first_alike(rank)
 
 
 def is_combo(listed: Market | Event) -> bool:

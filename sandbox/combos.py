@@ -7,7 +7,7 @@ Source: KALSHI.md §9 and §17 (OpenAPI 3.34.0, read 2026-10-09; cockpit, 2026-0
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,13 +17,14 @@ from exchange.units import DOLLAR_CC, from_us, to_us
 from sandbox.errors import BadWorld
 from sandbox.latent import N_STEPS, Outcome, Underlying
 from sandbox.lifecycle import Kind
-from sandbox.listing import market_at, payout_cc
+from sandbox.listing import payout_cc
 from sandbox.plans import FULL_PPM, PAYOUT_DELAY, EventPlan, MarketPlan, Span, series_of
 from sandbox.stage import Stage
 
 SERIES: Final = "KXMVESIMCROSS"
 COLLECTION: Final = "KXMVESIMCROSS-R"
 MAX_COMBOS: Final = 1_000_000
+KEEP_AT_MOST: Final = 100_000  # some 100 MB
 SHARD: Final = 1
 MINUTE: Final = timedelta(minutes=1)
 OPEN_BEFORE: Final = timedelta(hours=27)  # combos of a day begin this long before its midnight
@@ -58,12 +59,7 @@ class _Batch:
     close_ts: datetime
     determined_ts: datetime
     events: tuple[EventPlan, ...]
-
-    @property
-    def steps(self) -> tuple[tuple[datetime, Kind], ...]:
-        """What happens to all of them at once."""
-        settled_ts = self.determined_ts + PAID_AFTER
-        return (self.close_ts, "closed"), (self.determined_ts, "determined"), (settled_ts, "settled")
+    steps: tuple[tuple[datetime, Kind], ...]  # what happens to all of them at once
 
 
 class Combos:
@@ -92,6 +88,8 @@ class Combos:
         self._batches = [batch for batch in self._plan(span, plans) if batch.first < batch.end]
         self._begins = [batch.first for batch in self._batches]
         self._kept: dict[int, tuple[int, Market]] = {}
+        self._patterns: dict[tuple[int, int], Market] = {}
+        self._values_cc: dict[str, int] = {}
         self._next = 0
         self._steps: list[tuple[int, Kind, _Batch]] = []
 
@@ -104,13 +102,23 @@ class Combos:
                 if plan.created_ts <= open_ts + MINUTE
                 and close_ts < plan.determined_ts < midnight + timedelta(days=1)
             )
+            determined_ts = max((plan.determined_ts for plan in events), default=close_ts) + MINUTE
             yield _Batch(
                 first=self.created_before(to_us(open_ts)),
                 end=self.created_before(to_us(close_ts)),
                 close_ts=close_ts,
-                determined_ts=max((plan.determined_ts for plan in events), default=close_ts) + MINUTE,
+                determined_ts=determined_ts,
                 events=events,
-            )
+                steps=(
+                    (close_ts, "closed"), (determined_ts, "determined"),
+                    (determined_ts + PAID_AFTER, "settled"),
+                ),
+            )  # fmt: skip
+
+    @property
+    def n_made(self) -> int:
+        """How many combos have been looked at so far, and are kept."""
+        return len(self._kept)
 
     def created_us(self, number: int) -> int:
         """Return when a combo is created, and opens."""
@@ -119,6 +127,10 @@ class Combos:
     def created_before(self, at_us: int) -> int:
         """Return how many combos are created before an instant."""
         return min(max(-((self._first_us - at_us) // self._every_us), 0), self.n)
+
+    def first_alike(self, number: int) -> int:
+        """Return the first of the combos that close and are decided together with this one."""
+        return self._batch(number).first
 
     def created_before_ts(self, at_ts: datetime) -> int:
         """Return how many combos are created before a time."""
@@ -147,11 +159,33 @@ class Combos:
         phase = sum(now_ts >= at_ts for at_ts, _ in self._batch(number).steps)
         kept = self._kept.get(number)
         if kept is None or kept[0] != phase:
-            plan, value_cc = self._plan_of(number)
-            reading = EVEN.in_ticks(value_cc / DOLLAR_CC)
-            market = market_at(plan, plan.markets[0], None, reading=reading, now_ts=now_ts)
-            kept = self._kept[number] = (phase, market)
+            if len(self._kept) >= KEEP_AT_MOST:
+                self._kept.clear()
+            kept = self._kept[number] = (phase, self._made(number, phase, now_ts))
         return kept[1]
+
+    def _made(self, number: int, phase: int, now_ts: datetime) -> Market:
+        """Return a combo made after the pattern of its day, for all of a day are much alike."""
+        first = self.first_alike(number)
+        pattern = self._patterns.get((first, phase))
+        if pattern is None:
+            pattern = self._patterns[first, phase] = self.stage(first).market(now_ts)
+        created_ts, label, value_cc = self._facts(number)
+        result, reading = _result(value_cc), EVEN.in_ticks(value_cc / DOLLAR_CC)
+        return replace(
+            pattern,
+            ticker=self.ticker(number),
+            event_ticker=self.event_ticker(number),
+            title=f"{label} {label}",
+            yes_sub_title=label,
+            no_sub_title=label,
+            created_ts=created_ts,
+            open_ts=created_ts,
+            updated_ts=pattern.updated_ts if phase else created_ts,
+            result=result if pattern.result else "",
+            settlement_value_cc=value_cc if pattern.result else None,
+            expiration_value=str(reading) if pattern.result else "",
+        )
 
     def event(self, number: int) -> Event:
         """Return a combo's event."""
@@ -168,7 +202,11 @@ class Combos:
 
     def leg_value_cc(self, leg: Leg) -> int:
         """Return what one YES contract of a leg's market pays in the end."""
-        return payout_cc(leg.plan, leg.market, self._reading_of(leg.plan.event.ticker))
+        value_cc = self._values_cc.get(leg.ticker)
+        if value_cc is None:
+            reading = self._reading_of(leg.plan.event.ticker)
+            value_cc = self._values_cc[leg.ticker] = payout_cc(leg.plan, leg.market, reading)
+        return value_cc
 
     def stage(self, number: int) -> Stage:
         """Return a combo as a market that can be traded."""
@@ -178,14 +216,8 @@ class Combos:
 
     def _plan_of(self, number: int) -> tuple[EventPlan, int]:
         """Return what becomes of a combo, and what it pays in the end."""
-        batch, legs = self._batch(number), self.legs(number)
-        value_cc = DOLLAR_CC
-        for leg in legs:
-            pays_cc = self.leg_value_cc(leg)
-            value_cc = value_cc * (pays_cc if leg.side == "yes" else DOLLAR_CC - pays_cc) // DOLLAR_CC
-        created_ts = from_us(self.created_us(number))
-        label = ",".join(f"{leg.side} {leg.market.label}" for leg in legs)
-        ticker = self.event_ticker(number)
+        batch, ticker = self._batch(number), self.event_ticker(number)
+        created_ts, label, value_cc = self._facts(number)
         plan = EventPlan(
             event=Event(
                 ticker=ticker, series_ticker=SERIES, title=label, sub_title="Combo", category="Exotics",
@@ -212,6 +244,15 @@ class Combos:
         )  # fmt: skip
         return plan, value_cc
 
+    def _facts(self, number: int) -> tuple[datetime, str, int]:
+        """Return when a combo is created, what it is called, and what it pays in the end."""
+        value_cc, legs = DOLLAR_CC, self.legs(number)
+        for leg in legs:
+            pays_cc = self.leg_value_cc(leg)
+            value_cc = value_cc * (pays_cc if leg.side == "yes" else DOLLAR_CC - pays_cc) // DOLLAR_CC
+        label = ",".join(f"{leg.side} {leg.market.label}" for leg in legs)
+        return from_us(self.created_us(number)), label, value_cc
+
     def begin(self, now_us: int) -> None:
         """Tell only what comes after this instant."""
         self._next = self.created_before(now_us + 1)
@@ -237,3 +278,9 @@ class Combos:
 
     def _batch(self, number: int) -> _Batch:
         return self._batches[max(bisect_right(self._begins, number) - 1, 0)]
+
+
+def _result(value_cc: int) -> str:
+    if 0 < value_cc < DOLLAR_CC:
+        return "scalar"
+    return "yes" if value_cc else "no"

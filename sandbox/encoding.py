@@ -185,6 +185,23 @@ def _terms(market: Market) -> Json:
     return told | {name: value for name, value in optional.items() if value is not None}
 
 
+def combo_json(pattern: Json, market: Market) -> Json:
+    """Return a combo that nobody has traded after the payload of another with the same close and result."""
+    label = market.yes_sub_title
+    created = moment_or_unset(market.created_ts)
+    return pattern | {
+        "ticker": market.ticker,
+        "event_ticker": market.event_ticker,
+        "title": market.title,
+        "subtitle": label,
+        "yes_sub_title": label,
+        "no_sub_title": label,
+        "created_time": created,
+        "open_time": created,
+        "updated_time": created if market.updated_ts == market.created_ts else pattern["updated_time"],
+    }
+
+
 def legs_json(legs: Sequence[Leg], markets: Sequence[Market | None]) -> list[Json]:
     """Return what a combo is made of; a leg's market, if it is decided, tells what its YES pays."""
     return [

@@ -74,6 +74,7 @@ class Floor:
         self.version = 0
         self.combos = combos
         self._stages = list(stages)
+        self._has_adopted = False
         self._by_ticker = {stage.ticker: stage for stage in stages}
         self._tapes = tapes
         self._fee_changes = [each for each in fee_changes if to_us(each.effective_ts) > now_us]
@@ -186,6 +187,12 @@ class Floor:
             raise _unknown(ticker)
         return self.combos.market(number, self.now_ts)
 
+    def combo(self, number: int) -> Market:
+        """Return a combo as it is listed at `now_us`, by its number."""
+        stage = self._by_ticker.get(self.combos.ticker(number)) if self._has_adopted else None
+        now_ts = self.now_ts
+        return self.combos.market(number, now_ts) if stage is None else stage.market(now_ts)
+
     def stage(self, ticker: str) -> Stage | None:
         """Return a market that is listed; None for a combo that nobody has traded too."""
         stage = self._by_ticker.get(ticker)
@@ -215,6 +222,7 @@ class Floor:
             raise _unknown(ticker)
         stage = self._by_ticker[ticker] = self.combos.stage(number)
         stage.catch_up(self._now_us)
+        self._has_adopted = True
         self._stages.append(stage)
         due_us = stage.next_us()
         if self._agenda is not None and due_us is not None:

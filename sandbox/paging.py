@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from sandbox.queries import Query
 from sandbox.replies import Refused, invalid
-from sandbox.rows import Rows
+from sandbox.rows import Merged, Rows
 
 Row = TypeVar("Row")
 RANK_BYTES: Final = 8
@@ -51,19 +51,32 @@ class Cursor:
 
 
 def page(
-    rows: Rows[Row], *, end: int, limit: int, keep: Callable[[Row], bool]
+    rows: Rows[Row],
+    *,
+    end: int,
+    limit: int,
+    keep: Callable[[Row], bool],
+    is_worth: Callable[[Row], bool] | None = None,
 ) -> tuple[list[Row], int | None]:
     """Return up to `limit` rows below rank `end`, newest first, and the rank to go on from.
 
-    Walking all pages looks at every row once.
+    Walking all pages looks at every row once; `is_worth` may rule out groups of rows by one of them.
     """
     found: list[Row] = []
-    for rank in range(end - 1, -1, -1):
-        if not keep(rows[rank]):
+    jump = rows.jumper(is_worth) if is_worth is not None and isinstance(rows, Merged) else None
+    rank = end
+    while rank > 0:
+        rank -= 1
+        if jump is not None:
+            rank = jump(rank)
+            if rank < 0:
+                break
+        row = rows[rank]
+        if not keep(row):
             continue
         if len(found) == limit:
             return found, rank + 1
-        found.append(rows[rank])
+        found.append(row)
     return found, None
 
 

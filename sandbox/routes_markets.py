@@ -46,17 +46,19 @@ async def list_markets(request: Request) -> Response:
     combos = query.one_of("mve_filter", ("only", "exclude"))
     is_timely = _time_test(query, word)
 
-    def keep(market: Market) -> bool:
+    def is_worth(market: Market) -> bool:
         return (
             catalog.is_live(market)
             and (word is None or is_in_status(market, word))
             and (combos is None or is_combo(market) == (combos == "only"))
-            and is_timely(market)
         )
+
+    def keep(market: Market) -> bool:
+        return is_worth(market) and is_timely(market)
 
     cursor = Cursor("markets", query)
     rows = _candidates(catalog, query, combos)
-    found, left = page(rows, end=cursor.rank(end=len(rows)), limit=limit, keep=keep)
+    found, left = page(rows, end=cursor.rank(end=len(rows)), limit=limit, keep=keep, is_worth=is_worth)
     return reply({"markets": [catalog.tell(each) for each in found], "cursor": cursor.text(left)})
 
 
@@ -171,12 +173,11 @@ async def list_archived(request: Request) -> Response:
         raise invalid(f"{', '.join(used)} are mutually exclusive")
     cursor = Cursor("historical/markets", query)
     rows = _candidates(catalog, query, None if has_combos else "exclude")
-    found, left = page(
-        rows,
-        end=cursor.rank(end=len(rows)),
-        limit=limit,
-        keep=lambda market: catalog.is_archived(market) and (has_combos or not is_combo(market)),
-    )
+
+    def keep(market: Market) -> bool:
+        return catalog.is_archived(market) and (has_combos or not is_combo(market))
+
+    found, left = page(rows, end=cursor.rank(end=len(rows)), limit=limit, keep=keep, is_worth=keep)
     told = [catalog.tell(each, is_archived=True) for each in found]
     return reply({"markets": told, "cursor": cursor.text(left)})
 

@@ -4,7 +4,7 @@ All are in the order of creation, and a rank never changes: rows are only ever a
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 Row = TypeVar("Row")
@@ -33,10 +33,18 @@ class Picked(Generic[Row]):
         return self._rows[self._ranks[rank]]
 
 
+class Made(Rows[Row_co], Protocol[Row_co]):
+    """Rows that are made when looked at; neighbours come in groups that are much alike."""
+
+    def first_alike(self, rank: int, /) -> int:
+        """Return the rank of the first row of a row's group."""
+        ...
+
+
 class Merged(Generic[Row]):
     """A list and rows that are made when looked at, as one; `places` are where the list's rows lie in it."""
 
-    def __init__(self, rows: Sequence[Row], places: Sequence[int], made: Rows[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], places: Sequence[int], made: Made[Row]) -> None:
         self._rows = rows
         self._places = places
         self._made = made
@@ -49,3 +57,26 @@ class Merged(Generic[Row]):
         if n_before < len(self._places) and self._places[n_before] == rank:
             return self._rows[n_before]
         return self._made[rank - n_before]
+
+    def jumper(self, is_worth: Callable[[Row], bool]) -> Callable[[int], int]:
+        """Return what turns a rank into the next lower one that may be wanted, or -1.
+
+        `is_worth` is asked about the first made row of each group and answers for the whole group.
+        """
+        known: dict[int, bool] = {}
+
+        def jump(rank: int) -> int:
+            while rank >= 0:
+                n_before = bisect_left(self._places, rank)
+                if n_before < len(self._places) and self._places[n_before] == rank:
+                    return rank
+                first = self._made.first_alike(rank - n_before)
+                if first not in known:
+                    known[first] = is_worth(self._made[first])
+                if known[first]:
+                    return rank
+                own = self._places[n_before - 1] if n_before else -1
+                rank = max(own, first - 1 + n_before)
+            return rank
+
+        return jump
