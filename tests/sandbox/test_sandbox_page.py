@@ -1,5 +1,6 @@
 """`docs/sandbox.md` keeps its word: its examples run, and it knows every fault and every key."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 import typer
 
@@ -51,6 +53,48 @@ def test_every_command_on_the_page_has_only_options_that_exist() -> None:
         parsed = serve.make_context("serve", words[3:])
         faults = parsed.params["faults"]
         assert faults is None or read_faults(ROOT / faults).lines
+
+
+@pytest.mark.slow
+def test_a_served_script_strikes(tmp_path: Path) -> None:
+    """`serve --faults FILE`: the second request is the one that fails."""
+    script = tmp_path / "one.toml"
+    script.write_text('[[fault]]\nkind = "error"\nstatus = 503\nfirst = 2\nlast = 2\n')
+    command = [
+        sys.executable,
+        "-m",
+        "tapehouse",
+        "sandbox",
+        "serve",
+        "--json",
+        "--days",
+        "6",
+        "--scale",
+        "0.02",
+    ]
+    with subprocess.Popen(
+        [*command, "--faults", str(script)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["base_url"]
+        assert [httpx.get(f"{url}/exchange/status").status_code for _ in range(3)] == [200, 503, 200]
+        process.terminate()
+
+
+@pytest.mark.slow
+def test_a_script_that_cannot_be_used_is_told_with_its_line(tmp_path: Path) -> None:
+    """Exit code 2, and one sentence that says where, what, and what is known."""
+    script = tmp_path / "typo.toml"
+    script.write_text('seed = 1\n\n[[fault]]\nkind = "slwo"\n')
+    command = [sys.executable, "-m", "tapehouse", "sandbox", "serve", "--faults", str(script)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert f"{script}, line 4: fault 1: kind = 'slwo' is not known (did you mean 'slow'?)" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_every_fault_and_every_key_is_on_the_page() -> None:
