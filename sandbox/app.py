@@ -18,6 +18,7 @@ from sandbox import (
     routes_metadata,
     routes_orders,
     routes_portfolio,
+    routes_stream,
     routes_trades,
 )
 from sandbox.access import Access, KeyFacts
@@ -31,6 +32,7 @@ from sandbox.lived import Lived
 from sandbox.replies import Refused, on_missing, on_refused
 from sandbox.signature import TOLERANCE_MS, Keyring, PublicKey
 from sandbox.source import Source
+from sandbox.stream_hub import Hub
 
 Keys = Mapping[str, PublicKey | str | bytes]
 
@@ -88,7 +90,8 @@ def create_app(
         *routes_portfolio.ROUTES,
     ]
     app = Starlette(
-        routes=[Mount(PREFIX, routes=routes)],
+        # The WebSocket's path lies below the prefix too: first come, first served.
+        routes=[*routes_stream.ROUTES, Mount(PREFIX, routes=routes)],
         middleware=[fault_layer, gate, Middleware(Lived)],
         exception_handlers={Refused: on_refused, HTTPException: on_missing},
     )
@@ -96,6 +99,8 @@ def create_app(
     app.state.floor = app.state.catalog.floor
     app.state.desk = Desk(app.state.catalog)
     app.state.promoted = set()
+    app.state.hub = Hub(app.state.catalog, getattr(source, "floor", None))
+    app.state.clock_ms = clock_ms
     app.state.meter = meter
     app.state.keyring = keyring
     app.state.access = access

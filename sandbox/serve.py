@@ -130,7 +130,9 @@ def _server(app: Starlette) -> uvicorn.Server:
             app,
             http=Known,
             date_header=False,  # the app has a clock of its own
-            ws="none",
+            ws="websockets-sansio",
+            ws_ping_interval=10.0,
+            ws_max_size=1 << 20,
             lifespan="off",
             log_level="warning",
             access_log=False,
