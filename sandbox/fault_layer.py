@@ -23,6 +23,7 @@ from sandbox.replies import reply, too_many
 from sandbox.source import Source
 
 OK: Final = 200
+REDIRECTED: Final = 300
 STATUSES: Final = (500, 502, 503, 504)
 SECOND_MS: Final = 1_000
 GONE_S: Final = 5.0
@@ -166,7 +167,7 @@ class FaultLayer:
             self._misfortune.done(slow)
             await self._sleep_s(slow.fault.number("delay_s"))
         answer = await self._answer(scope, receive)
-        if answer.status == OK and answer.is_json:
+        if answer.is_success and answer.is_json:
             path, cursor = scope["path"], QueryParams(scope["query_string"]).get("cursor", "")
             if self._pages.is_wanted(fate):
                 answer.body = self._pages.changed(answer.body, fate, path=path, cursor=cursor)
@@ -208,6 +209,11 @@ class Answer:
         self._headers: list[tuple[bytes, bytes]] = []
 
     @property
+    def is_success(self) -> bool:
+        """Tell whether the route did what was asked."""
+        return OK <= self.status < REDIRECTED
+
+    @property
     def is_json(self) -> bool:
         """Tell whether there is JSON in it."""
         return self.content_type.startswith(b"application/json")
@@ -224,8 +230,9 @@ class Answer:
 
     def start(self, n_bytes: int) -> Message:
         """Return the head of the answer, announcing so many bytes."""
-        told: list[Any] = [*self._headers, (b"content-length", str(n_bytes).encode())]
-        told += [(b"content-type", self.content_type)] if self.content_type else []
+        told: list[Any] = [*self._headers]
+        if self.content_type:  # a 204 has neither
+            told += [(b"content-length", str(n_bytes).encode()), (b"content-type", self.content_type)]
         return {"type": "http.response.start", "status": self.status, "headers": told}
 
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from threading import Thread
@@ -15,6 +15,7 @@ from sandbox.fault_kinds import fault
 from sandbox.faults import Faults
 from sandbox.serve import Running, running
 from sandbox.world import World
+from tests.sandbox.customers import V2, an_order
 from tests.sandbox.places import Json, a_world, every_page
 from tests.sandbox.test_gate import KEYS, signed
 
@@ -68,6 +69,46 @@ def test_an_answer_can_be_lost_after_the_work_was_done() -> None:
     with a_bad_day({"kind": "error", "status": 504, "done": True}) as (client, server):
         assert client.get("/exchange/status").status_code == 504
         assert (server.meter.requests, server.meter.tokens_spent) == (1, 10)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"kind": "error", "status": 504, "done": True},
+        {"kind": "reset", "when": "after"},
+        {"kind": "reset", "when": "during"},
+        {"kind": "truncate", "length": "right"},
+        {"kind": "truncate", "length": "wrong"},
+    ],
+    ids=lambda made: "-".join(str(each) for each in made.values()),
+)
+def test_an_order_may_be_placed_though_its_sender_cannot_tell(made: Json) -> None:
+    """Whatever the sender saw, the order rests; before the fault nothing did."""
+    script = Faults((fault(**made, method="POST", route="/portfolio/events/orders"),))
+    world = World(7, days=6, activity=0.02)
+    with (
+        running(world, tier="prestige", keys=KEYS, faults=script) as server,
+        httpx.Client(base_url=server.base_url) as client,
+    ):
+        with suppress(httpx.TransportError):
+            headers = signed(method="POST", path=f"/trade-api/v2{V2}")
+            answer = client.post(V2, json=an_order("0.0500"), headers=headers)
+            assert answer.status_code == 504 or b"}" not in answer.content
+        assert server.faults.injected == {made["kind"]: 1}
+        told = client.get("/portfolio/orders", headers=signed(path="/trade-api/v2/portfolio/orders"))
+        assert [each["status"] for each in told.json()["orders"]] == ["resting"]
+
+
+def test_an_answer_without_a_body_can_be_slow_too() -> None:
+    """A cancel-all says 204 and nothing else; a fault of pages does not apply to it."""
+    world = World(7, days=6, activity=0.02)
+    script = Faults((fault("slow", delay_s=0.0), fault("truncate")))
+    with running(world, keys=KEYS, faults=script) as server:
+        headers = signed(method="DELETE", path=f"/trade-api/v2{V2}")
+        answer = httpx.delete(f"{server.base_url}{V2}", headers=headers)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert "content-length" not in answer.headers
+        assert server.faults.injected == {"slow": 1}
 
 
 def test_a_storm_answers_like_an_empty_bucket() -> None:
