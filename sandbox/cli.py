@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from exchange.errors import BadInput
+from exchange.units import parse_duration, to_us
 
 if TYPE_CHECKING:
+    from sandbox.clock import Clock
     from sandbox.source import Source
 
 app = typer.Typer(
@@ -21,11 +23,14 @@ app = typer.Typer(
 Seed = Annotated[int, typer.Option(help="Which world: the same seed is the same exchange, byte for byte.")]
 Days = Annotated[int, typer.Option(help="Days of history in the world (6 or more).")]
 Scale = Annotated[float, typer.Option(help="How busy the world is; 1 is some 50,000 trades in ten days.")]
+Oddities = Annotated[
+    bool, typer.Option("--oddities", help="Add series with whatever is odd on the real exchange.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
 @app.command()
-def serve(
+def serve(  # noqa: PLR0917 - typer reads options from parameters
     ctx: typer.Context,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     seed: Seed = 7,
@@ -36,6 +41,14 @@ def serve(
     key: Annotated[
         list[str] | None, typer.Option(help="KEY_ID=FILE of a public key in PEM; may be repeated.")
     ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Exchange seconds per second; without it the clock stands.")
+    ] = None,
+    start_before: Annotated[
+        str, typer.Option(help="How long before the world's end its clock starts, as in 36h or 2d.")
+    ] = "2d",
+    oddities: Oddities = False,  # noqa: FBT002 - typer reads flags from booleans
+    combos: Annotated[int, typer.Option(help="How many KXMVE combos flood the listings.")] = 0,
     faults: Annotated[
         Path | None, typer.Option(help="TOML script of misfortunes (docs/sandbox.md); by default none.")
     ] = None,
@@ -45,10 +58,16 @@ def serve(
     from sandbox.fault_script import read_faults
     from sandbox.faults import CALM
     from sandbox.serve import serve as serve_source
+    from sandbox.world import World
 
     script = CALM if faults is None else read_faults(faults)
     keys = dict(_key(each) for each in key or [])
-    source = _world(seed, days, scale) if lake is None else _lake(ctx, lake)
+    clock = None if speed is None else _clock(speed, start_before)
+    source: Source = (
+        World(seed, days=days, activity=scale, clock=clock, oddities=oddities, combos=combos)
+        if lake is None
+        else _lake(ctx, lake, is_plain=(speed, oddities, combos) == (None, False, 0))
+    )
 
     def on_ready(base_url: str) -> None:
         sys.stderr.write(f"sandbox: {base_url} (tier {tier}; Ctrl-C ends it)\n")
@@ -89,14 +108,18 @@ def record(
         sys.stdout.write(json.dumps(told | {"deltas": done.n_deltas, "lost": done.n_lost}) + "\n")
 
 
-def _world(seed: int, days: int, scale: float) -> "Source":
-    from sandbox.world import World
+def _clock(speed: float, start_before: str) -> "Clock":
+    """Return a clock that runs from a while before the world's end."""
+    from sandbox.clock import Running
+    from sandbox.world import DEFAULT_END_TS
 
-    return World(seed, days=days, activity=scale)
+    return Running(to_us(DEFAULT_END_TS - parse_duration(start_before)), speed)
 
 
-def _lake(ctx: typer.Context, lake: str) -> "Source":
+def _lake(ctx: typer.Context, lake: str, *, is_plain: bool) -> "Source":
     """Open a lake with the factory that whoever composed the command line put into the context."""
+    if not is_plain:
+        raise BadInput("--lake serves what was recorded: leave out --speed, --oddities and --combos")
     open_lake = (ctx.obj or {}).get("open_lake")
     if open_lake is None:
         raise BadInput("--lake needs the whole of Tapehouse: run `tapehouse sandbox serve --lake DIR`")

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Final
 
 from exchange.books import OrderBook
@@ -21,7 +21,8 @@ from sandbox.families import all_series
 from sandbox.floor import Floor
 from sandbox.history import History
 from sandbox.latent import walk
-from sandbox.plans import Span
+from sandbox.oddities import odd_series
+from sandbox.plans import MarketPlan, SeriesPlan, Span
 from sandbox.run import BookListener, replay
 from sandbox.stage import Stage
 from sandbox.tape import MemoryTape, Tapes
@@ -39,8 +40,8 @@ class World:
     `activity` multiplies how often people trade (1.0: some 50,000 trades in ten days, made in two seconds).
     Without a `clock` the world stands at its end. With one it has lived up to where the clock stands and
     lives on whenever `floor.advance()` is called, until the end. Trades older than `archive_days` are
-    archived, settled markets a day later. `combos` markets of markets are listed besides by `combos`, not by
-    `markets()`: they are made when they are looked at.
+    archived, settled markets a day later. `oddities` adds the series of `sandbox.oddities`. `combos` markets
+    of markets are listed besides, by `combos` and not by `markets()`: they are made when they are looked at.
 
     Raises:
         BadWorld: fewer than 6 days, or no activity at all.
@@ -55,6 +56,7 @@ class World:
         end_ts: datetime = DEFAULT_END_TS,
         archive_days: int = 5,
         clock: Clock | None = None,
+        oddities: bool = False,
         combos: int = 0,
         progress: Progress | None = None,
     ) -> None:
@@ -66,15 +68,8 @@ class World:
         self._span = Span(seed=seed, days=days, end_ts=end_ts, activity=activity)
         self._archive = timedelta(days=min(archive_days, days - 1))
         self._cutoff_moved = timedelta(0)
-        plans = all_series(self._span)
-        changes = [change for plan in plans for change in plan.fee_changes]
-        self._series = tuple(plan.series for plan in plans)
-        self._fee_changes = sorted(changes, key=lambda change: (change.effective_ts, change.change_id))
-        self._plans = sorted(
-            (event for plan in plans for event in plan.events),
-            key=lambda event: (event.created_ts, event.event.ticker),
-        )
-        self._by_event = {plan.event.ticker: plan for plan in self._plans}
+        plain = all_series(self._span)
+        self._plan([*plain, *(odd_series(self._span) if oddities else [])])
         self._paths: dict[str, Sequence[float]] = {}
         self._bars: dict[tuple[str, int], _Bars] = {}
         self._listed: tuple[tuple[int, int], list[Market]] | None = None
@@ -84,9 +79,8 @@ class World:
         self._tapes = Tapes()
         self._lay_tapes()
         self.is_living = not isinstance(clock, Frozen)
-        self.combos = Combos(self._span, combos, self._plans, self._reading)
-        if combos:
-            self._series = (*self._series, self.combos.series)
+        legs = [event for plan in plain for event in plan.events]
+        self.combos = Combos(self._span, combos, legs, self._reading)
         self.floor = Floor(
             self._stages,
             tapes=self._tapes,
@@ -118,9 +112,20 @@ class World:
         """Move both cutoffs once, as the exchange does between two pages."""
         self._cutoff_moved += by
 
+    @cached_property
+    def oddities(self) -> Mapping[str, MarketPlan]:
+        """The plans of markets of which the archive tells something wrong."""
+        plans = {stage.ticker: stage.market_plan for stage in self._stages}
+        return {
+            ticker: plan
+            for ticker, plan in plans.items()
+            if plan.archived_size_centi or plan.hides_expiration_value
+        }
+
     def series(self) -> Sequence[Series]:
         """Return the series by ticker, each with the fees in force."""
-        return [self._series_at(each, self.now_ts) for each in self._series]
+        listed = [*self._series, self.combos.series] if self.combos.n else self._series
+        return [self._series_at(each, self.now_ts) for each in listed]
 
     def events(self) -> Sequence[Event]:
         """Return the events that have been created, oldest first."""
@@ -209,6 +214,19 @@ class World:
             told.update(repr((ticker, history)).encode())
         told.update(repr(self.tape(None).rows(0, 1_000)).encode())
         return told.hexdigest()
+
+    def _plan(self, plans: Sequence[SeriesPlan]) -> None:
+        """Take over what will happen, in the order in which it will be listed."""
+        changes = [change for plan in plans for change in plan.fee_changes]
+        self._series: tuple[Series, ...] = tuple(plan.series for plan in plans)
+        self._fee_changes: list[FeeChange] = sorted(
+            changes, key=lambda change: (change.effective_ts, change.change_id)
+        )
+        self._plans = sorted(
+            (event for plan in plans for event in plan.events),
+            key=lambda event: (event.created_ts, event.event.ticker),
+        )
+        self._by_event = {plan.event.ticker: plan for plan in self._plans}
 
     def _live_until(self, now_us: int, progress: Progress | None) -> list[Stage]:
         """Set every market on the stage and let it live by itself up to where the clock stands."""

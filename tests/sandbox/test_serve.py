@@ -111,3 +111,41 @@ def test_a_key_that_cannot_be_read_is_bad_input(key: str) -> None:
     """--key wants KEY_ID=FILE of a public key."""
     with pytest.raises(BadInput, match="public key"):
         CliRunner().invoke(app, ["serve", "--key", key], catch_exceptions=False)
+
+
+def test_a_served_world_can_live_be_odd_and_flooded() -> None:
+    """`--speed` lets its clock run from `--start-before`; the odd series and the combos are there."""
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    more = ["--speed", "60", "--start-before", "12h", "--oddities", "--combos", "50"]
+    with subprocess.Popen(
+        [*SERVE, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    ) as process:
+        assert process.stdout is not None
+        base_url = json.loads(process.stdout.readline())["base_url"]
+        times = []
+        while len(set(times)) < 2:
+            times.append(httpx.get(f"{base_url}/exchange/user_data_timestamp").json()["as_of_time"])
+        series = [each["ticker"] for each in httpx.get(f"{base_url}/series").json()["series"]]
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+    assert times == sorted(times)
+    assert "2026-03-01T12:00:00Z" <= times[0] <= "2026-03-02T00:00:00Z"
+    assert {"KXODDPAUSE", "KXMVESIMCROSS", "KXSIMFED"} <= set(series)
+    assert process.returncode == 0, errors
+
+
+@pytest.mark.parametrize("more", [["--speed", "2"], ["--oddities"], ["--combos", "1"]])
+def test_a_lake_does_not_live(more: list[str]) -> None:
+    """What makes a world odd or alive cannot be asked of a lake; the message says what to leave out."""
+    with pytest.raises(BadInput, match="leave out --speed, --oddities and --combos"):
+        CliRunner().invoke(app, ["serve", "--lake", "x", *more], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("--speed", "0"), ("--start-before", "soon"), ("--combos", "-1")]
+)
+def test_a_world_that_cannot_live_is_bad_input(name: str, value: str) -> None:
+    """Refused before anything is served."""
+    arguments = ["serve", "--days", "6", "--scale", "0.02", "--speed", "1", name, value]
+    with pytest.raises(BadInput):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
