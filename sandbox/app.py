@@ -99,7 +99,7 @@ def create_app(
     app.state.floor = app.state.catalog.floor
     app.state.desk = Desk(app.state.catalog)
     app.state.promoted = set()
-    app.state.hub = Hub(app.state.catalog, getattr(source, "floor", None))
+    app.state.hub = Hub(app.state.catalog, app.state.catalog.floor, app.state.desk)
     app.state.clock_ms = clock_ms
     app.state.meter = meter
     app.state.keyring = keyring

@@ -92,6 +92,14 @@ class Desk(Listener):
         """Return the orders of all accounts that rest in a market, in order of arrival."""
         return list(self._resting.get(ticker, {}).values())
 
+    def order_behind(self, ticker: str, engine_id: int, *, is_new: bool) -> Order | None:
+        """Return an account's order that changed a level, None for a stranger's; a new one is entering."""
+        known = self._resting.get(ticker, {}).get(engine_id)
+        entering = self._entering
+        if known is None and is_new and entering is not None and entering.ticker == ticker:
+            return entering
+        return known
+
     def best_bid_cc(self, ticker: str, side: Side) -> int:
         """Return what somebody would pay for an outcome now, 0 where nobody would."""
         levels = self._catalog.source.book(ticker).levels(side)

@@ -12,11 +12,13 @@ from exchange.markets import Market
 from exchange.trades import Side, Trade
 from exchange.units import to_us
 from sandbox.catalog import Catalog, is_combo
+from sandbox.desk import Desk
 from sandbox.errors import UnknownTicker
 from sandbox.floor import Floor, Listener
 from sandbox.lifecycle import LifecycleChange
 from sandbox.matching import Fill
 from sandbox.stream_frames import delta, lifecycle, snapshot, ticker, trade
+from sandbox.stream_private import PrivateFeed
 from sandbox.stream_session import Session, Subscription
 
 TICK_S: Final = 0.02
@@ -25,10 +27,12 @@ TICK_S: Final = 0.02
 class Hub(Listener):
     """All open WebSockets of one app; without a floor only first snapshots are sent."""
 
-    def __init__(self, catalog: Catalog, floor: Floor | None) -> None:
+    def __init__(self, catalog: Catalog, floor: Floor | None, desk: Desk) -> None:
         self._catalog = catalog
         self._floor = floor
+        self._desk = desk
         self._sessions: list[Session] = []
+        self._private = PrivateFeed(self._sessions)
         self._moved: set[str] = set()  # markets whose ticker may have changed since the last tick
         self._last_centi: dict[str, int] = {}
         self._pump: asyncio.Task[None] | None = None
@@ -38,6 +42,7 @@ class Hub(Listener):
         self._sessions.append(session)
         if len(self._sessions) == 1 and self._floor is not None:
             self._floor.listen(self)
+            self._desk.listen(self._private)
             self._pump = asyncio.get_running_loop().create_task(self._keep_time(self._floor))
 
     def leave(self, session: Session) -> None:
@@ -45,6 +50,7 @@ class Hub(Listener):
         self._sessions.remove(session)
         if not self._sessions and self._floor is not None:
             self._floor.unlisten(self)
+            self._desk.unlisten(self._private)
             if self._pump is not None:
                 self._pump.cancel()
 
@@ -67,11 +73,16 @@ class Hub(Listener):
         self, ticker: str, time_us: int, side: Side, price_cc: int, delta_centi: int, order_id: int
     ) -> None:
         """Send one change to whoever follows this book."""
-        del order_id
         self._moved.add(ticker)
         told: dict[bool, str] = {}
+        order = self._desk.order_behind(ticker, order_id, is_new=delta_centi > 0)
         for session, subscription in self._following("orderbook_delta", ticker):
             mode = subscription.use_yes_price
+            if order is not None and order.account == session.caller.account:
+                own = (order.client_order_id, order.subaccount)
+                msg = delta(ticker, time_us, side, price_cc, delta_centi, use_yes_price=mode, own=own)
+                session.send(subscription, "orderbook_delta", msg)
+                continue
             if mode not in told:
                 told[mode] = delta(ticker, time_us, side, price_cc, delta_centi, use_yes_price=mode)
             session.send(subscription, "orderbook_delta", told[mode])

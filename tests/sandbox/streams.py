@@ -37,6 +37,16 @@ class Reader:
         self.frames.append(frame)
         return frame
 
+    def first(self, kind: str, **said: object) -> Json:
+        """Return the first message of a type, read already or still to come, that says these things."""
+        at = 0
+        while True:
+            frame = self.frames[at] if at < len(self.frames) else self.next()
+            if frame["type"] == kind and said.items() <= frame["msg"].items():
+                msg: Json = frame["msg"]
+                return msg
+            at += 1
+
     def until(self, kind: str, n: int = 1) -> list[Json]:
         """Read until `n` frames of a type came; returns those."""
         found: list[Json] = []
