@@ -52,7 +52,7 @@ class Client(
 
     Args:
         settings: where and who; None reads the environment.
-        budget: share one among clients that use one key; None makes one for `settings.tier`.
+        budget: None takes the one that all programs of this machine with the same key share.
         retry: how often and how long a request is tried.
         breaker: share one among clients of one host; None makes one.
         clock: for signatures.
@@ -77,7 +77,7 @@ class Client(
         max_pages: int = MAX_PAGES,
     ) -> None:
         self.settings = settings or Settings()
-        self.budget = budget or Budget.for_tier(self.settings.tier)
+        self.budget = budget or Budget.shared(self.settings.tier, self.settings.budget_name)
         self.drift = Drift()
         self.telemetry = telemetry or Telemetry()
         self._max_pages = max_pages
