@@ -27,19 +27,25 @@ docs: setup          ## the data dictionary, from the table declarations
 
 setup: .venv/ready   ## .venv with pinned, hashed dependencies and .venv/bin/tapehouse
 
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: requirements.lock requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Tapehouse needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is {v[0]}.{v[1]}: say make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r requirements.lock -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock:                ## renew requirements.lock: hashes, no host names
+COMPILE = build/lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --quiet
+
+lock:                ## renew requirements.lock (running) and requirements-dev.lock (beyond it): hashes, no host names
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet --disable-pip-version-check uv
-	build/lock/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
-		--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o build/lock/requirements.txt
-	sed 's/^ *//' build/lock/requirements.txt > requirements.lock
+	$(COMPILE) --extra dev --upgrade -o build/lock/all.txt
+	cp build/lock/all.txt build/lock/running.txt
+	$(COMPILE) -o build/lock/running.txt
+	sed 's/^ *//' build/lock/running.txt > requirements.lock
+	sed 's/^ *//' build/lock/all.txt | grep -vxFf requirements.lock > requirements-dev.lock
 
 clean:               ## forget the environment and everything built
 	rm -rf .venv build out

@@ -115,21 +115,27 @@ def test_no_file_is_large_and_none_holds_a_key_or_a_path_of_one_machine() -> Non
     machine = re.compile(r"(?<![\w.])/(?:home|Users|root|work)/\w+")
     for path in tracked():
         assert path.stat().st_size <= TRACKED_BYTES_MAX, path
-        if path.name != "requirements.lock":
+        if path.suffix != ".lock":
             text = path.read_text(errors="replace")
             assert not secret.search(text), path
             assert not machine.search(text), path
 
 
-def test_the_lock_has_hashes_and_no_host_names() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
-    assert not re.search(r"://|--index|--find-links|\.org\b|\.com\b", lock)
-    pins = re.findall(r"^([a-z0-9._-]+)==\S+(.*?)(?=^[a-z0-9._-]+==|\Z)", lock, re.MULTILINE | re.DOTALL)
-    assert all("--hash=sha256:" in rest for _, rest in pins)
+def test_the_locks_have_hashes_and_no_host_names() -> None:
+    """requirements.lock is what running takes, requirements-dev.lock what developing takes besides."""
+    pinned: dict[str, set[str]] = {}
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        lock = (ROOT / name).read_text()
+        assert not re.search(r"://|--index|--find-links|\.org\b|\.com\b", lock)
+        pins = re.findall(r"^([a-z0-9._-]+)==\S+(.*?)(?=^[a-z0-9._-]+==|\Z)", lock, re.MULTILINE | re.DOTALL)
+        assert all("--hash=sha256:" in rest for _, rest in pins)
+        pinned[name] = {name for name, _ in pins}
+    assert not set.intersection(*pinned.values())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    names = {re.split(r"[<>=\[ ]", each)[0] for each in wanted}
-    assert names <= {name for name, _ in pins}, "say: make lock"
+    running = {re.split(r"[<>=\[ ]", each)[0] for each in project["dependencies"]}
+    extras = {re.split(r"[<>=\[ ]", each)[0] for each in project["optional-dependencies"]["dev"]}
+    assert running <= pinned["requirements.lock"], "say: make lock"
+    assert extras <= set.union(*pinned.values()), "say: make lock"
 
 
 def test_the_readme_is_short_and_the_changelog_opens_with_results() -> None:

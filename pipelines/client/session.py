@@ -38,6 +38,7 @@ from pipelines.client.requests import Params, Request
 from pipelines.client.retry import Retry
 from pipelines.client.signing import ExchangeClock, KalshiAuth, Signer, Signers
 from pipelines.client.telemetry import Telemetry
+from pipelines.client.transport import pool
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -46,13 +47,6 @@ CONCURRENT_REQUESTS: Final = 16
 _LOG: Final = logging.getLogger(__name__)
 _OK: Final = frozenset({200, 201, 202, 204})
 _READING: Final = frozenset({"GET", "HEAD"})
-_HEADERS: Final = {
-    "Accept": "application/json",
-    # Other languages would translate titles and rules (changelog of 2026-08-27).
-    "Accept-Language": "en",
-    "Accept-Encoding": "gzip",
-    "User-Agent": "tapehouse",
-}
 _JSON: Final = {"Content-Type": "application/json"}
 
 
@@ -71,6 +65,7 @@ class Session:
         drift: Drift,
         telemetry: Telemetry,
         n_concurrent: int,
+        transport: str = "httpx",
     ) -> None:
         self.base_url = base_url
         self.host = httpx.URL(base_url).netloc.decode("ascii")
@@ -84,7 +79,7 @@ class Session:
         self._retry = retry
         self._slots = asyncio.Semaphore(n_concurrent)
         self._auth = KalshiAuth(signer, clock)
-        self._http = _pool(base_url, n_concurrent)
+        self._http = pool(base_url, n_concurrent=n_concurrent, transport=transport)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -255,19 +250,3 @@ class Session:
                 self.telemetry.anomaly("unreadable", f"{request.route} {error.field}")
                 raise
         return None
-
-
-def _pool(base_url: str, n_concurrent: int) -> httpx.AsyncClient:
-    is_plain = base_url.startswith("http://")  # loopback only, see Settings
-    return httpx.AsyncClient(
-        headers=_HEADERS,
-        # Loading the CA bundle takes 40 ms; there is nothing to verify on plain loopback.
-        verify=not is_plain,
-        trust_env=not is_plain,
-        http2=False,
-        follow_redirects=False,
-        timeout=httpx.Timeout(20.0, connect=10.0, pool=None),
-        limits=httpx.Limits(
-            max_connections=n_concurrent, max_keepalive_connections=n_concurrent, keepalive_expiry=30.0
-        ),
-    )

@@ -6,6 +6,7 @@
 | KALSHI_BASE_URL, KALSHI_WS_URL | override both hosts, for a sandbox; plain http/ws only to the own machine |
 | KALSHI_TIER | basic (default) … prestige: how much we may ask per second until the exchange tells |
 | KALSHI_BUDGET | a name; programs with the same one share one request budget, also with different keys |
+| KALSHI_TRANSPORT | httpx (default), or pyreqwest: less CPU a request, needs the extra `fast` |
 | KALSHI_TRADING | off (default), demo or prod: whose money orders may move; a sandbox takes either word |
 | KALSHI_SUBACCOUNT | 0 (the primary one) to 63: whose orders and positions; unset leaves it to Kalshi |
 
@@ -45,6 +46,7 @@ from pipelines.client.keys import sources
 from pipelines.client.keys.found import Held, shortened
 from pipelines.client.keys.sources import variable
 from pipelines.client.tiers import TIERS
+from pipelines.client.transport import TRANSPORTS
 
 _TRADING: Final = ("off", "demo", "prod")
 _KEY_TEXTS: Final = (sources.TEXT, f"next_{sources.TEXT}")
@@ -69,6 +71,7 @@ class Settings(BaseSettings):
     ws_url: str = ""
     tier: str = "basic"
     budget: str | None = None
+    transport: str = "httpx"
     trading: str = "off"
     subaccount: int | None = Field(default=None, ge=0, le=63)
 
@@ -123,6 +126,13 @@ class Settings(BaseSettings):
         if env not in HOSTS:
             raise SettingsError(f"KALSHI_ENV is {env!r}: write prod or demo")
         return env
+
+    @field_validator("transport")
+    @classmethod
+    def _known_transport(cls, transport: str) -> str:
+        if transport not in TRANSPORTS:
+            raise SettingsError(f"KALSHI_TRANSPORT is {transport!r}: write {' or '.join(TRANSPORTS)}")
+        return transport
 
     @field_validator("tier")
     @classmethod
