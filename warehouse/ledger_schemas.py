@@ -1,4 +1,4 @@
-"""Columns of what we know about our own work: coverage windows and quarantined payloads."""
+"""Columns of what we know about our own work: coverage windows, quarantined payloads, novelties."""
 
 import dataframely as dy
 import polars as pl
@@ -36,3 +36,14 @@ class Quarantine(dy.Schema):
     reason = text("Why it was refused.")
     payload = text("The row or message as it came.")
     seen_ts = moment("When we met it.")
+
+
+class Drift(dy.Schema):
+    """What the exchange sent that no document lists, as one run met it."""
+
+    kind = text("What is new: a field or a value.", regex="^(field|value)$")
+    place = name("Which field of what: Market.status, for example.")
+    word = text("The unknown value; empty where the field itself is unknown.")
+    example = text("A value that was seen, as JSON, cut after 80 characters.")
+    first_seen_ts = moment("When this run met it first, by our clock.")
+    n_seen = whole("How often this run met it.", least=1)

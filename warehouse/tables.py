@@ -183,6 +183,15 @@ QUARANTINE: Final = Table(
     sort=("table_name", "location", "digest"),
     known_ts=_at("seen_ts", "seen_ts: provenance of our own work, not market knowledge."),
 )
+DRIFT: Final = Table(
+    name="drift",
+    sentence="Fields and values of the exchange that no document lists, run by run, with an example.",
+    schema=ledger_schemas.Drift,
+    key=("kind", "place", "word", "first_seen_ts"),
+    partition_by=None,
+    sort=("kind", "place", "word", "first_seen_ts"),
+    known_ts=_at("first_seen_ts", "first_seen_ts: provenance of our own work, not market knowledge."),
+)
 
 TABLES: Final[dict[str, Table]] = {
     each.name: each
@@ -199,5 +208,6 @@ TABLES: Final[dict[str, Table]] = {
         FEE_CHANGES,
         WINDOWS,
         QUARANTINE,
+        DRIFT,
     )
 }

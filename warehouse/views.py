@@ -16,6 +16,7 @@ from warehouse.tables import (
     BOOK_GAPS,
     BOOK_SNAPSHOTS,
     CANDLES,
+    DRIFT,
     EVENTS,
     FEE_CHANGES,
     MARKETS,
@@ -208,6 +209,7 @@ VIEWS: Final[tuple[View, ...]] = (
     _plain(FEE_CHANGES),
     _plain(WINDOWS, "coverage"),
     _plain(QUARANTINE),
+    _plain(DRIFT),
 )
 
 RAW_TABLES: Final = tuple(TABLES.values())

@@ -19,6 +19,7 @@ from exchange.units import parse_when
 from pipelines.client import Client
 from pipelines.flows import summary
 from pipelines.ingest import market_data
+from pipelines.ingest.drifting import keep_drift
 from pipelines.ingest.publishing import publish
 from pipelines.ingest.windows import Receipt, Window, scope_of
 from warehouse import Lake
@@ -104,6 +105,7 @@ async def pull_all(key: str, windows: Sequence[Window], client: Client, lake: La
         WindowsFailed: some stayed broken; the others are in the lake and in the catalog.
     """
     receipts = [await _receipt_of(window, client, lake) for window in windows]
+    keep_drift(lake, client.drift)
     publish(lake)
     holes = summary.holes(lake, receipts)
     await acreate_markdown_artifact(

@@ -11,6 +11,7 @@ import typer
 
 from exchange.units import parse_duration, parse_when
 from pipelines.client import Client, KalshiError
+from pipelines.ingest.drifting import keep_drift
 from pipelines.ingest.errors import IngestError, RowsQuarantined
 from pipelines.ingest.import_candles import import_candles
 from pipelines.ingest.import_trades import import_trades
@@ -66,7 +67,7 @@ def sync_app(
     resources = RESOURCES if resource == EVERYTHING else (resource,)
     into = Lake(lake)
     try:
-        receipts = asyncio.run(
+        receipts, told = asyncio.run(
             _synced(
                 into,
                 resources,
@@ -87,7 +88,7 @@ def sync_app(
     publish(into)
     failed = [each for each in receipts if each.status != COMPLETE]
     if as_json:
-        typer.echo(json.dumps(_summed_up(receipts)))
+        typer.echo(json.dumps(_summed_up(receipts) | {"client": told}))
     else:
         for line in _told(receipts):
             typer.echo(line)
@@ -167,11 +168,23 @@ def candles(
     _finish(into, receipt, as_json=as_json)
 
 
-async def _synced(into: Lake, resources: Sequence[str], **asked: Any) -> list[Receipt]:  # noqa: ANN401 -- handed on to sync
+async def _synced(
+    into: Lake,
+    resources: Sequence[str],
+    **asked: Any,  # noqa: ANN401 -- handed on to sync
+) -> tuple[list[Receipt], dict[str, Any]]:
+    """Return what became of every window, and what the client did for it."""
     with terminal_progress() as progress:
         async with Client() as client:
-            await client.adopt_limits()
-            return await sync(client, into, resources, progress=progress, **asked)
+            try:
+                await client.adopt_limits()
+                receipts = await sync(client, into, resources, progress=progress, **asked)
+            finally:
+                n_novelties = keep_drift(into, client.drift)
+            if n_novelties:
+                novelties = "1 novelty" if n_novelties == 1 else f"{n_novelties} novelties"
+                typer.echo(f"{novelties} from the exchange: see the table drift", err=True)
+            return receipts, client.telemetry.summary()
 
 
 def _finish(lake: Lake, receipt: ImportReceipt, *, as_json: bool) -> None:
