@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from keyring import get_keyring, set_keyring
-from keyring.backend import KeyringBackend
+from keyring import set_keyring
 from keyring.backends.fail import Keyring as NoKeyring
-from keyring.errors import KeyringLocked
-from moto.server import ThreadedMotoServer
 
 from pipelines.client import Settings, SettingsError
 from pipelines.client.keys import block
 from pipelines.client.keys.found import Found
 from pipelines.client.signing import signers_of
 from tests.client.keys import KEY_ID, NEXT_ID, key_file, pem
+from tests.client.stores import Ring, a_ring, a_secrets_manager
 from tests.client.vaults import TOKEN, vault
 
 ED = pem("ed25519")
@@ -35,57 +33,17 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-class Ring(KeyringBackend):
-    """A keyring in memory."""
-
-    priority = 1
-
-    def __init__(self, *, is_locked: bool = False) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.held: dict[tuple[str, str], str] = {}
-        self.is_locked = is_locked
-
-    def get_password(self, service: str, username: str) -> str | None:
-        if self.is_locked:
-            raise KeyringLocked(f"locked, and inside is {ED}")
-        return self.held.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.held[service, username] = password
-
-
 @pytest.fixture
 def ring() -> Iterator[Ring]:
-    before, made = get_keyring(), Ring()
-    set_keyring(made)
-    yield made
-    set_keyring(before)
-
-
-@pytest.fixture(scope="module")
-def aws_port() -> Iterator[int]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield server.get_host_and_port()[1]
-    server.stop()
+    with a_ring() as made:
+        yield made
 
 
 @pytest.fixture
-def aws(aws_port: int, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401  boto makes its classes at run time
-    """Return a client of a Secrets Manager on loopback that the environment points at as well."""
-    import boto3  # type: ignore[import-untyped]
-
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", f"http://127.0.0.1:{aws_port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    client = boto3.client("secretsmanager")
-    yield client
-    for each in client.list_secrets()["SecretList"]:
-        client.delete_secret(SecretId=each["ARN"], ForceDeleteWithoutRecovery=True)
-    client.close()
+def aws() -> Iterator[Any]:
+    """A client of a Secrets Manager on loopback that the environment points at as well."""
+    with a_secrets_manager() as client:
+        yield client
 
 
 @pytest.fixture
@@ -164,6 +122,7 @@ def test_a_keyring_without_the_entry_says_how_to_store_it(ring: Ring) -> None:
 
 
 def test_a_locked_and_a_missing_keyring_are_told_apart(ring: Ring) -> None:
+    ring.set_password("tape", "kalshi", BOTH)
     ring.is_locked = True
     assert "cannot be read (KeyringLocked); unlock it" in refusal(keyring="tape")
     set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
