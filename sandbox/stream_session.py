@@ -99,6 +99,8 @@ class Session:
 
     def send(self, subscription: Subscription, kind: str, msg: str, *, command_id: int = 0) -> None:
         """Send one data frame of a subscription, or let the script of misfortunes have it."""
+        if subscription.sid not in self.subscriptions:
+            return
         number = self._numbered(subscription)
         named = f'"id":{command_id},' if command_id else ""
         frame = f'{{{named}"type":"{kind}","sid":{subscription.sid},{number}"msg":{msg}}}'
@@ -139,8 +141,9 @@ class Session:
         self._put(dump({"type": "error", "sid": subscription.sid, "msg": told}))
 
     def _end(self, subscription: Subscription) -> None:
-        del self.subscriptions[subscription.sid]
-        del self._by_channel[subscription.channel]
+        # It may be over already: a first snapshot of many markets is sent on after an overflow.
+        if self.subscriptions.pop(subscription.sid, None) is not None:
+            del self._by_channel[subscription.channel]
 
     def _subscribe(self, command: Command) -> None:
         for channel in command.channels:

@@ -24,6 +24,7 @@ from pipelines.client.endpoints.markets import MarketEndpoints
 from pipelines.client.endpoints.metadata import MetadataEndpoints
 from pipelines.client.endpoints.series import SeriesEndpoints
 from pipelines.client.endpoints.tape import TapeEndpoints
+from pipelines.client.keys.found import shortened
 from pipelines.client.paging import MAX_PAGES
 from pipelines.client.retry import Retry
 from pipelines.client.session import CONCURRENT_REQUESTS, Session
@@ -150,6 +151,17 @@ class Client(
     def key_kind(self) -> str | None:
         """`RSA-2048`, `Ed25519` or the like; None without a key."""
         return None if self._session.signer is None else self._session.signer.kind
+
+    @property
+    def key_id(self) -> str | None:
+        """The id of the key that signs now; None without a key."""
+        return None if self._session.signer is None else self._session.signer.key_id
+
+    @property
+    def refused_key_ids(self) -> list[str]:
+        """Heads of the ids of keys that the exchange refused and another one followed."""
+        signers = self._session.signer
+        return [] if signers is None else [shortened(one.key_id) for one in signers.refused]
 
     async def adopt_limits(self) -> AccountLimits | None:
         """Ask the exchange for our real limits and prices, follow and return them; without a key ask nothing.

@@ -45,6 +45,20 @@ def money_at(host: str) -> Literal["none", "demo", "prod"]:
     return "demo" if is_demo else "prod"
 
 
+def ws_beside(base_url: str) -> str:
+    """Return the WebSocket of the exchange at `base_url`: a signature must not go to another one.
+
+    Kalshi's newer hosts have a host of its own for it; elsewhere it is the same host, under `/ws`.
+    """
+    for base, ws in HOSTS.values():
+        if base_url == base:
+            return ws
+    parts = urlsplit(base_url)
+    scheme = "ws" if parts.scheme == "http" else "wss"
+    root, _, version = parts.path.rpartition("/")
+    return f"{scheme}://{parts.netloc}{root}/ws/{version}"
+
+
 def checked_url(name: str, url: str, plain: str) -> str:
     """Return `url` without a slash at its end.
 

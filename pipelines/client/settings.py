@@ -3,7 +3,8 @@
 | variable | meaning |
 |---|---|
 | KALSHI_ENV | prod (default) or demo |
-| KALSHI_BASE_URL, KALSHI_WS_URL | override both hosts, for a sandbox; plain http/ws only to the own machine |
+| KALSHI_BASE_URL | overrides the host, for a sandbox; plain http only to the own machine |
+| KALSHI_WS_URL | overrides where streams come from; by default they are of the same exchange as the rest |
 | KALSHI_TIER | basic (default) … prestige: how much we may ask per second until the exchange tells |
 | KALSHI_BUDGET | a name; programs with the same one share one request budget, also with different keys |
 | KALSHI_TRANSPORT | httpx (default), or pyreqwest: less CPU a request, needs the extra `fast` |
@@ -41,7 +42,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.client.errors import SettingsError
-from pipelines.client.hosts import HOSTS, checked_url, money_at
+from pipelines.client.hosts import HOSTS, checked_url, money_at, ws_beside
 from pipelines.client.keys import sources
 from pipelines.client.keys.found import Held, shortened
 from pipelines.client.keys.sources import variable
@@ -183,9 +184,9 @@ class Settings(BaseSettings):
     def _hosts_of_environment(cls, values: dict[str, Any]) -> dict[str, Any]:
         env = values.get("env", "prod")
         if env in HOSTS:
-            base_url, ws_url = HOSTS[env]
-            values["base_url"] = checked_url("KALSHI_BASE_URL", values.get("base_url") or base_url, "http")
-            values["ws_url"] = checked_url("KALSHI_WS_URL", values.get("ws_url") or ws_url, "ws")
+            base_url = checked_url("KALSHI_BASE_URL", values.get("base_url") or HOSTS[env][0], "http")
+            values["base_url"] = base_url
+            values["ws_url"] = checked_url("KALSHI_WS_URL", values.get("ws_url") or ws_beside(base_url), "ws")
         return values
 
     @model_validator(mode="after")

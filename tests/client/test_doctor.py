@@ -42,7 +42,7 @@ def see_doctor(*arguments: str, **environment: str) -> Result:
 
 
 def healthy(asked: Asked) -> Reply:
-    return Reply(body=PAGES[asked.path])
+    return Reply(body=PAGES[asked.path]) if asked.path in PAGES else Reply(status=404)
 
 
 def test_a_healthy_exchange_is_described_for_people() -> None:
@@ -54,6 +54,7 @@ def test_a_healthy_exchange_is_described_for_people() -> None:
     assert lines["active"] == "active     exchange yes, trading no"
     assert lines["key"] == "key        none (public data)"
     assert lines["tier"] == "tier       basic (limits from published tiers)"
+    assert lines["websocket"] == "websocket  not tried: it needs a key"
     assert lines["read"] == "read       200 tokens/s, 550 at once, 20 requests/s"
     assert lines["drift"] == "drift      field Market.brand_new 1x, for example 7"
 
@@ -69,10 +70,15 @@ def test_json_is_one_object_with_the_limits_of_the_key() -> None:
     found = json.loads(seen.stdout)
     assert seen.exit_code == 0
     assert (found["key"], found["tier"], found["limits_from"]) == ("Ed25519", "advanced", "exchange")
-    assert found["budgets"]["read"] == {"tokens_per_s": 300, "capacity_tokens": 825, "requests_per_s": 30}
+    assert found["budgets"]["read"] == {
+        "tokens_per_s": 300, "capacity_tokens": 825, "requests_per_s": 30, "pace_tokens_per_s": 300,
+    }  # fmt: skip
     assert (found["is_reachable"], found["exchange_active"], found["trading_active"]) == (True, True, False)
     assert abs(found["clock_skew_ms"]) < 2_000
-    assert found["problems"] == []
+    assert [problem[:24] for problem in found["problems"]] == [
+        "KALSHI_TIER says basic a",
+        "WebSocket /trade-api/ws/",
+    ]
     (drift,) = found["drift"]
     assert drift.pop("first_seen_ts").endswith("+00:00")
     assert drift == {"kind": "field", "where": "Market.brand_new", "word": "", "example": "7", "n_seen": 1}
@@ -109,7 +115,7 @@ def test_a_refused_key_is_told_beside_what_is_public(is_refused_everywhere: bool
     assert found["latency_ms"] >= 0
     assert abs(found["clock_skew_ms"]) < 2_000
     assert found["problems"][0].startswith("key refused (401): ")
-    assert "check KALSHI_KEY_ID" in found["problems"][0]
+    assert "look for a952bcbe… under API keys" in found["problems"][0]
     assert "error: key refused (401): " in seen.stderr
 
 

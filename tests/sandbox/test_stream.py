@@ -257,12 +257,13 @@ def test_a_frame_can_come_twice() -> None:
 
 def test_an_overflow_ends_the_subscription_with_error_25() -> None:
     world, _ = a_living_world()
-    with a_reader(world, faults=misfortune("ws_overflow", limit=1)) as (reader, _):
-        reader.say("subscribe", **BOOKS, market_tickers=active(world)[:1])
+    with a_reader(world, faults=misfortune("ws_overflow")) as (reader, _):
+        reader.say("subscribe", **BOOKS, market_tickers=active(world)[:3])
         (told,) = reader.until("error")
         assert (told["sid"], told["msg"]["code"]) == (1, 25)
         drain(reader)
         assert reader.frames[-1]["msg"] == []
+        assert [frame["type"] for frame in reader.frames] == ["subscribed", "error", "ok"]
 
 
 def test_a_connection_can_drop_without_a_word() -> None:
