@@ -86,11 +86,8 @@ class Catalog(Listener):
             _, ticker = heappop(self._fading)
             self._fades.discard(ticker)
             self._stale.add(ticker)
-        if self._stale:
-            stale, self._stale = self._stale, set()
-            for ticker in stale:
-                if ticker in self.markets:
-                    self._replace(self.floor.market(ticker))
+        for ticker in tuple(self._stale):
+            self._take_over(ticker)
 
     def book_changed(
         self, ticker: str, time_us: int, side: Side, price_cc: int, delta_centi: int, order_id: int
@@ -129,6 +126,8 @@ class Catalog(Listener):
 
     def market(self, ticker: str) -> Market | None:
         """Return a market of either tier; None for one that is not or no more."""
+        if ticker in self._stale:
+            self._take_over(ticker)
         number = None if ticker in self.markets else self._combo(ticker)
         if number is None or self.combos is None:
             return self.markets.get(ticker)
@@ -159,6 +158,13 @@ class Catalog(Listener):
             return [each for each in rows if each.ticker in self.markets]
         number = self._combo(ticker)
         return [] if number is None else [self.combo(number)]
+
+    def updated_ts(self, event: Event) -> datetime | None:
+        """Return when an event changed last; one that does not tell changes with its markets."""
+        if event.last_updated_ts is not None:
+            return event.last_updated_ts
+        told = [each.updated_ts for each in self.of_event(event.ticker)]
+        return max((each for each in told if each is not None), default=None)
 
     def of_series(self, ticker: str) -> Rows[Market]:
         """Return the markets of a series."""
@@ -266,9 +272,14 @@ class Catalog(Listener):
         self._by_series[self.series_ticker(market)].append(rank)
         self._watch(market)
 
-    def _replace(self, market: Market) -> None:
-        self.markets[market.ticker] = self.market_rows[self._ranks[market.ticker]] = market
-        self._watch(market)
+    def _take_over(self, ticker: str) -> None:
+        """List a market as it is now."""
+        assert self.floor is not None
+        self._stale.discard(ticker)
+        if ticker in self.markets:
+            market = self.floor.market(ticker)
+            self.markets[ticker] = self.market_rows[self._ranks[ticker]] = market
+            self._watch(market)
 
     def _watch(self, market: Market) -> None:
         """Look again when the oldest trade of the last 24 hours falls out of them."""

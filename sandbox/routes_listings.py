@@ -113,7 +113,8 @@ async def list_events(request: Request) -> Response:
             return False
         if tickers and event.ticker not in tickers:
             return False
-        if since_ts is not None and (event.last_updated_ts is None or event.last_updated_ts <= since_ts):
+        updated_ts = None if since_ts is None else catalog.updated_ts(event)
+        if since_ts is not None and (updated_ts is None or updated_ts <= since_ts):
             return False
         children = catalog.of_event(event.ticker)
         return (word is None or any(is_in_status(each, word) for each in children)) and (
@@ -144,13 +145,14 @@ async def multivariate_events(request: Request) -> Response:
             is_combo(market)
             and series_ticker in {None, catalog.series_ticker(market)}
             and collection in {None, market.mve_collection_ticker}
+            and catalog.of_event(market.event_ticker)[0].ticker == market.ticker  # an event is told once
         )
 
     cursor = Cursor("events/multivariate", query)
     rows = catalog.rows("only")
-    found, left = page(rows, end=cursor.rank(end=len(rows)), limit=limit, keep=keep)
+    found, left = page(rows, end=cursor.rank(end=len(rows)), limit=limit, keep=keep, is_worth=keep)
     is_nested = bool(query.flag("with_nested_markets"))
-    events = [catalog.event(ticker) for ticker in dict.fromkeys(each.event_ticker for each in found)]
+    events = [catalog.event(each.event_ticker) for each in found]
     told = [_tell_event(catalog, event, is_nested=is_nested) for event in events if event is not None]
     return reply({"events": told, "cursor": cursor.text(left)})
 

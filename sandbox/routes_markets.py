@@ -134,9 +134,7 @@ async def one_market(request: Request) -> Response:
 async def order_book(request: Request) -> Response:
     """`GET /markets/{ticker}/orderbook`: no time, no sequence."""
     market, query = live_market(request), Query(request)
-    depth = query.seconds("depth") or 0
-    if not 0 <= depth <= MAX_DEPTH:
-        raise invalid(f"depth must be between 0 and {MAX_DEPTH}")
+    depth = query.number("depth", low=0, high=MAX_DEPTH) or 0
     return reply(book_json(catalog_of(request).source.book(market.ticker), depth=depth))
 
 

@@ -119,6 +119,9 @@ def test_response_words_are_refused_as_filters(client: httpx.Client, word: str) 
         "min_close_ts=1&status=settled",
         "max_created_ts=1&status=closed",
         "min_updated_ts=1&status=open",
+        "min_updated_ts=1&mve_filter=only",
+        "min_updated_ts=1&tickers=KXSIMFED-MAR-H0",
+        "max_updated_ts=1&event_ticker=KXSIMFED-MAR",
         "min_updated_ts=1&series_ticker=KXSIMFED",
         "min_updated_ts=1&min_settled_ts=1",
         "min_close_ts=yesterday",
@@ -210,7 +213,8 @@ def test_depth_keeps_the_best_levels(client: httpx.Client) -> None:
     assert client.get(f"{path}?depth=1").json()["orderbook_fp"] == {
         side: levels[-1:] for side, levels in full.items()
     }
-    assert client.get(f"{path}?depth=101").status_code == 400
+    for depth, message in (("101", "between 0 and 100"), ("-1", "between 0 and 100"), ("x", "an integer")):
+        assert refusal(client, f"{path}?depth={depth}") == (400, f"depth must be {message}")
     both = client.get("/markets/orderbooks?tickers=KXSIMFED-MAR-H0&tickers=NOPE").json()["orderbooks"]
     assert both == [{"ticker": "KXSIMFED-MAR-H0", "orderbook_fp": full}]
     assert client.get("/markets/orderbooks").status_code == 400
@@ -245,6 +249,40 @@ def test_events_filter_by_any_child(client: httpx.Client) -> None:
     )
     assert client.get("/events?status=paused").status_code == 400
     assert client.get("/events?limit=201").status_code == 400
+
+
+def test_events_filter_by_their_last_change(client: httpx.Client) -> None:
+    """Strictly later; an event that does not tell when it changed does so with its markets."""
+    whole = every_page(client, "/events", "events", limit=200)
+    updated = {
+        each.ticker: max(int(m.updated_ts.timestamp() * 10**6) for m in children if m.updated_ts)
+        for each in a_world().events()
+        if (children := [m for m in a_world().markets() if m.event_ticker == each.ticker])
+    }
+    since_s = sorted(updated.values())[len(updated) // 2] // 10**6
+    found = every_page(client, "/events", "events", limit=200, min_updated_ts=since_s)
+    wanted = [e["event_ticker"] for e in whole if updated[e["event_ticker"]] > since_s * 10**6]
+    assert [each["event_ticker"] for each in found] == wanted
+    assert 0 < len(wanted) < len(whole)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_method_that_a_route_does_not_take_is_a_405(client: httpx.Client, method: str) -> None:
+    """With an error body like any other, and what would be allowed."""
+    answer = client.request(method, "/markets")
+    assert answer.status_code == 405
+    assert answer.json() == {
+        "code": "method_not_allowed",
+        "message": f"{method} is not allowed here",
+    }
+    assert "GET" in answer.headers["Allow"]
+
+
+def test_what_a_source_cannot_change_is_ignored(client: httpx.Client) -> None:
+    """Another language, a time for the order book: the same answer."""
+    path = "/markets/KXSIMFED-MAR-H0"
+    assert client.get(path, headers={"Accept-Language": "es"}).text == client.get(path).text
+    assert client.get(f"{path}/orderbook?ts=1").text == client.get(f"{path}/orderbook").text
 
 
 def test_series_are_one_list(client: httpx.Client) -> None:

@@ -122,7 +122,7 @@ def test_a_served_world_can_live_be_odd_and_flooded() -> None:
     ) as process:
         assert process.stdout is not None
         base_url = json.loads(process.stdout.readline())["base_url"]
-        times = []
+        times: list[str] = []
         while len(set(times)) < 2:
             times.append(httpx.get(f"{base_url}/exchange/user_data_timestamp").json()["as_of_time"])
         series = [each["ticker"] for each in httpx.get(f"{base_url}/series").json()["series"]]
