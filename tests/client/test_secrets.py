@@ -21,7 +21,7 @@ from rich.pretty import pretty_repr
 from rich.traceback import Traceback
 
 from pipelines.client import Client, KalshiError, Settings, SettingsError
-from pipelines.client.cli import examine
+from pipelines.client.doctor import examine
 from pipelines.client.keys.age import key_age
 from pipelines.client.keys.found import Found
 from pipelines.client.signing import ExchangeClock, KalshiAuth, signers_of
