@@ -238,7 +238,7 @@ def test_a_wrong_token_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_vault_that_is_not_there_or_not_private_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAULT_ADDR", f"http://127.0.0.1:{closed_port()}")
     assert "does not answer (ConnectionError); check VAULT_ADDR" in refusal(vault_secret="secret/kalshi")  # noqa: S106
-    monkeypatch.setenv("VAULT_ADDR", "http://me:password@vault.example.com:8200")
+    monkeypatch.setenv("VAULT_ADDR", "HTTP://me:password@vault.example.com:8200")
     said = refusal(vault_secret="secret/kalshi")  # noqa: S106  a path
     assert "VAULT_ADDR http://vault.example.com:8200 would send the key in the clear" in said
     assert "write mount/path" in refusal(vault_secret="kalshi")  # noqa: S106  a path

@@ -34,8 +34,9 @@ def read(reference: str, where: str) -> Found:
     address = os.environ.get("VAULT_ADDR") or _DEFAULT_ADDRESS
     if not mount or not path:
         raise SettingsError(f"{where}: write mount/path, for example secret/kalshi")
-    host = urlsplit(address).netloc.rpartition("@")[2]
-    if address.startswith("http://") and not is_loopback(urlsplit(address).hostname or ""):
+    parts = urlsplit(address)
+    host = parts.netloc.rpartition("@")[2]
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise SettingsError(
             f"{where}: VAULT_ADDR http://{host} would send the key in the clear; use https://"
         )
