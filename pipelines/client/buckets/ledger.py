@@ -30,6 +30,8 @@ _LOST_NS: Final = 10 * NANO
 _IDLE_NS: Final = 3_600 * NANO
 _MICRO: Final = 1_000_000
 _MOST_TOKENS: Final = 1_000_000
+_LEAST_SHARE: Final = 16
+_LEAST_PER_S: Final = 20  # a tenth of Basic, the slowest tier there is [KALSHI.md §3]
 
 
 @dataclass(slots=True)
@@ -208,13 +210,16 @@ class Ledger:
 
         The measurement holds if the exchange was kept busy since the last event; an idle program measures too
         little, so a lone refusal costs at most a fifth of the pace, and one soon after another at most half.
+        Refusals that no budget explains (a proxy's, a storm's) measure less from one to the next, without an
+        end: less than a share of what was published, or two requests a second, is not believed.
         """
         pace_per_s, since_ns = self.pace_per_s(now_ns), max(now_ns - self.event_ns, 1)
         n_requests = self.n_accepted + 1  # one more than counted: short of one request the bucket was empty
         accepted_tokens = n_requests * self.asked_tokens // max(self.n_asked, 1)
         measured_per_s = accepted_tokens * NANO // since_ns
         least_per_s = pace_per_s // 2 if since_ns < _SOON_NS else pace_per_s * 4 // 5
-        return max(min(measured_per_s, pace_per_s) * 19 // 20, least_per_s, 1)
+        floor_per_s = min(max(self.tokens_per_s // _LEAST_SHARE, _LEAST_PER_S), pace_per_s)
+        return max(min(measured_per_s, pace_per_s) * 19 // 20, least_per_s, floor_per_s)
 
     def _has_reached(self, place: int) -> bool:
         return self.level_nano + (self.reserved_tokens - place) * NANO >= 0
