@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from pipelines.client import Client
+from pipelines.flows.budget import client_of_flow
 from pipelines.flows.windows import pull_all, scopes, span
 from pipelines.ingest.windows import candles_resource, plan_windows
 from warehouse import Lake
@@ -38,5 +38,5 @@ async def sync_candles(
         for scope in scopes(series, event, ticker)
         for each in plan_windows(opened, candles_resource(period_s), scope, start_ts, end_ts)
     ]
-    async with Client() as client:
+    async with client_of_flow() as client:
         return await pull_all("sync-candles", windows, client, opened)

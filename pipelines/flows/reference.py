@@ -5,7 +5,7 @@ from typing import Final
 
 from prefect import flow
 
-from pipelines.client import Client
+from pipelines.flows.budget import client_of_flow
 from pipelines.flows.windows import pull_all, scopes
 from pipelines.ingest.pulling import listing_window
 from warehouse import Lake
@@ -35,5 +35,5 @@ async def sync_reference(
         for scope in scopes(series, event, ticker)
         for resource in _LISTINGS
     ]
-    async with Client() as client:
+    async with client_of_flow() as client:
         return await pull_all("sync-reference", windows, client, opened)

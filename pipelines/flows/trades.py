@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from pipelines.client import Client
+from pipelines.flows.budget import client_of_flow
 from pipelines.flows.windows import pull_all, scopes, span
 from pipelines.ingest.windows import Window, plan_windows
 from warehouse import Lake
@@ -37,5 +37,5 @@ async def sync_trades(
     start_ts, end_ts = span(start, end, hours)
     asked = [Window(TRADES, scope, start_ts, end_ts) for scope in scopes(series, event, ticker)]
     windows = asked if reread else [each for window in asked for each in plan_windows(opened, *window)]
-    async with Client() as client:
+    async with client_of_flow() as client:
         return await pull_all("sync-trades", windows, client, opened)

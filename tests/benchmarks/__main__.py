@@ -21,6 +21,8 @@ AREAS: Final = {
     "lake_bytes": "Warehouse: rows in and out",
     "import_rates": "Imports",
     "client_rates": "Client against the sandbox",
+    "budget_rates": "One budget for many processes",
+    "page_cost": "What a page costs",
     "json_pages": "Pages into columns",
     "kernel_rates": "Kernels",
     "sweep": "A sweep from end to end",

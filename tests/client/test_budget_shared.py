@@ -103,7 +103,7 @@ def test_a_refusal_in_one_process_holds_up_who_waits_in_another(here: Shared) ->
 
 
 def test_a_cancelled_waiter_gives_his_tokens_to_those_behind_him(here: Shared) -> None:
-    """40 and 10 wait at 100/s and the first leaves: the third, with 40, goes with the second, not at 0.9 s."""
+    """40 and 10 wait at 100/s and the first leaves: the third goes with the second, not at 0.9 s."""
 
     async def story() -> tuple[float, int]:
         one, other, third = here.bucket(), here.bucket(), here.bucket()
@@ -118,7 +118,7 @@ def test_a_cancelled_waiter_gives_his_tokens_to_those_behind_him(here: Shared) -
         await third.acquire(40)
         return here.passed_s(began_ns), one.usage().spent_tokens
 
-    # The first would have gone after 0.4 s, so the second still goes after 0.5; the 40 were free for the third.
+    # The first would have gone after 0.4 s, so the second goes after 0.5 still; the third takes the free 40.
     assert here.loop.play(story()) == (0.5, 100)
 
 
