@@ -1,4 +1,4 @@
-"""What a page of 1,000 trades costs, from the socket to columns of the lake: stage by stage, and in one client.
+"""What a page of 1,000 trades costs, from the socket to columns of the lake: by stage, and in one client.
 
 A server in a process of its own writes the same page to whoever asks, so that the client is what is measured.
 A core has 1,000 ms of CPU a second: Premier asks for 120 pages a second, Prime for 480.
