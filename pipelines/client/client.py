@@ -22,6 +22,8 @@ from pipelines.client.endpoints.house import HouseEndpoints
 from pipelines.client.endpoints.live import LiveEndpoints
 from pipelines.client.endpoints.markets import MarketEndpoints
 from pipelines.client.endpoints.metadata import MetadataEndpoints
+from pipelines.client.endpoints.orders import OrderEndpoints
+from pipelines.client.endpoints.portfolio import PortfolioEndpoints
 from pipelines.client.endpoints.series import SeriesEndpoints
 from pipelines.client.endpoints.tape import TapeEndpoints
 from pipelines.client.keys.found import shortened
@@ -46,6 +48,8 @@ class Client(
     LiveEndpoints,
     MarketEndpoints,
     MetadataEndpoints,
+    OrderEndpoints,
+    PortfolioEndpoints,
     SeriesEndpoints,
     TapeEndpoints,
 ):

@@ -14,6 +14,7 @@ from pipelines.client.wire.house import EventFeeChange, FeeChange
 from pipelines.client.wire.listing import Event, Market, SelectedLeg, Series
 from pipelines.client.wire.live import StationReading, WeatherCalibrations, WeatherIndex, WeatherPoint
 from pipelines.client.wire.metadata import IncentiveProgram
+from pipelines.client.wire.portfolio import Fill, Order, Settlement
 from pipelines.client.wire.stream_words import STREAM_VALUES
 from pipelines.client.wire.tape import Trade
 
@@ -24,6 +25,14 @@ _TIERS: Final = frozenset({"basic", "advanced", "expert", "premier", "paragon", 
 
 KNOWN_VALUES: Final[dict[type[msgspec.Struct], dict[str, frozenset[str | None]]]] = {
     **STREAM_VALUES,
+    Fill: {"outcome_side": frozenset({"yes", "no"}), "book_side": frozenset({"bid", "ask"})},
+    Order: {
+        "status": frozenset({"resting", "canceled", "executed"}),
+        "outcome_side": frozenset({"yes", "no"}),
+        "book_side": frozenset({"bid", "ask"}),
+        "self_trade_prevention_type": frozenset({"taker_at_cross", "maker", "", None}),
+    },
+    Settlement: {"market_result": frozenset({"yes", "no", "scalar"})},
     Series: {"fee_type": _FEE_TYPES},
     Event: {
         "collateral_return_type": frozenset({"", "MECNET", "DIRECNET"}),
