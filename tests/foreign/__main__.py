@@ -1,0 +1,49 @@
+"""Makes the environments of the foreign clients, runs every story, and prints what came of each step."""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from tests.foreign.clients import CLIENTS, CannotMake, Foreign
+from tests.foreign.driver import Checked, run_story
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the clients of these names, or all; return how many steps disagree or could not be run."""
+    unknown = set(names) - {each.name for each in CLIENTS}
+    if unknown:
+        sys.exit(
+            f"{', '.join(sorted(unknown))}: no such client; there are {', '.join(c.name for c in CLIENTS)}"
+        )
+    n_bad = 0
+    for client in CLIENTS:
+        if names and client.name not in names:
+            continue
+        try:
+            client.make()
+        except CannotMake as error:
+            _say(f"{client.name} {client.version}: not run: {error}")
+            n_bad += 1
+            continue
+        for kind in client.keys:
+            start_s = time.monotonic()
+            checks = run_story(client, kind)
+            n_bad += sum(not each.agrees for each in checks)
+            _show(client, kind, checks, time.monotonic() - start_s)
+    return n_bad
+
+
+def _show(client: Foreign, kind: str, checks: Sequence[Checked], took_s: float) -> None:
+    n_good = sum(each.agrees for each in checks)
+    _say(f"{client.name} {client.version}, {kind}: {n_good} of {len(checks)} steps agree, {took_s:.0f} s")
+    for each in checks:
+        _say(f"  {each.step:<18}{each.size:>8}  {'agrees' if each.agrees else 'DIFFERS: ' + each.differs}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(sys.argv[1:]), 1))
