@@ -38,6 +38,7 @@ from pipelines.client.wire import AccountLimits
 
 if TYPE_CHECKING:
     from pipelines.client.stream import Feed, Stream
+    from pipelines.client.trading import Trading
 
 
 class Client(
@@ -140,6 +141,17 @@ class Client(
             feeds=feeds,
             **options,
         )
+
+    @property
+    def trading(self) -> "Trading":
+        """What sends orders, for those who asked for it: KALSHI_TRADING says whose money may move.
+
+        Raises:
+            TradingOff: nobody asked, or for another exchange than this one, or there is no key.
+        """
+        from pipelines.client.trading import Trading  # who only reads need not load it
+
+        return Trading(self, self._session)
 
     @property
     def n_requests(self) -> int:

@@ -8,6 +8,7 @@ KalshiError (TapehouseError)             exit code 1
 ├── Unreachable                          no usable answer after every try: connection, timeout, broken body
 │   └── BreakerOpen                      not even tried: the host failed again and again a moment ago
 ├── UnknownOutcome                       a change was sent and nobody knows whether it was made
+├── NotPlaced                            an order without an answer, and it surely is not there
 ├── HttpError                            an answer, and it is an error: .status .code .path
 │   ├── Unauthorized                     401: key, signature, path or clock
 │   ├── Forbidden                        403: the key may not do this
@@ -83,6 +84,14 @@ class UnknownOutcome(KalshiError):
         self.method = method
         self.path = path
         self.n_tries = n_tries
+
+
+class NotPlaced(KalshiError):
+    """An order got no answer, and the exchange has none of that name: it may be sent again, as a new one."""
+
+    def __init__(self, message: str, *, client_order_id: str) -> None:
+        super().__init__(message)
+        self.client_order_id = client_order_id
 
 
 class HttpError(KalshiError):

@@ -108,4 +108,4 @@ def _said(body: bytes) -> tuple[str, str]:
         told = msgspec.json.decode(body, type=ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return "", " ".join(body[:_BODY_CHARACTERS].decode("utf-8", "replace").split())
-    return told.code, ": ".join(filter(None, (told.message or told.error, told.details)))
+    return told.said

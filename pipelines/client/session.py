@@ -45,7 +45,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 CONCURRENT_REQUESTS: Final = 16
 
 _LOG: Final = logging.getLogger(__name__)
-_OK: Final = frozenset({200, 201, 202, 204})
+_NO_CONTENT: Final = 204
+_OK: Final = frozenset({200, 201, 202, _NO_CONTENT})
 _READING: Final = frozenset({"GET", "HEAD"})
 _JSON: Final = {"Content-Type": "application/json"}
 
@@ -240,7 +241,9 @@ class Session:
         if not is_good and response.status_code not in request.answers:
             return None
         try:
-            return decode(response.content, request.shape, path=request.where, drift=self.drift)
+            # 204 has no content, which is all there is to say.
+            content = b"{}" if response.status_code == _NO_CONTENT else response.content
+            return decode(content, request.shape, path=request.where, drift=self.drift)
         except BrokenBody as error:
             self.telemetry.anomaly("broken body", request.route)
             if is_good:

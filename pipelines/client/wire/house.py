@@ -140,10 +140,25 @@ class UserDataTimestamp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     as_of_time: str
 
 
-class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What an error answer says: `{code, message, details}`, except for 429, which says `{error}`."""
+class NestedError(msgspec.Struct, frozen=True, kw_only=True):
+    """An error one level down, as several third parties saw it on order routes (May to September 2026)."""
 
     code: str = ""
     message: str = ""
     details: str | None = None
-    error: str = ""
+
+
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What an error answer says: `{code, message, details}`, or it is nested; 429 says `{error}` in words."""
+
+    code: str = ""
+    message: str = ""
+    details: str | None = None
+    error: str | NestedError = ""
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """Kalshi's code and words, wherever they stand."""
+        told = self.error if isinstance(self.error, NestedError) else self
+        plain = self.error if isinstance(self.error, str) else ""
+        return told.code, ": ".join(part for part in (told.message or plain, told.details) if part)

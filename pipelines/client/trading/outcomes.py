@@ -1,0 +1,55 @@
+"""What became of one order, however it was learned."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.client.wire import BatchItem, CreatedOrder, ErrorBody, Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One order after it was sent.
+
+    Attributes:
+        client_order_id: our name of it.
+        order_id: the exchange's name, None where it has none.
+        filled_centi, remaining_centi: hundredths of contracts executed so far, and resting.
+        how: `answered` by the exchange, `found` by looking it up after an answer was lost, or `refused`.
+        error: why it was refused.
+    """
+
+    client_order_id: str
+    order_id: str | None
+    filled_centi: int = 0
+    remaining_centi: int = 0
+    how: Literal["answered", "found", "refused"] = "answered"
+    error: ErrorBody | None = None
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the exchange has it, or had."""
+        return self.how != "refused"
+
+
+def answered(client_order_id: str, reply: CreatedOrder | BatchItem) -> Outcome:
+    """Return what an answer tells."""
+    if isinstance(reply, BatchItem) and reply.error is not None:
+        return Outcome(client_order_id=client_order_id, order_id=None, how="refused", error=reply.error)
+    counts = CreatedOrder(order_id="", fill_count=reply.fill_count, remaining_count=reply.remaining_count)
+    return Outcome(
+        client_order_id=client_order_id,
+        order_id=reply.order_id,
+        filled_centi=counts.filled_centi,
+        remaining_centi=counts.remaining_centi,
+    )
+
+
+def found(order: Order) -> Outcome:
+    """Return what an order that was looked up tells."""
+    return Outcome(
+        client_order_id=order.client_order_id,
+        order_id=order.order_id,
+        filled_centi=order.filled_centi,
+        remaining_centi=order.remaining_centi,
+        how="found",
+    )

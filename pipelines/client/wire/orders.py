@@ -1,0 +1,66 @@
+"""Answers to changes of orders (version 2): text as Kalshi spells it, exact integers as properties.
+
+Source: KALSHI.md §6 (OpenAPI 3.34.0, read 2026-10-09), field lists checked against the official SDK 3.34.0.
+"""
+
+import msgspec
+
+from exchange.units import parse_centi
+from pipelines.client.wire.exact import Whole
+from pipelines.client.wire.house import ErrorBody
+
+
+class CreatedOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """POST /portfolio/events/orders and …/amend: what became of it at once; `ts_ms` is the engine's time."""
+
+    order_id: str
+    fill_count: str | None = None
+    remaining_count: str | None = None
+    client_order_id: str | None = None
+    average_fill_price: str | None = None
+    average_fee_paid: str | None = None
+    ts_ms: Whole | None = None
+
+    @property
+    def filled_centi(self) -> int:
+        """Hundredths of contracts executed at once."""
+        return parse_centi(self.fill_count or "0")
+
+    @property
+    def remaining_centi(self) -> int:
+        """Hundredths of contracts that rest."""
+        return parse_centi(self.remaining_count or "0")
+
+
+class CanceledOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """DELETE …/{order_id} (`reduced_by`) and POST …/decrease (`remaining_count`), contract text."""
+
+    order_id: str
+    client_order_id: str | None = None
+    reduced_by: str | None = None
+    remaining_count: str | None = None
+    ts_ms: Whole | None = None
+
+
+class BatchItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One order of a batch: what became of it, or why nothing did."""
+
+    order_id: str | None = None
+    client_order_id: str | None = None
+    fill_count: str | None = None
+    remaining_count: str | None = None
+    reduced_by: str | None = None
+    average_fill_price: str | None = None
+    average_fee_paid: str | None = None
+    ts_ms: Whole | None = None
+    error: ErrorBody | None = None
+
+
+class BatchReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """POST and DELETE /portfolio/events/orders/batched, in the order of the request."""
+
+    orders: list[BatchItem] | None
+
+
+class Nothing(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer without content."""
