@@ -24,6 +24,8 @@ TOO_MANY: Final = 429
 
 _NO_KEY: Final = 401
 _FAULTS: Final = frozenset({500, 502, 503, 504})
+_FIRST_FAULT: Final = 500
+_GIVEN_UP: Final = frozenset({408, 499})
 _ERRORS: Final[dict[int, type[HttpError]]] = {
     401: Unauthorized,
     403: Forbidden,
@@ -85,6 +87,15 @@ def unknown_outcome(request: Request[Any], error: Exception, *, host: str, n_tri
 def never_left(error: Exception) -> bool:
     """Whether a failed try surely never reached the exchange: no connection was made for it."""
     return isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+
+
+def may_have_acted(status: int) -> bool:
+    """Whether an error status may come after the request was carried out.
+
+    Not only the documented faults: whoever stands before the exchange has more of them (408, 499, 520 … 524),
+    and says by them that the exchange was asked and its answer did not come.
+    """
+    return status >= _FIRST_FAULT or status in _GIVEN_UP
 
 
 def brief(error: Exception) -> str:

@@ -29,6 +29,7 @@ from pipelines.client.refusals import (
     TOO_MANY,
     brief,
     date_s,
+    may_have_acted,
     never_left,
     refusal,
     unknown_outcome,
@@ -111,23 +112,25 @@ class Session:
             found = await self._tries(request, 1 if is_probe else self._retry.max_tries)
         except (Unreachable, ServerFault) as error:
             self.breaker.failed(brief(error), is_probe=is_probe)
-            raise self._in_doubt(request, error) from error
+            self._raise_if_in_doubt(request, error)
+            raise
         except (HttpError, WireError) as error:
             self.breaker.succeeded()
-            raise self._in_doubt(request, error) from error.__cause__
+            self._raise_if_in_doubt(request, error)
+            raise
         except BaseException:
             self.breaker.abandoned(is_probe=is_probe)
             raise
         self.breaker.succeeded()
         return found
 
-    def _in_doubt(self, request: Request[T], error: Unreachable | HttpError | WireError) -> Exception:
-        """Return the error itself, or that a change may have been made in spite of it."""
-        is_plain = isinstance(error, HttpError) and not isinstance(error, ServerFault)
+    def _raise_if_in_doubt(self, request: Request[T], error: Unreachable | HttpError | WireError) -> None:
+        """Raise UnknownOutcome where a change may have been made in spite of an error."""
+        is_plain = isinstance(error, HttpError) and not may_have_acted(error.status)
         if request.is_repeatable or is_plain or never_left(error):
-            return error
+            return
         n_tries = 1 if isinstance(error, WireError) else error.n_tries
-        return unknown_outcome(request, error, host=self.host, n_tries=n_tries)
+        raise unknown_outcome(request, error, host=self.host, n_tries=n_tries) from error
 
     async def _tries(self, request: Request[T], max_tries: int) -> T:
         n_tries, busy_s, is_clock_corrected = 0, 0.0, False
