@@ -4,13 +4,18 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipelines.client import NaiveTime, RequestError, SettingsError, wire
+from exchange.units import format_centi, format_micros, parse_centi, parse_micros
+from pipelines.client import NaiveTime, RequestError, SettingsError, WireError, wire
 from pipelines.client.decode import decode
 from pipelines.client.drift import Drift
+from pipelines.client.wire import IndexedBalance, QueuePosition
 from tests.client.keys import KEY_ID, pem
-from tests.client.loopback import Reply, result, script
+from tests.client.loopback import Asked, Reply, result, script
 from tests.realdata import DATA, needs_real_data
 
 KEY = {"key_id": KEY_ID, "private_key": pem("ed25519")}
@@ -79,6 +84,11 @@ def test_positions_come_by_market_and_by_event() -> None:
             "/portfolio/orders",
             {"event_ticker": ["E"], "status": ["resting"], "subaccount": ["0"], "limit": ["1000"]},
         ),
+        (
+            lambda client: client.orders(ticker="A", exchange_index=2),
+            "/portfolio/orders",
+            {"ticker": ["A"], "exchange_index": ["2"], "limit": ["1000"]},
+        ),
         (lambda client: client.historical_orders(page_size=5), "/historical/orders", {"limit": ["5"]}),
         (
             lambda client: client.settlements(event_ticker="E"),
@@ -94,6 +104,56 @@ def test_listings_of_an_account_are_pages_by_cursor(ask: Any, path: str, query: 
 
 
 @pytest.mark.parametrize(
+    ("asked", "query"),
+    [
+        ({}, {}),
+        ({"tickers": ["A", "B"]}, {"market_tickers": ["A,B"]}),
+        ({"event_ticker": "E", "subaccount": 3}, {"event_ticker": ["E"], "subaccount": ["3"]}),
+    ],
+)
+def test_queue_positions_need_no_filter(asked: Any, query: dict[str, Any]) -> None:  # noqa: ANN401
+    row = {"order_id": "1", "market_ticker": "A", "queue_position_fp": "12.50"}
+    found, path, sent = asked_for({"queue_positions": [row]}, lambda client: client.queue_positions(**asked))
+    assert [each.queue_position_fp for each in found] == ["12.50"]
+    assert (path, sent) == ("/portfolio/orders/queue_positions", query)
+
+
+def test_pages_without_positions_are_passed_over() -> None:
+    def answer(asked: Asked) -> Reply:
+        is_last = "cursor" in asked.query
+        rows = [POSITION] if is_last else None
+        return Reply(
+            body={"market_positions": rows, "event_positions": None, "cursor": "" if is_last else "c"}
+        )
+
+    pages, asked = result(answer, lambda client: client.positions(), **KEY)
+    assert [[one.ticker for one in page.market_positions] for page in pages] == [["KX-1"]]
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1.5e3", "1,000.00", "0.1234567", "NaN", "\u0661.00", "1.00\n", "9" * 400, None, 1.5]
+)
+def test_an_amount_that_is_no_amount_is_named_and_nothing_is_used(text: object) -> None:
+    body = {"market_positions": [POSITION, POSITION | {"fees_paid_dollars": text}]}
+    with pytest.raises(WireError) as caught:
+        result(script(Reply(body=body)), lambda client: client.positions(), **KEY)
+    assert (caught.value.field, caught.value.ticker) == ("market_positions[1].fees_paid_dollars", "KX-1")
+
+
+@given(st.integers(-(10**12), 10**12), st.integers(0, 20))
+def test_every_text_that_a_struct_lets_through_is_read_exactly(amount_micros: int, n_zeros: int) -> None:
+    """The patterns of `wire.exact` and the readers of `exchange.units` agree, also on trailing zeros."""
+    zeros = "0" * n_zeros
+    body = IndexedBalance(exchange_index=0, balance=format_micros(amount_micros) + zeros)
+    read = msgspec.json.decode(msgspec.json.encode(body), type=IndexedBalance)
+    assert parse_micros(read.balance) == amount_micros
+    row = QueuePosition(order_id="", market_ticker="", queue_position_fp=format_centi(amount_micros) + zeros)
+    place = msgspec.json.decode(msgspec.json.encode(row), type=QueuePosition)
+    assert parse_centi(place.queue_position_fp) == amount_micros
+
+
+@pytest.mark.parametrize(
     ("ask", "words"),
     [
         (lambda client: client.positions(settlement_status="open"), "settlement_status is 'open'"),
@@ -101,8 +161,8 @@ def test_listings_of_an_account_are_pages_by_cursor(ask: Any, path: str, query: 
         (lambda client: client.positions(subaccount=64), "write 0 .the primary one. to 63"),
         (lambda client: client.fills(tickers=[f"T{n}" for n in range(101)]), "give 1 to 100"),
         (lambda client: client.orders(status="open"), "status is 'open'"),
-        (lambda client: client.queue_positions(), "tickers or an event_ticker"),
-        (lambda client: client.queue_positions(tickers=["A"], event_ticker="E"), "one of them, not both"),
+        (lambda client: client.queue_positions(tickers=[]), "tickers has 0 tickers"),
+        (lambda client: client.queue_positions(subaccount=-1), "subaccount is -1"),
     ],
 )
 def test_what_kalshi_would_refuse_is_refused_before_it_is_sent(ask: Any, words: str) -> None:  # noqa: ANN401

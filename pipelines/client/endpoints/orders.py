@@ -6,8 +6,7 @@ from typing import Final
 
 from pipelines.client.asking import joined, one_of, query, segment, single
 from pipelines.client.endpoints.group import Group
-from pipelines.client.endpoints.portfolio import MAX_ROWS, dated
-from pipelines.client.errors import RequestError
+from pipelines.client.endpoints.portfolio import MAX_ROWS, checked_subaccount, dated
 from pipelines.client.wire import (
     Order,
     OrderReply,
@@ -34,6 +33,7 @@ class OrderEndpoints(Group):
         min_ts: datetime | None = None,
         max_ts: datetime | None = None,
         subaccount: int | None = None,
+        exchange_index: int | None = None,
         page_size: int = MAX_ROWS,
     ) -> AsyncGenerator[list[Order], None]:
         """Yield pages of orders: all that rest, and what ended since the cutoff (two weeks back).
@@ -48,6 +48,7 @@ class OrderEndpoints(Group):
             min_ts: created after; whole seconds, rounded down; inclusion is not documented.
             max_ts: created before; whole seconds, rounded up; inclusion is not documented.
             subaccount: 0 to 63; None is all of them.
+            exchange_index: only this shard.
             page_size: orders a page.
 
         Raises:
@@ -60,6 +61,7 @@ class OrderEndpoints(Group):
             ticker=single("ticker", ticker),
             event_ticker=joined("event_tickers", event_tickers, at_most=_MAX_EVENTS),
             status=one_of("status", status, _STATUSES),
+            exchange_index=exchange_index,
         ) | dated(min_ts, max_ts, subaccount, page_size)
         self._needs_key("/portfolio/orders")
         return self._pages("/portfolio/orders", OrdersPage, "orders", params, Order)
@@ -114,27 +116,31 @@ class OrderEndpoints(Group):
         return (await self._session.get(path, QueuePositionReply)).queue_position_fp
 
     async def queue_positions(
-        self, *, tickers: Sequence[str] | None = None, event_ticker: str | None = None
+        self,
+        *,
+        tickers: Sequence[str] | None = None,
+        event_ticker: str | None = None,
+        subaccount: int | None = None,
     ) -> list[QueuePosition]:
-        """Return how many contracts are matched before each resting order of some markets or of an event.
+        """Return how many contracts are matched before each resting order.
 
-        `GET /portfolio/orders/queue_positions`, signed, not paginated.
+        `GET /portfolio/orders/queue_positions`, signed, not paginated, order not documented.
 
         Args:
-            tickers: of these markets; either these or the event must be given.
-            event_ticker: of all markets of one event.
+            tickers: only of these markets. The documents name no limit; 100 are sent at most.
+            event_ticker: only of the markets of one event.
+            subaccount: 0 (the primary one, Kalshi's default here, unlike for `orders`) to 63.
 
         Raises:
             SettingsError, RequestError: before anything is sent.
             Unauthorized, Unreachable, HttpError, WireError: see `errors`.
 
-        Source: KALSHI.md §6 (OpenAPI 3.34.0).
+        Source: KALSHI.md §6; official SDK 3.34.0 (2026-10), where no filter is required.
         """
-        if (tickers is None) == (event_ticker is None):
-            raise RequestError("queue_positions takes tickers or an event_ticker: one of them, not both")
         params = query(
             market_tickers=joined("tickers", tickers, at_most=_MAX_TICKERS),
             event_ticker=single("event_ticker", event_ticker),
+            subaccount=checked_subaccount(subaccount),
         )
         path = "/portfolio/orders/queue_positions"
         self._needs_key(path)

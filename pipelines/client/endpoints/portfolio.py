@@ -61,7 +61,7 @@ class PortfolioEndpoints(Group):
 
         Source: KALSHI.md §6 (OpenAPI 3.28.0, changelog 2026-05-28, 2026-08-20).
         """
-        params = query(subaccount=_subaccount(subaccount), exchange_index=exchange_index)
+        params = query(subaccount=checked_subaccount(subaccount), exchange_index=exchange_index)
         self._needs_key("/portfolio/balance")
         return await self._session.get("/portfolio/balance", Balance, params=params)
 
@@ -102,7 +102,7 @@ class PortfolioEndpoints(Group):
             event_ticker=single("event_ticker", event_ticker),
             settlement_status=one_of("settlement_status", settlement_status, _SETTLEMENT_STATUSES),
             count_filter=_counted(count_filter),
-            subaccount=_subaccount(subaccount),
+            subaccount=checked_subaccount(subaccount),
             exchange_index=exchange_index,
             limit=limit(page_size, at_most=MAX_ROWS),
         )
@@ -126,7 +126,7 @@ class PortfolioEndpoints(Group):
         params = query(
             ticker=single("ticker", ticker),
             event_ticker=single("event_ticker", event_ticker),
-            subaccount=_subaccount(subaccount),
+            subaccount=checked_subaccount(subaccount),
             limit=limit(page_size, at_most=MAX_ROWS),
         )
         return self._positions("/historical/positions", params)
@@ -243,20 +243,12 @@ class PortfolioEndpoints(Group):
     def _positions(self, path: str, params: Query) -> AsyncGenerator[PositionsPage, None]:
         self._needs_key(path)
 
-        async def fetch(cursor: str | None) -> tuple[list[PositionsPage], str | None]:
+        async def fetch(cursor: str | None) -> tuple[PositionsPage | None, str | None]:
             sent = params if cursor is None else {**params, "cursor": cursor}
             page = await self._session.get(path, PositionsPage, params=sent)
-            return [page] if page.market_positions or page.event_positions else [], page.cursor
+            return page if page.market_positions or page.event_positions else None, page.cursor
 
-        return _one_by_one(walk(fetch, path=path, max_pages=self._max_pages))
-
-
-async def _one_by_one(
-    pages: AsyncGenerator[list[PositionsPage], None],
-) -> AsyncGenerator[PositionsPage, None]:
-    async for page in pages:
-        for each in page:
-            yield each
+        return walk(fetch, path=path, max_pages=self._max_pages)
 
 
 def dated(min_ts: datetime | None, max_ts: datetime | None, subaccount: int | None, page_size: int) -> Query:
@@ -269,12 +261,17 @@ def dated(min_ts: datetime | None, max_ts: datetime | None, subaccount: int | No
     return query(
         min_ts=seconds("min_ts", min_ts),
         max_ts=seconds_up("max_ts", max_ts),
-        subaccount=_subaccount(subaccount),
+        subaccount=checked_subaccount(subaccount),
         limit=limit(page_size, at_most=MAX_ROWS),
     )
 
 
-def _subaccount(number: int | None) -> int | None:
+def checked_subaccount(number: int | None) -> int | None:
+    """Return the number of a subaccount.
+
+    Raises:
+        RequestError: there can be none of that number.
+    """
     if number is not None and not 0 <= number <= MAX_SUBACCOUNT:
         raise RequestError(f"subaccount is {number}: write 0 (the primary one) to {MAX_SUBACCOUNT}")
     return number

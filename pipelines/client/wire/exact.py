@@ -1,4 +1,4 @@
-"""Numbers that arrive as JSON numbers: kept exactly, and within bounds that nobody downstream has to fear.
+"""Numbers as JSON or as text: kept exactly, and within bounds that nobody downstream has to fear.
 
 A number such as `1e999999999` is nine digits on the wire and a gigabyte as an integer, so every number that
 is read exactly is bounded before anything is done with it.
@@ -13,6 +13,15 @@ from exchange.errors import UnitError
 
 Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """A JSON integer of at most 64 bits; what comes after (columns, clocks) holds no more."""
+
+PriceText = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,12}(\.[0-9]{0,4}0{0,20})?\Z")]
+"""Dollar text that `parse_cc` reads; other text is a WireError that names the field, not a late surprise."""
+
+MoneyText = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,12}(\.[0-9]{0,6}0{0,20})?\Z")]
+"""Dollar text that `parse_micros` reads."""
+
+CountText = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{0,2}0{0,20})?\Z")]
+"""Contract text that `parse_centi` reads."""
 
 _MAX_EXPONENT: Final = 300
 _MAX_DIGITS: Final = 400

@@ -8,14 +8,14 @@ Source: KALSHI.md §6 (OpenAPI 3.34.0, read 2026-10-09), field lists checked aga
 import msgspec
 
 from exchange.units import parse_cc, parse_centi, parse_micros
-from pipelines.client.wire.exact import Whole
+from pipelines.client.wire.exact import CountText, MoneyText, PriceText, Whole
 
 
 class IndexedBalance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An amount on one shard, in dollar text."""
 
     exchange_index: Whole
-    balance: str
+    balance: MoneyText
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,7 +28,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     balance: Whole
     portfolio_value: Whole
     updated_ts: Whole
-    balance_dollars: str | None = None
+    balance_dollars: MoneyText | None = None
     balance_breakdown: list[IndexedBalance] | None = None
 
     @property
@@ -41,11 +41,11 @@ class MarketPosition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """What is held of one market: `position_fp` is negative for NO contracts."""
 
     ticker: str
-    total_traded_dollars: str
-    position_fp: str
-    market_exposure_dollars: str
-    realized_pnl_dollars: str
-    fees_paid_dollars: str
+    total_traded_dollars: MoneyText
+    position_fp: CountText
+    market_exposure_dollars: MoneyText
+    realized_pnl_dollars: MoneyText
+    fees_paid_dollars: MoneyText
     last_updated_ts: str | None = None
     exchange_index: Whole | None = None
     resting_orders_count: Whole | None = None
@@ -60,11 +60,11 @@ class EventPosition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What is held of all markets of one event together."""
 
     event_ticker: str
-    total_cost_dollars: str
-    total_cost_shares_fp: str
-    event_exposure_dollars: str
-    realized_pnl_dollars: str
-    fees_paid_dollars: str
+    total_cost_dollars: MoneyText
+    total_cost_shares_fp: CountText
+    event_exposure_dollars: MoneyText
+    realized_pnl_dollars: MoneyText
+    fees_paid_dollars: MoneyText
 
 
 class PositionsPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,11 +85,11 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     fill_id: str
     order_id: str
     ticker: str
-    count_fp: str
-    yes_price_dollars: str
-    no_price_dollars: str
+    count_fp: CountText
+    yes_price_dollars: PriceText
+    no_price_dollars: PriceText
     is_taker: bool
-    fee_cost: str
+    fee_cost: MoneyText
     outcome_side: str
     book_side: str
     created_time: str | None = None
@@ -123,13 +123,13 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ticker: str
     event_ticker: str
     market_result: str
-    yes_count_fp: str
-    yes_total_cost_dollars: str
-    no_count_fp: str
-    no_total_cost_dollars: str
+    yes_count_fp: CountText
+    yes_total_cost_dollars: MoneyText
+    no_count_fp: CountText
+    no_total_cost_dollars: MoneyText
     revenue: Whole
     settled_time: str
-    fee_cost: str
+    fee_cost: MoneyText
     value: Whole | None = None
     exchange_index: Whole | None = None
 
@@ -151,11 +151,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     order_id: str
     ticker: str
     status: str
-    yes_price_dollars: str
-    no_price_dollars: str
-    fill_count_fp: str
-    remaining_count_fp: str
-    initial_count_fp: str
+    yes_price_dollars: PriceText
+    no_price_dollars: PriceText
+    fill_count_fp: CountText
+    remaining_count_fp: CountText
+    initial_count_fp: CountText
     outcome_side: str
     book_side: str
     client_order_id: str = ""
@@ -163,10 +163,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     type: str | None = None
     side: str | None = None
     action: str | None = None
-    taker_fill_cost_dollars: str | None = None
-    maker_fill_cost_dollars: str | None = None
-    taker_fees_dollars: str | None = None
-    maker_fees_dollars: str | None = None
+    taker_fill_cost_dollars: MoneyText | None = None
+    maker_fill_cost_dollars: MoneyText | None = None
+    taker_fees_dollars: MoneyText | None = None
+    maker_fees_dollars: MoneyText | None = None
     expiration_time: str | None = None
     created_time: str | None = None
     last_update_time: str | None = None
@@ -210,13 +210,13 @@ class QueuePosition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     order_id: str
     market_ticker: str
-    queue_position_fp: str
+    queue_position_fp: CountText
 
 
 class QueuePositionReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """GET /portfolio/orders/{order_id}/queue_position."""
 
-    queue_position_fp: str
+    queue_position_fp: CountText
 
 
 class QueuePositionsReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
