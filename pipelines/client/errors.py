@@ -8,7 +8,8 @@ KalshiError (TapehouseError)             exit code 1
 ├── Unreachable                          no usable answer after every try: connection, timeout, broken body
 │   └── BreakerOpen                      not even tried: the host failed again and again a moment ago
 ├── UnknownOutcome                       a change was sent and nobody knows whether it was made
-├── NotPlaced                            an order without an answer, and it surely is not there
+├── NotDone                              a change got no answer, and surely was not made
+│   └── NotPlaced                        of a new order: the exchange has none of that name
 ├── HttpError                            an answer, and it is an error: .status .code .path
 │   ├── Unauthorized                     401: key, signature, path or clock
 │   ├── Forbidden                        403: the key may not do this
@@ -86,11 +87,19 @@ class UnknownOutcome(KalshiError):
         self.n_tries = n_tries
 
 
-class NotPlaced(KalshiError):
+class NotDone(KalshiError):
+    """A change got no answer, and what the exchange has shows that it was not made: it may be asked again."""
+
+    def __init__(self, message: str, *, order_id: str) -> None:
+        super().__init__(message)
+        self.order_id = order_id
+
+
+class NotPlaced(NotDone):
     """An order got no answer, and the exchange has none of that name: it may be sent again, as a new one."""
 
     def __init__(self, message: str, *, client_order_id: str) -> None:
-        super().__init__(message)
+        super().__init__(message, order_id="")
         self.client_order_id = client_order_id
 
 

@@ -29,7 +29,7 @@ async def no_time(_seconds: float) -> None:
 
 @contextmanager
 def a_desk(*faults: object, world: World | None = None) -> Iterator[tuple[World, Running, Settings]]:
-    world = world or World(7, activity=0.25)
+    world = world or World(7, days=6, activity=0.15)
     script = Faults(tuple(faults))  # type: ignore[arg-type]  # faults, made in the tests
     with running(world, tier="prestige", keys={KEY_ID: public_pem(KEY)}, faults=script) as server:
         yield (
@@ -73,7 +73,7 @@ def test_an_order_trades_rests_shrinks_and_ends() -> None:
             smaller = await trading.decrease(rested.order_id, to_centi=300)
             assert smaller.remaining_count == "3.00"
             order = await client.order(rested.order_id)
-            dearer = await trading.amend(order, side="bid", yes_price_cc=200, count_centi=300)
+            dearer = await trading.amend(order, yes_price_cc=200, count_centi=300)
             assert dearer.remaining_centi == 300
             assert (await client.order(rested.order_id)).yes_price_cc == 200
             assert parse_centi(await client.queue_position(rested.order_id)) >= 0
@@ -159,12 +159,12 @@ def test_an_order_lost_on_its_way_is_never_sent_twice() -> None:
 
 
 def test_a_batch_tells_of_each_order_what_became_of_it() -> None:
-    """Two good, one off the grid between them; the same after the answer was lost."""
+    """Two good, one of a market that is not there between them; the same after the answer was lost."""
     for faults in ((), (fault("error", status=502, done=True, method="POST", limit=1),)):
         with a_desk(*faults) as (world, _, settings):
             ticker, _bid, _ask = a_market(world)
 
-            async def story(_client: Client, trading: Trading, ticker: str = ticker) -> list[bool]:
+            async def story(_client: Client, trading: Trading, ticker: str = ticker) -> list[bool | None]:
                 orders = [
                     buy_yes(ticker, count_centi=100, price_cc=100),
                     buy_yes("KXSIMNOSUCH-1", count_centi=100, price_cc=100),
@@ -176,11 +176,8 @@ def test_a_batch_tells_of_each_order_what_became_of_it() -> None:
                 assert [each.reduced_by for each in gone] == ["1.00", "1.00"]
                 return [each.is_placed for each in told]
 
-            if faults:
-                with pytest.raises(UnknownOutcome, match="KXSIMNOSUCH-1"):
-                    acted(settings, story)
-            else:
-                assert acted(settings, story) == [True, False, True]
+            # The sandbox's records stand in March: they cannot prove that the one in the middle is not there.
+            assert acted(settings, story) == [True, None if faults else False, True]
 
 
 def test_everything_that_rests_can_be_taken_out_at_once() -> None:
@@ -218,9 +215,8 @@ def test_a_storm_of_refusals_places_each_order_once() -> None:
             n_placed = 0
             for _ in range(12):
                 try:
-                    n_placed += (
-                        await trading.create(buy_yes(ticker, count_centi=100, price_cc=100))
-                    ).is_placed
+                    await trading.create(buy_yes(ticker, count_centi=100, price_cc=100))
+                    n_placed += 1
                 except RateLimited:
                     continue
             return n_placed, len([each async for page in client.orders() for each in page])

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from exchange.units import DOLLAR_CC, format_cc, format_centi
+from exchange.units import DOLLAR_CC, format_cc, format_centi, parse_centi
 from pipelines.client.asking import seconds, segment
 from pipelines.client.errors import RequestError
+from pipelines.client.wire import Order
 
 BookSide = Literal["bid", "ask"]
 TimeInForce = Literal["good_till_canceled", "immediate_or_cancel", "fill_or_kill"]
@@ -85,6 +86,15 @@ class NewOrder:
         if self.reduce_only and self.time_in_force != "immediate_or_cancel":
             raise RequestError(f"reduce_only needs immediate_or_cancel, and this one is {self.time_in_force}")
         checked_terms(self.yes_price_cc, self.count_centi)
+
+    def is_same(self, order: Order) -> bool:
+        """Whether an order of the exchange can be this one; its size may have been capped since."""
+        return (
+            order.client_order_id == self.client_order_id
+            and (order.ticker, order.book_side) == (self.ticker, self.side)
+            and order.yes_price_cc == self.yes_price_cc
+            and parse_centi(order.initial_count_fp) <= self.count_centi
+        )
 
     def body(self) -> dict[str, Any]:
         """Return it as Kalshi wants it."""

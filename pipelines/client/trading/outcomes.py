@@ -14,7 +14,8 @@ class Outcome:
         client_order_id: our name of it.
         order_id: the exchange's name, None where it has none.
         filled_centi, remaining_centi: hundredths of contracts executed so far, and resting.
-        how: `answered` by the exchange, `found` by looking it up after an answer was lost, or `refused`.
+        how: `answered` by the exchange, `found` by looking it up after an answer was lost, `refused`, or
+            `unknown` as long as nobody can tell (of an order in a batch; a single one raises UnknownOutcome).
         error: why it was refused.
     """
 
@@ -22,13 +23,13 @@ class Outcome:
     order_id: str | None
     filled_centi: int = 0
     remaining_centi: int = 0
-    how: Literal["answered", "found", "refused"] = "answered"
+    how: Literal["answered", "found", "refused", "unknown"] = "answered"
     error: ErrorBody | None = None
 
     @property
-    def is_placed(self) -> bool:
-        """Whether the exchange has it, or had."""
-        return self.how != "refused"
+    def is_placed(self) -> bool | None:
+        """Whether the exchange has it, or had; None as long as nobody knows."""
+        return None if self.how == "unknown" else self.how != "refused"
 
 
 def answered(client_order_id: str, reply: CreatedOrder | BatchItem) -> Outcome:
@@ -53,3 +54,14 @@ def found(order: Order) -> Outcome:
         remaining_centi=order.remaining_centi,
         how="found",
     )
+
+
+def not_placed(client_order_id: str) -> Outcome:
+    """Return that an order of a batch surely is not there, though nobody refused it."""
+    error = ErrorBody(code="not_placed", message="no answer came, and the exchange has no such order")
+    return Outcome(client_order_id=client_order_id, order_id=None, how="refused", error=error)
+
+
+def unknown(client_order_id: str) -> Outcome:
+    """Return that nobody knows about an order of a batch."""
+    return Outcome(client_order_id=client_order_id, order_id=None, how="unknown")

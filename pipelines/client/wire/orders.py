@@ -41,6 +41,16 @@ class CanceledOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     remaining_count: str | None = None
     ts_ms: Whole | None = None
 
+    @property
+    def reduced_centi(self) -> int | None:
+        """Hundredths of contracts that were taken out, None where nobody said."""
+        return None if self.reduced_by is None else parse_centi(self.reduced_by)
+
+    @property
+    def remaining_centi(self) -> int | None:
+        """Hundredths of contracts that still rest, None where nobody said."""
+        return None if self.remaining_count is None else parse_centi(self.remaining_count)
+
 
 class BatchItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One order of a batch: what became of it, or why nothing did."""

@@ -1,0 +1,78 @@
+"""After the answer to a change was lost: does the order show that it was made?
+
+An order that does not show it proves nothing until the exchange says that its records are newer than the
+moment we gave up (see `lookup`). Some orders never tell: one that ended may have been amended before.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.client.errors import KalshiError
+from pipelines.client.trading.lookup import Patience, shows_all_since
+from pipelines.client.wire import Order
+
+if TYPE_CHECKING:
+    from pipelines.client.client import Client
+
+Judge = Callable[[Order], bool | None]
+"""Whether an order shows a change; None for one that will never tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An order as it was last seen, and whether the change was made; None where nobody knows."""
+
+    order: Order | None
+    is_done: bool | None
+
+
+async def look_at(
+    client: "Client", order_id: str, judge: Judge, *, gave_up_ms: int, patience: Patience
+) -> Seen:
+    """Look at one order until it shows the change, surely does not, or patience ends.
+
+    Args:
+        client: whose account.
+        order_id: the exchange's name of it.
+        judge: tells from the order whether the change was made.
+        gave_up_ms: the exchange's clock when the answer was given up, Unix milliseconds.
+        patience: how often to look.
+
+    A look that fails counts as one that saw nothing.
+    """
+    order: Order | None = None
+    for pause_s in patience.pauses_s:
+        await patience.sleep(pause_s)
+        try:
+            is_current = await shows_all_since(client, gave_up_ms)
+            order = await client.order(order_id)
+        except KalshiError:
+            continue
+        is_done = judge(order)
+        if is_done or (is_done is False and is_current):
+            return Seen(order, is_done)
+    return Seen(order, None)
+
+
+def is_over(order: Order) -> bool:
+    """Whether nothing of an order rests any more; it never will again."""
+    return order.status != "resting"
+
+
+def shrunk_to(to_centi: int) -> Judge:
+    """Return a judge of a decrease: at most so much rests, executed or taken out."""
+    return lambda order: is_over(order) or order.remaining_centi <= to_centi
+
+
+def amended_to(*, yes_price_cc: int, count_centi: int) -> Judge:
+    """Return a judge of an amendment to a limit and a size, executed contracts included."""
+
+    def judge(order: Order) -> bool | None:
+        has_terms = (
+            order.yes_price_cc == yes_price_cc and order.filled_centi + order.remaining_centi == count_centi
+        )
+        # What was canceled has nothing that remains, and no field that says what its size was.
+        return True if has_terms else None if is_over(order) else False
+
+    return judge

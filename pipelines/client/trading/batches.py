@@ -1,0 +1,120 @@
+"""Many orders in one request, each with an outcome of its own, looked up one by one where it was lost.
+
+Source: KALSHI.md §3, §6 (OpenAPI 3.34.0, read 2026-10-09): a batch pays for every item and must fit into the
+write bucket at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipelines.client.asking import query, segment
+from pipelines.client.errors import NotDone, RequestError, UnknownOutcome
+from pipelines.client.trading.aftermath import is_over
+from pipelines.client.trading.new_order import NewOrder
+from pipelines.client.trading.outcomes import Outcome, answered, found, not_placed, unknown
+from pipelines.client.trading.sending import BATCHED, EXISTS, Sending, change
+from pipelines.client.wire import BatchItem, BatchReply, ErrorBody
+
+
+class Batches(Sending):
+    """Orders by the dozen."""
+
+    async def create_batch(self, orders: Sequence[NewOrder]) -> list[Outcome]:
+        """Send several orders at once and return what became of each, in their order.
+
+        `POST /portfolio/events/orders/batched`, signed, 10 write tokens an order, all at once: a batch that
+        the write bucket can never hold is refused before it is sent. It is sent at most once. Where no answer
+        came for an order it is looked up: `how` is then `found`, `refused` with the code `not_placed`, or
+        `unknown` as long as the exchange does not show whether it has it.
+
+        Raises:
+            RequestError: no orders, two of one name, or more than the budget can ever hold.
+            HttpError, SettingsError, Unreachable: nothing was placed.
+        """
+        names = [order.client_order_id for order in orders]
+        if not orders or len(set(names)) != len(names):
+            raise RequestError("a batch needs orders, each with a client_order_id of its own")
+        sent = [replace(order, subaccount=self._subaccount(order.subaccount)) for order in orders]
+        body = {"orders": [order.body() for order in sent]}
+        request = change("POST", BATCHED, BatchReply, body, n_items=len(orders))
+        try:
+            items = _by_name(names, (await self._session.send(request)).orders or [])
+        except UnknownOutcome:
+            items = {}
+        lost = [order for order in orders if _is_open(items.get(order.client_order_id))]
+        looked_up = await self._looked_up(lost) if lost else {}
+        return [looked_up[name] if name in looked_up else answered(name, items[name]) for name in names]
+
+    async def cancel_batch(
+        self, order_ids: Sequence[str], *, subaccount: int | None = None
+    ) -> list[BatchItem]:
+        """Take several resting orders out; each item says how much was taken out, or why not, in their order.
+
+        `DELETE /portfolio/events/orders/batched`, signed, 2 write tokens an order, all at once. It is sent
+        once; where no answer came the order itself is looked at: `remaining_count` 0 if it is over (and no
+        `reduced_by`, for nobody said it), else an error with the code `not_done` or `unknown`.
+
+        Args:
+            order_ids: each once.
+            subaccount: whose orders; None takes KALSHI_SUBACCOUNT, else Kalshi's default (0).
+
+        Raises:
+            RequestError: no ids, one twice, or more than the budget can ever hold.
+            HttpError, SettingsError, Unreachable: nothing was taken out.
+        """
+        if not order_ids or isinstance(order_ids, str) or len(set(order_ids)) != len(order_ids):
+            raise RequestError("cancel_batch takes a list of order ids, each once")
+        whose = query(subaccount=self._subaccount(subaccount))
+        body = {"orders": [{"order_id": segment(each, "order id")} | whose for each in order_ids]}
+        request = change("DELETE", BATCHED, BatchReply, body, n_items=len(order_ids))
+        lost = UnknownOutcome("", method="DELETE", path=BATCHED, n_tries=1)
+        try:
+            told = (await self._session.send(request)).orders or []
+        except UnknownOutcome as error:
+            lost, told = error, []
+        known = {each.order_id: each for each in told if each.order_id}
+        return [known.get(each) or await self._ended(each, lost) for each in order_ids]
+
+    async def _looked_up(self, orders: Sequence[NewOrder]) -> dict[str, Outcome]:
+        gave_up_ms = self._session.clock.now_ms()
+        known: dict[str, Outcome] = {}
+        for ticker in dict.fromkeys(order.ticker for order in orders):
+            wanted = {order.client_order_id: order for order in orders if order.ticker == ticker}
+            seen = await self._seek(ticker, list(wanted), gave_up_ms=gave_up_ms)
+            for name, order in wanted.items():
+                its = seen.orders.get(name)
+                if its is not None:
+                    known[name] = found(its) if order.is_same(its) else not_placed(name)
+                else:
+                    known[name] = not_placed(name) if seen.is_certain else unknown(name)
+        return known
+
+    async def _ended(self, order_id: str, lost: UnknownOutcome) -> BatchItem:
+        """Return what an order itself tells of a cancellation without an answer."""
+        try:
+            order = await self._aftermath(lost, order_id, is_over)
+        except NotDone as error:
+            return BatchItem(order_id=order_id, error=ErrorBody(code="not_done", message=str(error)))
+        except UnknownOutcome as error:
+            return BatchItem(order_id=order_id, error=ErrorBody(code="unknown", message=str(error)))
+        return BatchItem(
+            order_id=order_id,
+            client_order_id=order.client_order_id,
+            remaining_count=order.remaining_count_fp,
+        )
+
+
+def _is_open(item: BatchItem | None) -> bool:
+    """Whether an answer leaves open what became of an order: there is none, or it was there before."""
+    return item is None or (item.error is not None and item.error.said[0] == EXISTS)
+
+
+def _by_name(names: Sequence[str], told: Sequence[BatchItem]) -> dict[str, BatchItem]:
+    """Return the items that surely are about an order of ours.
+
+    A failed item may come without its name. Then its place is its name, if every order has an item.
+    """
+    items = {each.client_order_id: each for each in told if each.client_order_id in names}
+    if len(told) == len(names):
+        items |= {name: each for name, each in zip(names, told, strict=True) if not each.client_order_id}
+    return {name: each for name, each in items.items() if name}
