@@ -11,10 +11,12 @@ import inspect
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pipelines.client.client import Client
 from pipelines.client.settings import Settings
+
+_PARTS: Final = frozenset({"trading"})
 
 
 class BlockingClient:
@@ -59,6 +61,8 @@ class BlockingClient:
         if name.startswith("_"):
             raise AttributeError(name)
         found = getattr(self._client, name)
+        if name in _PARTS:
+            return _BlockingPart(found, self._blocking)
         return self._blocking(found) if inspect.ismethod(found) else found
 
     def close(self) -> None:
@@ -101,6 +105,25 @@ class BlockingClient:
         finally:
             if not self._loop.is_closed():
                 self._wait(_end(pages))
+
+
+class _BlockingPart:
+    """A part of the client with methods of its own: here they return instead of being awaited."""
+
+    def __init__(self, part: object, blocking: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        self._part = part
+        self._blocking = blocking
+
+    def __repr__(self) -> str:
+        return f"Blocking{type(self._part).__name__}()"
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(self._part) if not name.startswith("_")]
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the part has under that name
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._blocking(getattr(self._part, name))
 
 
 async def _next(pages: AsyncGenerator[list[Any], None]) -> list[Any] | None:

@@ -6,7 +6,9 @@ import threading
 
 import pytest
 
-from pipelines.client import BlockingClient, Client, NotFound
+from pipelines.client import BlockingClient, Client, NotFound, TradingOff
+from pipelines.client.trading import buy_yes
+from tests.client.keys import KEY_ID, pem
 from tests.client.loopback import Asked, Reply, exchange
 from tests.client.payloads import a_market, a_trade
 
@@ -28,6 +30,24 @@ def test_awaited_methods_return_and_iterated_ones_iterate() -> None:
             client.market("KX-2")
         assert client.n_requests == 4
         assert not client.drift
+
+
+def test_orders_are_sent_and_answered_without_a_loop() -> None:
+    made = {"order_id": "1", "fill_count": "0.00", "remaining_count": "1.00", "ts_ms": 1}
+
+    def desk(asked: Asked) -> Reply:
+        return Reply(status=201, body=made) if asked.method == "POST" else Reply(status=204, body=b"")
+
+    with exchange(desk) as running:
+        settings = running.settings(key_id=KEY_ID, private_key=pem("ed25519"), trading="demo")
+        with BlockingClient(settings) as client:
+            outcome = client.trading.create(buy_yes("KX-1", count_centi=100, price_cc=5_600))
+            assert (outcome.order_id, outcome.remaining_centi) == ("1", 100)
+            assert client.trading.cancel_all() is None
+            assert {"create", "cancel_all"} <= set(dir(client.trading))
+        assert [one.method for one in running.asked] == ["POST", "DELETE"]
+        with BlockingClient(running.settings()) as client, pytest.raises(TradingOff):
+            _ = client.trading
 
 
 def test_it_works_where_a_loop_is_already_running() -> None:
