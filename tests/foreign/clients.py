@@ -15,7 +15,7 @@ HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
 BUILD: Final = ROOT / "build" / "foreign"
 INSTALL_S: Final = 300.0
-_PYENV: Final = Path.home() / ".pyenv" / "shims"
+_PYENV: Final = Path.home() / ".pyenv" / "versions"
 
 
 class CannotMake(Exception):
@@ -24,13 +24,17 @@ class CannotMake(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A client that somebody else wrote: where its pins and its story are, and which Pythons run it."""
+    """A client that somebody else wrote: where its pins and its story are, and which Pythons run it.
+
+    `keys` are the kinds it signs with; `refuses` are fields that the exchange removed and it still requires.
+    """
 
     name: str
     version: str
     pythons: tuple[str, ...]
     is_streaming: bool = True
     keys: tuple[str, ...] = ("RSA",)
+    refuses: tuple[str, ...] = ()
 
     @property
     def pins(self) -> Path:
@@ -68,21 +72,24 @@ class Foreign:
         shutil.copy(self.pins, BUILD / self.name / "pins.txt")
 
     def _interpreter(self) -> str:
-        path = os.pathsep.join([os.environ.get("PATH", ""), str(_PYENV)])
+        folders = [*os.get_exec_path(), *map(str, sorted(_PYENV.glob("*/bin")))]
         for each in self.pythons:
-            found = shutil.which(each, path=path)
-            # A pyenv shim is there for every version that somebody may choose; only running it tells.
-            if (
-                found
-                and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0
-            ):
-                return found
+            for folder in folders:
+                found = shutil.which(each, path=folder)
+                # pyenv puts a shim on PATH for versions that are not chosen too; only running it tells.
+                if found and not subprocess.run([found, "-V"], capture_output=True, check=False).returncode:
+                    return found
         raise CannotMake(
-            f"{self.name} {self.version} needs one of {', '.join(self.pythons)}; none is on PATH"
+            f"{self.name} {self.version} needs {' or '.join(self.pythons)}: none is on PATH or in {_PYENV}"
         )
 
 
-CLIENTS: Final = (Foreign("pykalshi", "2.0.0", ("python3.13", "python3.12", "python3.11")),)
+CLIENTS: Final = (
+    Foreign("pykalshi", "2.0.0", ("python3.13", "python3.12", "python3.11")),
+    # liquidity_dollars left the API on 2026-10-01 (KALSHI.md §5.4; not in OpenAPI 3.34.0).
+    Foreign("kalshi_sdk", "22.4.0", ("python3.13", "python3.12"), refuses=("liquidity_dollars",)),
+    Foreign("kalshi_python_sync", "3.34.0", ("python3.13",), is_streaming=False, keys=("RSA", "Ed25519")),
+)
 
 
 def _do(command: list[str]) -> None:

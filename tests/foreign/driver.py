@@ -113,15 +113,14 @@ def run_story(client: Foreign, kind: str) -> list[Checked]:
 
 
 def _checked(client: Foreign, place: Place, truth: Truth, clock: Stepped) -> list[Checked]:
-    true = truth.at_first()
+    true = truth.at_first() | ({"refuses": list(client.refuses)} if client.refuses else {})
     told: dict[str, dict[str, Any]] = {}
     command = [str(client.python), "-m", client.story, json.dumps(asdict(place))]
     with subprocess.Popen(
-        command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        assert process.stderr is not None
         watchdog = Timer(LIMIT_S, process.kill)
         watchdog.start()
         try:

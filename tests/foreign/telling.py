@@ -6,7 +6,6 @@ the story can go on, an answer comes back on stdin.
 
 import json
 import sys
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -50,7 +49,6 @@ def run(steps: Iterable[Step]) -> None:
             tell(step.__name__, saw=step(place))
         except Exception as error:  # noqa: BLE001 - whatever a foreign client raises is the finding
             tell(step.__name__, failed=f"{type(error).__name__}: {error}")
-            traceback.print_exc()
 
 
 def _text(value: object) -> str:

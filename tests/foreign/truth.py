@@ -16,6 +16,7 @@ from exchange.markets import Market
 from exchange.trades import Trade
 from exchange.units import DOLLAR_CC, to_us
 from sandbox.accounts import START_MICROS
+from sandbox.orders import Order
 from sandbox.serve import Running
 from sandbox.world import World
 
@@ -62,22 +63,14 @@ class Truth:
         }
 
     def after_trading(self) -> dict[str, object]:
-        """Return what the desk wrote down; the story has placed all its orders."""
+        """Return what the desk wrote down of the orders that the story placed; None for one it did not."""
         account = self.server.state.desk.account(self.account)
         purse = account.purse(0)
-        rests = account.by_client_order_id["rests"]
-        takes = account.by_client_order_id["takes"]
+        rests = account.by_client_order_id.get("rests")
+        takes = account.by_client_order_id.get("takes")
         return {
-            "resting_order": {
-                "placed": [rests.order_id, "resting", 200],
-                "read": [rests.order_id, "resting", 200],
-                "price": rests.yes_price_cc,
-                "book_side": "bid",
-                "client_order_id": "rests",
-                "listed": [rests.order_id],
-                "after": [rests.status, rests.remaining_centi],
-            },
-            "taking_order": [takes.status, takes.filled_centi, takes.remaining_centi],
+            "resting_order": rests and _rested(rests),
+            "taking_order": takes and [takes.status, takes.filled_centi, takes.remaining_centi],
             "fills": sorted(
                 [*FILL(each), {"yes": "bid", "no": "ask"}[each.side], each.is_taker, each.fee_micros]
                 for each in account.fills
@@ -110,6 +103,19 @@ def scaled(told: object, places: int) -> int:
     if number != int(number):
         raise ValueError(f"{told!r} is finer than {places} decimals")
     return int(number)
+
+
+def _rested(order: Order) -> dict[str, object]:
+    """Return an order for two contracts that rested and may be canceled by now."""
+    return {
+        "placed": [order.order_id, "resting", 200],
+        "read": [order.order_id, "resting", 200],
+        "price": order.yes_price_cc,
+        "book_side": "bid",
+        "client_order_id": "rests",
+        "listed": [order.order_id],
+        "after": [order.status, order.remaining_centi],
+    }
 
 
 def _settled_before(market: Market, end_ts: datetime) -> bool:
@@ -198,4 +204,5 @@ READ: Final[dict[str, Callable[[Any], object]]] = {
     "balance_after": int,
     "refusals": lambda saw: {name: told[0] for name, told in saw.items()},
     "stream": _read_stream,
+    "refuses": list,
 }
