@@ -82,19 +82,11 @@ def n_traded(world: World, start_ts: datetime, end_ts: datetime) -> int:
     return end - first
 
 
-def a_storm(seed: int = 7, *, without: Sequence[str] = (), chance: float | None = None) -> Faults:
-    """Return the documented storm with short pauses; `chance` replaces that of every line."""
-    told = read_faults(DOCUMENTED)
+def a_storm(seed: int = 7, *, without: Sequence[str] = ()) -> Faults:
+    """Return the documented storm with short pauses."""
     lines = [
-        Fault(
-            each.kind,
-            {
-                **each.values,
-                **_SHORTER.get(each.kind, {}),
-                **({} if chance is None else {"chance": chance}),
-            },
-        )
-        for each in told.lines
+        Fault(each.kind, {**each.values, **_SHORTER.get(each.kind, {})})
+        for each in read_faults(DOCUMENTED).lines
         if each.kind not in without
     ]
     return Faults(tuple(lines), seed)
@@ -176,7 +168,8 @@ def _in_earnest(seed: int, folder: Path) -> bool:
     began_s, n_syncs, n_sent, is_done = time.monotonic(), 0, 0, False
 
     async def once(base_url: str) -> tuple[bool, int]:
-        async with Client(Settings(base_url=base_url, tier="prestige")) as client:
+        settings = Settings(base_url=base_url, tier="prestige")
+        async with Client(settings, budget=Budget.for_tier("prestige")) as client:
             span: dict[str, Any] = {"start": START_TS, "end": END_TS, "page_size": 200, "every": EVERY}
             receipts = await sync(client, lake, ["trades"], **span)
             return all(each.status == COMPLETE for each in receipts), client.n_requests

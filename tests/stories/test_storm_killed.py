@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 DAYS: Final = 6
 START_TS: Final = END_TS - timedelta(days=DAYS - 1)
-N_KILLS: Final = 4
+N_KILLS: Final = 3
 START_S: Final = 60.0
 
 
@@ -43,7 +43,7 @@ def killed_after(server: Running, lake: Lake, *, n_requests: int, pause_s: float
 
 
 def test_a_pull_that_is_killed_again_and_again_goes_on_where_it_was(tmp_path: Path) -> None:
-    """SIGKILL at four seeded instants; then the rest comes through the same storm, nothing twice or lost."""
+    """SIGKILL at three seeded instants; then the rest comes through the same storm, nothing twice or lost."""
     world, draw = a_world(DAYS), Random(7)
     lake, calm = Lake(tmp_path / "lake"), Lake(tmp_path / "calm")
     with running(world, tier="prestige") as server:

@@ -26,11 +26,9 @@ pytestmark = pytest.mark.slow
 DAYS: Final = 6
 START_TS: Final = (END_TS - timedelta(days=5)).replace(hour=0, minute=0)
 SPAN: Final = ("--start", START_TS.isoformat(), "--end", END_TS.isoformat())
-CUT: Final = ("--every", "12h", "--page-size", "100")
-N_WINDOWS: Final = 12  # six days by half days
-N_FAILED: Final = (
-    3  # the first day lies in the archive; the window that begins at the border is asked of both
-)
+CUT: Final = ("--every", "1d", "--page-size", "100")
+N_WINDOWS: Final = 6
+N_FAILED: Final = 2  # the day before the border, and the one that begins at it: it asks both tiers
 ARCHIVE: Final = "/historical/trades"
 
 
@@ -148,7 +146,7 @@ def test_an_exchange_that_only_says_500_is_left_alone_soon(
         assert server.faults.injected["error"] == ended.n_sent == FAILURES_TO_OPEN * MAX_TRIES
     assert (ended.code, len(ended.errors)) == (1, N_WINDOWS)
     told = [str(each) for each in reasons(the_lake(tmp_path))]
-    assert ["500 after 6 tries" in each for each in told] == [True] * 4 + [False] * 8
+    assert ["500 after 6 tries" in each for each in told] == [True] * 4 + [False] * 2
     assert all(
         "failed 5 requests in a row (last: 500); the next probe goes out in" in each for each in told[4:]
     )
@@ -158,17 +156,16 @@ def test_an_exchange_that_only_says_500_is_left_alone_soon(
 def test_a_host_that_goes_in_the_middle_of_a_pull(
     calm: tuple[Lake, Running], command: Command, tmp_path: Path
 ) -> None:
-    """Stopped before the fifth window: four are in, the others say that nobody answered."""
+    """Stopped before the second window: one is in, the others say that nobody answered."""
     with running(a_world(DAYS, 0.2), tier="prestige") as server:
-        ended = command(server.base_url, lambda done: server.stop() if done == 4 else None)
+        ended = command(server.base_url, lambda done: server.stop() if done == 1 else None)
         n_answered = server.meter.requests
-    assert (ended.code, len(ended.errors)) == (1, N_WINDOWS - 4)
+    assert (ended.code, len(ended.errors)) == (1, N_WINDOWS - 1)
     assert ended.n_sent - n_answered == FAILURES_TO_OPEN * MAX_TRIES
     told = reasons(the_lake(tmp_path))
-    assert told[:4] == [None] * 4
-    assert all("after 6 tries (ConnectError" in str(each) for each in told[4:9])
-    assert all("failed 5 requests in a row (last: ConnectError)" in str(each) for each in told[9:])
-    resumed(command, calm, tmp_path, n_left=N_WINDOWS - 4)
+    assert told[0] is None
+    assert all("after 6 tries (ConnectError" in str(each) for each in told[1:])
+    resumed(command, calm, tmp_path, n_left=N_WINDOWS - 1)
 
 
 def test_a_key_that_is_revoked_in_the_middle_of_a_pull(
@@ -180,17 +177,17 @@ def test_a_key_that_is_revoked_in_the_middle_of_a_pull(
     keys = {KEY_ID: public_pem(pem("rsa"))}
     with running(a_world(DAYS, 0.2), tier="prestige", keys=keys) as server:
         ended = command(
-            server.base_url, lambda done: server.state.access.revoke(KEY_ID) if done == 4 else None
+            server.base_url, lambda done: server.state.access.revoke(KEY_ID) if done == 2 else None
         )
-        assert server.meter.unauthorized == 2 * (N_WINDOWS - 4)
-    assert (ended.code, len(ended.errors)) == (1, N_WINDOWS - 4)
+        assert server.meter.unauthorized == 2 * (N_WINDOWS - 2)
+    assert (ended.code, len(ended.errors)) == (1, N_WINDOWS - 2)
     assert all("401" in line and "check KALSHI_KEY_ID" in line for line in ended.errors)
     told = reasons(the_lake(tmp_path))
-    assert told[:4] == [None] * 4
-    assert all("401" in str(each) for each in told[4:])
+    assert told[:2] == [None] * 2
+    assert all("401" in str(each) for each in told[2:])
     monkeypatch.setenv("KALSHI_KEY_ID", NEXT_ID)
     monkeypatch.setenv("KALSHI_PRIVATE_KEY", pem("ed25519"))
-    resumed(command, calm, tmp_path, n_left=N_WINDOWS - 4)
+    resumed(command, calm, tmp_path, n_left=N_WINDOWS - 2)
 
 
 def test_a_key_that_never_was_is_told_once_and_nothing_is_begun(
