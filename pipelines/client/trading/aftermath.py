@@ -1,19 +1,22 @@
 """After the answer to a change was lost: does the order show that it was made?
 
-An order that does not show it proves nothing until the exchange says that its records are newer than the
-moment we gave up (see `lookup`). Some orders never tell: one that ended may have been amended before.
+What an order shows proves nothing until the exchange says that its records are newer than the moment we
+gave up (see `lookup`): before, it may be how the order stood two changes ago. Only an end is an end. Some
+orders never tell: one that ended may have been amended before.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pipelines.client.errors import KalshiError
-from pipelines.client.trading.lookup import Patience, shows_all_since
+from pipelines.client.trading.lookup import GRACE_MS, Patience, shown_ms
 from pipelines.client.wire import Order
 
 if TYPE_CHECKING:
     from pipelines.client.client import Client
+
+_CLOCKS_MS: Final = 1_000  # what our clock may be off before it is corrected
 
 Judge = Callable[[Order], bool | None]
 """Whether an order shows a change; None for one that will never tell."""
@@ -36,7 +39,7 @@ async def look_at(
         client: whose account.
         order_id: the exchange's name of it.
         judge: tells from the order whether the change was made.
-        gave_up_ms: the exchange's clock when the answer was given up, Unix milliseconds.
+        gave_up_ms: when the answer was given up, Unix milliseconds of our own clock.
         patience: how often to look.
 
     A look that fails counts as one that saw nothing.
@@ -45,14 +48,16 @@ async def look_at(
     for pause_s in patience.pauses_s:
         await patience.sleep(pause_s)
         try:
-            is_current = await shows_all_since(client, gave_up_ms)
+            since_ms = await shown_ms(client) - gave_up_ms
             order = await client.order(order_id)
         except KalshiError:
             continue
         is_done = judge(order)
-        if is_done or (is_done is False and is_current):
-            return Seen(order, is_done)
-    return Seen(order, None)
+        if is_done and (is_over(order) or since_ms >= _CLOCKS_MS):
+            return Seen(order, is_done=True)
+        if is_done is False and since_ms >= GRACE_MS:
+            return Seen(order, is_done=False)
+    return Seen(order, is_done=None)
 
 
 def is_over(order: Order) -> bool:

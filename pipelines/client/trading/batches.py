@@ -10,6 +10,7 @@ from dataclasses import replace
 from pipelines.client.asking import query, segment
 from pipelines.client.errors import NotDone, RequestError, UnknownOutcome
 from pipelines.client.trading.aftermath import is_over
+from pipelines.client.trading.lookup import Lost
 from pipelines.client.trading.new_order import NewOrder
 from pipelines.client.trading.outcomes import Outcome, answered, found, not_placed, unknown
 from pipelines.client.trading.sending import BATCHED, EXISTS, Sending, change
@@ -37,12 +38,14 @@ class Batches(Sending):
         sent = [replace(order, subaccount=self._subaccount(order.subaccount)) for order in orders]
         body = {"orders": [order.body() for order in sent]}
         request = change("POST", BATCHED, BatchReply, body, n_items=len(orders))
+        sent_ms = self._own_ms()
         try:
             items = _by_name(names, (await self._session.send(request)).orders or [])
         except UnknownOutcome:
             items = {}
-        lost = [order for order in orders if _is_open(items.get(order.client_order_id))]
-        looked_up = await self._looked_up(lost) if lost else {}
+        lost = Lost(sent_ms, self._own_ms())
+        open_ones = [order for order in orders if _is_open(items.get(order.client_order_id))]
+        looked_up = await self._looked_up(open_ones, lost) if open_ones else {}
         return [looked_up[name] if name in looked_up else answered(name, items[name]) for name in names]
 
     async def cancel_batch(
@@ -75,12 +78,11 @@ class Batches(Sending):
         known = {each.order_id: each for each in told if each.order_id}
         return [known.get(each) or await self._ended(each, lost) for each in order_ids]
 
-    async def _looked_up(self, orders: Sequence[NewOrder]) -> dict[str, Outcome]:
-        gave_up_ms = self._session.clock.now_ms()
+    async def _looked_up(self, orders: Sequence[NewOrder], lost: Lost) -> dict[str, Outcome]:
         known: dict[str, Outcome] = {}
         for ticker in dict.fromkeys(order.ticker for order in orders):
             wanted = {order.client_order_id: order for order in orders if order.ticker == ticker}
-            seen = await self._seek(ticker, list(wanted), gave_up_ms=gave_up_ms)
+            seen = await self._seek(ticker, list(wanted), lost)
             for name, order in wanted.items():
                 its = seen.orders.get(name)
                 if its is not None:
@@ -105,8 +107,12 @@ class Batches(Sending):
 
 
 def _is_open(item: BatchItem | None) -> bool:
-    """Whether an answer leaves open what became of an order: there is none, or it was there before."""
-    return item is None or (item.error is not None and item.error.said[0] == EXISTS)
+    """Whether an answer leaves open what became of an order: none, an empty one, or it was there before."""
+    if item is None:
+        return True
+    if item.error is not None:
+        return item.error.said[0] == EXISTS
+    return not item.order_id or item.fill_count is None or item.remaining_count is None
 
 
 def _by_name(names: Sequence[str], told: Sequence[BatchItem]) -> dict[str, BatchItem]:

@@ -14,7 +14,7 @@ from pipelines.client.errors import Conflict, NotFound, NotPlaced, RequestError,
 from pipelines.client.requests import Request
 from pipelines.client.trading.aftermath import amended_to, is_over, shrunk_to
 from pipelines.client.trading.batches import Batches
-from pipelines.client.trading.lookup import anywhere
+from pipelines.client.trading.lookup import Lost, anywhere
 from pipelines.client.trading.new_order import NewOrder, checked_terms
 from pipelines.client.trading.outcomes import Outcome, answered, found
 from pipelines.client.trading.sending import ORDERS, change, still_unknown
@@ -53,10 +53,11 @@ class Trading(Batches):
             RequestError, SettingsError, Unauthorized, Forbidden, Unreachable: nothing was placed.
         """
         sent = replace(order, subaccount=self._subaccount(order.subaccount))
+        sent_ms = self._own_ms()
         try:
             reply = await self._session.send(change("POST", ORDERS, CreatedOrder, sent.body()))
         except UnknownOutcome as error:
-            return await self._found(order, error)
+            return await self._found(order, error, Lost(sent_ms, self._own_ms()))
         except Conflict as error:
             if error.code in _OTHER_CONFLICTS:
                 raise
@@ -189,10 +190,10 @@ class Trading(Batches):
         except UnknownOutcome as error:
             return _left(await self._aftermath(error, order_id, shrunk_to(to_centi)))
 
-    async def _found(self, order: NewOrder, error: UnknownOutcome) -> Outcome:
+    async def _found(self, order: NewOrder, error: UnknownOutcome, lost: Lost) -> Outcome:
         """Look an order up whose answer was lost."""
         name = order.client_order_id
-        seen = await self._seek(order.ticker, [name], gave_up_ms=self._session.clock.now_ms())
+        seen = await self._seek(order.ticker, [name], lost)
         its = seen.orders.get(name)
         if its is not None and order.is_same(its):
             return found(its)

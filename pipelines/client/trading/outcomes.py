@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from exchange.units import parse_centi
 from pipelines.client.wire import BatchItem, CreatedOrder, ErrorBody, Order
 
 
@@ -33,15 +34,16 @@ class Outcome:
 
 
 def answered(client_order_id: str, reply: CreatedOrder | BatchItem) -> Outcome:
-    """Return what an answer tells."""
+    """Return what an answer tells; of a batch only items that say what became of their order."""
     if isinstance(reply, BatchItem) and reply.error is not None:
         return Outcome(client_order_id=client_order_id, order_id=None, how="refused", error=reply.error)
-    counts = CreatedOrder(order_id="", fill_count=reply.fill_count, remaining_count=reply.remaining_count)
+    assert reply.fill_count is not None  # batches look up what an item leaves open
+    assert reply.remaining_count is not None
     return Outcome(
         client_order_id=client_order_id,
         order_id=reply.order_id,
-        filled_centi=counts.filled_centi,
-        remaining_centi=counts.remaining_centi,
+        filled_centi=parse_centi(reply.fill_count),
+        remaining_centi=parse_centi(reply.remaining_count),
     )
 
 

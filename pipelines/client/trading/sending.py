@@ -9,7 +9,7 @@ from pipelines.client.asking import Query
 from pipelines.client.errors import NotDone, RequestError, TradingOff, UnknownOutcome
 from pipelines.client.requests import Request
 from pipelines.client.trading.aftermath import Judge, look_at
-from pipelines.client.trading.lookup import Patience, Search, search
+from pipelines.client.trading.lookup import Lost, Patience, Search, search
 from pipelines.client.wire import Order
 
 if TYPE_CHECKING:
@@ -46,9 +46,13 @@ class Sending:
             raise RequestError(f"subaccount is {subaccount}: write 0 (the primary one) to {MAX_SUBACCOUNT}")
         return subaccount
 
-    async def _seek(self, ticker: str, names: list[str], *, gave_up_ms: int) -> Search:
+    def _own_ms(self) -> int:
+        """Return the time of our own clock, without the correction that signatures get."""
+        return self._session.clock.now_ms() - self._session.clock.offset_ms
+
+    async def _seek(self, ticker: str, names: list[str], lost: Lost) -> Search:
         """Look for orders of a market by the names we gave them."""
-        return await search(self._client, ticker, names, gave_up_ms=gave_up_ms, patience=self._patience)
+        return await search(self._client, ticker, names, lost=lost, patience=self._patience)
 
     async def _aftermath(self, error: UnknownOutcome, order_id: str, judge: Judge) -> Order:
         """Return an order that shows a change whose answer was lost.
@@ -61,7 +65,7 @@ class Sending:
             self._client,
             order_id,
             judge,
-            gave_up_ms=self._session.clock.now_ms(),
+            gave_up_ms=self._own_ms(),
             patience=self._patience,
         )
         if seen.is_done and seen.order is not None:

@@ -6,16 +6,20 @@ Source: KALSHI.md §6 (OpenAPI 3.34.0, read 2026-10-09), field lists checked aga
 import msgspec
 
 from exchange.units import parse_centi
-from pipelines.client.wire.exact import Whole
+from pipelines.client.wire.exact import CountText, Whole
 from pipelines.client.wire.house import ErrorBody
 
 
 class CreatedOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """POST /portfolio/events/orders and …/amend: what became of it at once; `ts_ms` is the engine's time."""
+    """POST /portfolio/events/orders and …/amend: what became of it at once; `ts_ms` is the engine's time.
+
+    For an amendment the counts are documented as optional. Missing is not zero: an answer without them says
+    too little, and the order itself is looked at.
+    """
 
     order_id: str
-    fill_count: str | None = None
-    remaining_count: str | None = None
+    fill_count: CountText
+    remaining_count: CountText
     client_order_id: str | None = None
     average_fill_price: str | None = None
     average_fee_paid: str | None = None
@@ -24,12 +28,12 @@ class CreatedOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     @property
     def filled_centi(self) -> int:
         """Hundredths of contracts executed at once."""
-        return parse_centi(self.fill_count or "0")
+        return parse_centi(self.fill_count)
 
     @property
     def remaining_centi(self) -> int:
         """Hundredths of contracts that rest."""
-        return parse_centi(self.remaining_count or "0")
+        return parse_centi(self.remaining_count)
 
 
 class CanceledOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,8 +41,8 @@ class CanceledOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     order_id: str
     client_order_id: str | None = None
-    reduced_by: str | None = None
-    remaining_count: str | None = None
+    reduced_by: CountText | None = None
+    remaining_count: CountText | None = None
     ts_ms: Whole | None = None
 
     @property
@@ -57,9 +61,9 @@ class BatchItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     order_id: str | None = None
     client_order_id: str | None = None
-    fill_count: str | None = None
-    remaining_count: str | None = None
-    reduced_by: str | None = None
+    fill_count: CountText | None = None
+    remaining_count: CountText | None = None
+    reduced_by: CountText | None = None
     average_fill_price: str | None = None
     average_fee_paid: str | None = None
     ts_ms: Whole | None = None
