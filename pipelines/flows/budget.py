@@ -123,8 +123,8 @@ class LeasedBucket:
         except AcquireConcurrencySlotTimeoutError as error:
             raise NoLease(
                 f"Prefect's limit {self._limit_name} gave no {wanted_tokens} tokens in "
-                f"{self._lease_s:.0f} s: run fewer programs on this key, or give the limit more slots or decay "
-                f"(`prefect gcl inspect {self._limit_name}` shows both)"
+                f"{self._lease_s:.0f} s: run fewer programs on this key, or give the limit more slots "
+                f"or decay (`prefect gcl inspect {self._limit_name}` shows both)"
             ) from error
         except ConcurrencySlotAcquisitionError as error:
             self._slots = 0  # deleted or changed: look again next time

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.client.buckets import SharedKeeper, TokenBucket
@@ -48,7 +48,15 @@ PLANS = st.builds(
 )
 
 
+def _calm(*costs_tokens: int, late_ms: int = 0) -> Plan:
+    asks = [Ask(pause_ms=0, cost_tokens=cost, patience_ms=None, is_refused=False) for cost in costs_tokens]
+    return Plan(asks=asks, late_ms=late_ms, is_killed=False)
+
+
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@example(  # a line that takes twelve seconds to serve was once taken for one of the dead
+    plans=[_calm(2), _calm(2, 2), _calm(2, 2, 2), _calm(2, 50, late_ms=1)], tokens_per_s=1, capacity_tokens=50
+)
 @given(
     plans=st.lists(PLANS, min_size=1, max_size=5),
     tokens_per_s=st.integers(1, 12_000),

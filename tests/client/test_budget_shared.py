@@ -210,6 +210,32 @@ def test_a_spoilt_record_is_not_believed_and_the_bucket_begins_empty(
     assert "beginning again with an empty bucket" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("lose", "found_tokens"),
+    [(lambda file: file.write_bytes(b"spoilt"), 0), (lambda file: file.unlink(), 100)],
+    ids=["spoilt", "deleted"],
+)
+def test_who_waits_while_the_file_is_lost_stands_in_line_anew(
+    lose: Callable[[Path], object], found_tokens: int, here: Shared
+) -> None:
+    """A place 1,000,000 tokens on means nothing in a new line: empty at 0.1 s, 50 tokens have come at 0.6 s."""
+
+    async def story() -> float:
+        one, other = here.bucket(), here.bucket()
+        with SharedKeeper(here.folder, "a key", LIMITS, here.loop.now_ns).held() as ledger:
+            ledger.reserved_tokens += 1_000_000
+        await one.acquire(100)
+        began_ns = here.loop.now_ns()
+        waiting = asyncio.ensure_future(one.acquire(50))
+        await asyncio.sleep(0.1)
+        lose(here.file())
+        await other.acquire(found_tokens)
+        await waiting
+        return here.passed_s(began_ns)
+
+    assert here.loop.play(story()) == 0.6
+
+
 def test_a_clock_that_begins_anew_leaves_an_empty_bucket_and_what_was_learned(tmp_path: Path) -> None:
     """The machine was started again: CLOCK_MONOTONIC is small, the moments in the file lie in its future."""
     before = Shared(tmp_path, VirtualLoop(start_s=90_000))

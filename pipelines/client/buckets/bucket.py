@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from pipelines.client.buckets.ledger import NANO, Ledger
+from pipelines.client.buckets.ledger import NANO, Ledger, Place
 from pipelines.client.tiers import Limits
 
 NowNs = Callable[[], int]
@@ -114,13 +114,13 @@ class TokenBucket:
         """
         asked_ns = self._now_ns()
         async with self._turn:
-            place, taken_tokens, wait_ns = self._reserve(cost_tokens)
+            place, wait_ns = self._reserve(cost_tokens)
             try:
                 while wait_ns > 0:
                     await self._sleep(min(wait_ns, _LONGEST_SLEEP_NS) / NANO)
-                    wait_ns = self._ask_again(place, taken_tokens)
+                    place, wait_ns = self._ask_again(place)
             except BaseException:
-                self._give_back(place, taken_tokens)
+                self._give_back(place)
                 raise
         self._spent_tokens += cost_tokens
         self._n_requests += 1
@@ -167,23 +167,25 @@ class TokenBucket:
                 self._n_accepted = 0
             yield ledger, self._now_ns()
 
-    def _reserve(self, cost_tokens: int) -> tuple[int, int, int]:
+    def _reserve(self, cost_tokens: int) -> tuple[Place, int]:
         with self._held() as (ledger, now_ns):
             self._limits = ledger.limits
-            taken_tokens = min(cost_tokens, self._limits.largest_tokens)
-            place = ledger.reserve(taken_tokens, now_ns)
-            wait_ns = ledger.wait_ns(place, now_ns)
-            if wait_ns == 0:
-                ledger.go(taken_tokens, now_ns)
-            return place, taken_tokens, wait_ns
+            place = ledger.reserve(min(cost_tokens, self._limits.largest_tokens), now_ns)
+            return place, _go_if_due(ledger, place, now_ns)
 
-    def _ask_again(self, place: int, taken_tokens: int) -> int:
+    def _ask_again(self, place: Place) -> tuple[Place, int]:
         with self._held() as (ledger, now_ns):
-            wait_ns = ledger.wait_ns(place, now_ns)
-            if wait_ns == 0:
-                ledger.go(taken_tokens, now_ns)
-            return wait_ns
+            place = ledger.still_in_line(place, now_ns)
+            return place, _go_if_due(ledger, place, now_ns)
 
-    def _give_back(self, place: int, taken_tokens: int) -> None:
+    def _give_back(self, place: Place) -> None:
         with self._held() as (ledger, now_ns):
-            ledger.give_back(place, taken_tokens, now_ns)
+            ledger.give_back(place, now_ns)
+
+
+def _go_if_due(ledger: Ledger, place: Place, now_ns: int) -> int:
+    """Let a place go if it may; return how long it has to wait, 0 when it went."""
+    wait_ns = ledger.wait_ns(place, now_ns)
+    if wait_ns == 0:
+        ledger.go(place, now_ns)
+    return wait_ns

@@ -14,7 +14,7 @@ Pure: no clock, no files, no waiting. Moments are nanoseconds of a clock that al
 """
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipelines.client.tiers import Limits
 
@@ -34,6 +34,14 @@ _LEAST_SHARE: Final = 16
 _LEAST_PER_S: Final = 20  # a tenth of Basic, the slowest tier there is [KALSHI.md §3]
 
 
+class Place(NamedTuple):
+    """A place in line: from which mark on it may go, for how many tokens, and in which line."""
+
+    mark_tokens: int
+    cost_tokens: int
+    line: int
+
+
 @dataclass(slots=True)
 class Ledger:
     """One bucket's state; every attribute is an integer, so that it can be written down as it stands.
@@ -45,7 +53,9 @@ class Ledger:
         filled_ns: when the level was right.
         reserved_tokens: all tokens ever reserved; the place of the last who asked.
         outstanding_tokens: reserved by places that have not gone yet.
-        moved_ns: when a place was last given or went.
+        moved_ns: when a place was last given or went, or some were seen to wait for tokens still.
+        line: names the line that places belong to; another one begins where somebody in it has died, see
+            `still_in_line`, and where the ledger was lost.
         returned_tokens, returned_place: given back by those who left the line, and the place that the mark
             has to reach before anybody may have them.
         learned_per_s: the pace at the last event, an event being a refusal after a time without.
@@ -65,6 +75,7 @@ class Ledger:
     reserved_tokens: int
     outstanding_tokens: int
     moved_ns: int
+    line: int
     returned_tokens: int
     returned_place: int
     learned_per_s: int
@@ -80,7 +91,7 @@ class Ledger:
     def opened(cls, limits: Limits, now_ns: int, *, is_full: bool = True) -> "Ledger":
         """Return a ledger that nobody has used; full, as the exchange's is, or empty where one was lost."""
         blank = dict.fromkeys((field.name for field in fields(cls)), 0)
-        times = dict.fromkeys(("filled_ns", "moved_ns", "event_ns", "standing_back_ns"), now_ns)
+        times = dict.fromkeys(("filled_ns", "moved_ns", "event_ns", "standing_back_ns", "line"), now_ns)
         level_tokens = limits.capacity_tokens if is_full else 0
         ledger = cls(
             **blank | times | {"level_nano": level_tokens * NANO, "allowed_micro": level_tokens * _MICRO}
@@ -135,20 +146,21 @@ class Ledger:
         new_nano = (now_ns - self.filled_ns) * pace_per_s
         self.filled_ns = now_ns
         self.allowed_micro += new_nano // (NANO // _MICRO)
-        ceiling_nano = self._ceiling_nano(pace_per_s)
-        self.level_nano = max(self.level_nano, min(self.level_nano + new_nano, ceiling_nano))
+        self._rise(new_nano, pace_per_s)
         if self.returned_tokens and self._has_reached(self.returned_place):
-            self.level_nano = max(
-                self.level_nano, min(self.level_nano + self.returned_tokens * NANO, ceiling_nano)
-            )
-            self.returned_tokens = 0
-        # Whoever was killed while he waited never goes. Nothing has moved for long and everybody may go: such
-        # places are lost, and the room that their tokens take in the bucket is free again.
-        is_still = now_ns - self.moved_ns > _LOST_NS and self.level_nano >= min(0, ceiling_nano)
-        if self.outstanding_tokens and is_still:
-            self.outstanding_tokens = 0
+            returned_tokens, self.returned_tokens = self.returned_tokens, 0
+            self._rise(returned_tokens * NANO, pace_per_s)
+        # Whoever was killed while he waited never goes. As much has come in as can, for long, and nobody took
+        # it: the line ends here, what lies in the bucket stays there, and who lives stands in line anew.
+        if self.level_nano < min(0, self._ceiling_nano(pace_per_s)):
+            self.moved_ns = now_ns
+        elif self._in_line_tokens and now_ns - self.moved_ns > _LOST_NS:
+            content_nano = self.level_nano + self._in_line_tokens * NANO
+            self.outstanding_tokens = self.returned_tokens = 0
+            self.level_nano = min(content_nano, self._ceiling_nano(pace_per_s))
+            self.line += 1
 
-    def reserve(self, cost_tokens: int, now_ns: int) -> int:
+    def reserve(self, cost_tokens: int, now_ns: int) -> Place:
         """Take a place at the end of the line and return it."""
         self.refill(now_ns)
         self.reserved_tokens += cost_tokens
@@ -157,33 +169,40 @@ class Ledger:
         self.asked_tokens += cost_tokens
         self.n_asked += 1
         self.moved_ns = now_ns
-        return self.reserved_tokens
+        return Place(self.reserved_tokens, cost_tokens, self.line)
 
-    def wait_ns(self, place: int, now_ns: int) -> int:
+    def still_in_line(self, place: Place, now_ns: int) -> Place:
+        """Return a place, or, where its line has ended, a new one in the line that there is now."""
+        self.refill(now_ns)
+        return place if place.line == self.line else self.reserve(place.cost_tokens, now_ns)
+
+    def wait_ns(self, place: Place, now_ns: int) -> int:
         """Return how long a place has to wait from now on if nothing else happens; 0 when it may go."""
         self.refill(now_ns)
-        missing_nano = -(self.level_nano + (self.reserved_tokens - place) * NANO)
+        missing_nano = -(self.level_nano + (self.reserved_tokens - place.mark_tokens) * NANO)
         return 0 if missing_nano <= 0 else -(-missing_nano // self.pace_per_s(now_ns))
 
-    def go(self, cost_tokens: int, now_ns: int) -> None:
+    def go(self, place: Place, now_ns: int) -> None:
         """Let a place go that has nothing to wait for: its tokens leave the bucket."""
-        self.outstanding_tokens = max(self.outstanding_tokens - cost_tokens, 0)
+        self.outstanding_tokens -= place.cost_tokens
         self.moved_ns = now_ns
 
-    def give_back(self, place: int, cost_tokens: int, now_ns: int) -> None:
+    def give_back(self, place: Place, now_ns: int) -> None:
         """Take somebody out of the line; nobody goes before the moment that the tokens he had are due."""
         self.refill(now_ns)
-        self.outstanding_tokens = max(self.outstanding_tokens - cost_tokens, 0)
-        self.asked_tokens = max(self.asked_tokens - cost_tokens, 0)
+        if place.line != self.line:
+            return
+        self.outstanding_tokens -= place.cost_tokens
+        self.asked_tokens = max(self.asked_tokens - place.cost_tokens, 0)
         self.n_asked = max(self.n_asked - 1, 0)
-        if place == self.reserved_tokens:
-            self.reserved_tokens -= cost_tokens
-            self.level_nano += cost_tokens * NANO
-        elif self._has_reached(place):
-            self.level_nano += cost_tokens * NANO
-        else:
-            self.returned_tokens += cost_tokens
-            self.returned_place = max(self.returned_place, place)
+        new_nano = place.cost_tokens * NANO
+        if place.mark_tokens == self.reserved_tokens:
+            self.reserved_tokens -= place.cost_tokens
+        elif not self._has_reached(place.mark_tokens):
+            self.returned_tokens += place.cost_tokens
+            self.returned_place = max(self.returned_place, place.mark_tokens)
+            new_nano = 0
+        self._rise(new_nano, self.pace_per_s(now_ns))
 
     def accepted(self, n_requests: int) -> None:
         """The exchange took that many requests."""
@@ -221,8 +240,17 @@ class Ledger:
         floor_per_s = min(max(self.tokens_per_s // _LEAST_SHARE, _LEAST_PER_S), pace_per_s)
         return max(min(measured_per_s, pace_per_s) * 19 // 20, least_per_s, floor_per_s)
 
-    def _has_reached(self, place: int) -> bool:
-        return self.level_nano + (self.reserved_tokens - place) * NANO >= 0
+    def _rise(self, new_nano: int, pace_per_s: int) -> None:
+        ceiling_nano = self._ceiling_nano(pace_per_s)
+        self.level_nano = max(self.level_nano, min(self.level_nano + new_nano, ceiling_nano))
+
+    @property
+    def _in_line_tokens(self) -> int:
+        """Tokens that have a place in line, or had one and cannot be had by others yet."""
+        return self.outstanding_tokens + self.returned_tokens
+
+    def _has_reached(self, mark_tokens: int) -> bool:
+        return self.level_nano + (self.reserved_tokens - mark_tokens) * NANO >= 0
 
     def _ceiling_nano(self, pace_per_s: int) -> int:
         """Return the highest level: what has not gone yet lies in the bucket and takes room.
@@ -231,9 +259,9 @@ class Ledger:
         batch for example, may fill it up to what the exchange's bucket holds.
         """
         depth_tokens = max(self.capacity_tokens * pace_per_s // self.tokens_per_s, 1)
-        free_tokens = depth_tokens - self.outstanding_tokens
+        free_tokens = depth_tokens - self._in_line_tokens
         if free_tokens < 0:
-            free_tokens = min(0, self.capacity_tokens + self.reserve_tokens - self.outstanding_tokens)
+            free_tokens = min(0, self.capacity_tokens + self.reserve_tokens - self._in_line_tokens)
         return free_tokens * NANO
 
     def _clock_restarted(self, now_ns: int) -> None:
@@ -246,3 +274,4 @@ class Ledger:
         self.event_ns = min(self.event_ns, now_ns)
         self.standing_back_ns = min(self.standing_back_ns, now_ns)
         self.level_nano = self.outstanding_tokens = self.returned_tokens = 0
+        self.line += 1
