@@ -2,13 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench notebooks docs lock setup clean
+.PHONY: demo test check bench foreign notebooks docs lock setup clean
 
 demo: setup          ## the whole path, offline and without keys: sandbox, flows, lake, backtest, report
 	$(BIN)/tapehouse demo
 
 test: setup          ## the specification
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: setup         ## what must be green besides the tests: style, types, import contracts, lock file
 	$(BIN)/ruff check .
@@ -18,6 +18,9 @@ check: setup         ## what must be green besides the tests: style, types, impo
 
 bench: setup         ## measured on this machine, written to docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks
+
+foreign: setup       ## clients that others wrote, run against the sandbox
+	$(BIN)/python -m tests.foreign
 
 notebooks: setup     ## execute the notebooks and export them with their outputs to build/notebooks
 	$(BIN)/python -m tests.export_notebooks
