@@ -218,7 +218,7 @@ def test_a_spoilt_record_is_not_believed_and_the_bucket_begins_empty(
 def test_who_waits_while_the_file_is_lost_stands_in_line_anew(
     lose: Callable[[Path], object], found_tokens: int, here: Shared
 ) -> None:
-    """A place 1,000,000 tokens on means nothing in a new line: empty at 0.1 s, 50 tokens have come at 0.6 s."""
+    """A place 1,000,000 tokens on means nothing in a new line: empty at 0.1 s, 50 came until 0.6 s."""
 
     async def story() -> float:
         one, other = here.bucket(), here.bucket()
