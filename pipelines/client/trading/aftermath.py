@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from exchange.units import to_us
 from pipelines.client.errors import KalshiError
-from pipelines.client.trading.lookup import GRACE_MS, Patience, shown_ms
+from pipelines.client.trading.lookup import GRACE_MS, Patience, moment, shown_ms
 from pipelines.client.wire import Order
 
 if TYPE_CHECKING:
     from pipelines.client.client import Client
 
+_SECOND_US: Final = 1_000_000
 _CLOCKS_MS: Final = 1_000  # what our clock may be off before it is corrected
 
 Judge = Callable[[Order], bool | None]
@@ -70,14 +72,32 @@ def shrunk_to(to_centi: int) -> Judge:
     return lambda order: is_over(order) or order.remaining_centi <= to_centi
 
 
-def amended_to(*, yes_price_cc: int, count_centi: int) -> Judge:
-    """Return a judge of an amendment to a limit and a size, executed contracts included."""
+def amended_to(
+    *, yes_price_cc: int, count_centi: int, expires_s: int | None = None, name: str | None = None
+) -> Judge:
+    """Return a judge of an amendment.
+
+    Args:
+        yes_price_cc: the new limit seen from YES.
+        count_centi: the new size, executed contracts included.
+        expires_s: the new end in Unix seconds, 0 for none, None where it stays.
+        name: the new client_order_id, None where it stays.
+    """
 
     def judge(order: Order) -> bool | None:
         has_terms = (
-            order.yes_price_cc == yes_price_cc and order.filled_centi + order.remaining_centi == count_centi
+            order.yes_price_cc == yes_price_cc
+            and order.filled_centi + order.remaining_centi == count_centi
+            and expires_s in {None, _ends_s(order)}
+            and name in {None, order.client_order_id}
         )
         # What was canceled has nothing that remains, and no field that says what its size was.
         return True if has_terms else None if is_over(order) else False
 
     return judge
+
+
+def _ends_s(order: Order) -> int:
+    """Return when an order ends by itself, Unix seconds; 0 for never, as Kalshi asks for it."""
+    ends_ts = moment(order.expiration_time)
+    return 0 if ends_ts is None else to_us(ends_ts) // _SECOND_US

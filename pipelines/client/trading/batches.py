@@ -7,14 +7,14 @@ write bucket at once.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipelines.client.asking import query, segment
+from pipelines.client.asking import Query, query, segment
 from pipelines.client.errors import NotDone, RequestError, UnknownOutcome
 from pipelines.client.trading.aftermath import is_over
 from pipelines.client.trading.lookup import Lost
 from pipelines.client.trading.new_order import NewOrder
 from pipelines.client.trading.outcomes import Outcome, answered, found, not_placed, unknown
 from pipelines.client.trading.sending import BATCHED, EXISTS, Sending, change
-from pipelines.client.wire import BatchItem, BatchReply, ErrorBody
+from pipelines.client.wire import BatchItem, BatchReply, ErrorBody, Order
 
 
 class Batches(Sending):
@@ -49,7 +49,7 @@ class Batches(Sending):
         return [looked_up[name] if name in looked_up else answered(name, items[name]) for name in names]
 
     async def cancel_batch(
-        self, order_ids: Sequence[str], *, subaccount: int | None = None
+        self, orders: Sequence[str | Order], *, subaccount: int | None = None
     ) -> list[BatchItem]:
         """Take several resting orders out; each item says how much was taken out, or why not, in their order.
 
@@ -58,18 +58,20 @@ class Batches(Sending):
         `reduced_by`, for nobody said it), else an error with the code `not_done` or `unknown`.
 
         Args:
-            order_ids: each once.
-            subaccount: whose orders; None takes KALSHI_SUBACCOUNT, else Kalshi's default (0).
+            orders: each once; as it was read, or its id alone if it is on shard 0: an order says its market,
+                and with that its shard, and its subaccount.
+            subaccount: whose orders the ids are; None takes KALSHI_SUBACCOUNT, else Kalshi's default (0).
 
         Raises:
             RequestError: no ids, one twice, or more than the budget can ever hold.
             HttpError, SettingsError, Unreachable: nothing was taken out.
         """
-        if not order_ids or isinstance(order_ids, str) or len(set(order_ids)) != len(order_ids):
-            raise RequestError("cancel_batch takes a list of order ids, each once")
-        whose = query(subaccount=self._subaccount(subaccount))
-        body = {"orders": [{"order_id": segment(each, "order id")} | whose for each in order_ids]}
-        request = change("DELETE", BATCHED, BatchReply, body, n_items=len(order_ids))
+        order_ids = [each.order_id if isinstance(each, Order) else each for each in orders]
+        if not orders or isinstance(orders, str) or len(set(order_ids)) != len(order_ids):
+            raise RequestError("cancel_batch takes a list of order ids or orders, each once")
+        whose = self._subaccount(subaccount)
+        body = {"orders": [_addressed(each, whose) for each in orders]}
+        request = change("DELETE", BATCHED, BatchReply, body, n_items=len(orders))
         lost = UnknownOutcome("", method="DELETE", path=BATCHED, n_tries=1)
         try:
             told = (await self._session.send(request)).orders or []
@@ -104,6 +106,14 @@ class Batches(Sending):
             client_order_id=order.client_order_id,
             remaining_count=order.remaining_count_fp,
         )
+
+
+def _addressed(order: str | Order, subaccount: int | None) -> Query:
+    """Return how an item of a batch says which order it is about."""
+    if isinstance(order, str):
+        return query(order_id=segment(order, "order id"), subaccount=subaccount)
+    whose = subaccount if order.subaccount_number is None else order.subaccount_number
+    return query(order_id=order.order_id, market_ticker=order.ticker, subaccount=whose)
 
 
 def _is_open(item: BatchItem | None) -> bool:

@@ -6,16 +6,17 @@ Source: KALSHI.md §3, §6 and §11 (OpenAPI 3.34.0, read 2026-10-09).
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from exchange.units import format_cc, format_centi
-from pipelines.client.asking import query, segment, single
-from pipelines.client.errors import Conflict, NotFound, NotPlaced, RequestError, UnknownOutcome
+from pipelines.client.asking import query, seconds, segment, single
+from pipelines.client.errors import Conflict, KalshiError, NotFound, NotPlaced, RequestError, UnknownOutcome
 from pipelines.client.requests import Request
 from pipelines.client.trading.aftermath import amended_to, is_over, shrunk_to
 from pipelines.client.trading.batches import Batches
 from pipelines.client.trading.lookup import Lost, anywhere
-from pipelines.client.trading.new_order import NewOrder, checked_terms
+from pipelines.client.trading.new_order import NewOrder, checked_name, checked_terms
 from pipelines.client.trading.outcomes import Outcome, answered, found
 from pipelines.client.trading.sending import ORDERS, change, still_unknown
 from pipelines.client.wire import CanceledOrder, CreatedOrder, Nothing, Order
@@ -103,8 +104,9 @@ class Trading(Batches):
             return _left(order, reduced_by=format_centi(0))
 
     async def cancel_all(self, *, subaccount: int | None = None) -> None:
-        """Take out every resting order, up to 10,000; those placed while it runs may stay.
+        """Take out every resting order of every shard, up to 10,000; send nothing for a minute afterwards.
 
+        Orders that are placed within the minute after it may be taken out, too.
         `DELETE /portfolio/events/orders`, signed, 2 write tokens; answered without content. This alone is
         sent again when its answer is lost: nothing shall rest, and twice out is out.
 
@@ -113,6 +115,8 @@ class Trading(Batches):
 
         Raises:
             HttpError, RequestError, SettingsError, Unreachable: some may still rest.
+
+        Source: official SDK 3.34.0 (2026-10).
         """
         params = query(subaccount=self._subaccount(subaccount))
         await self._session.send(Request(method="DELETE", path=ORDERS, shape=Nothing, params=params))
@@ -123,6 +127,8 @@ class Trading(Batches):
         *,
         yes_price_cc: int,
         count_centi: int,
+        expires_ts: datetime | None = None,
+        never_expires: bool = False,
         updated_client_order_id: str | None = None,
     ) -> Outcome:
         """Give a resting order another limit or size; only a smaller size keeps its place in the queue.
@@ -133,20 +139,30 @@ class Trading(Batches):
             order: the order as it was last read.
             yes_price_cc: the new limit seen from YES, in centicents.
             count_centi: the new size of the whole order, executed contracts included.
+            expires_ts: a new end; whole seconds, rounded down. By default the old one stays.
+            never_expires: takes the end away.
             updated_client_order_id: a new name for it.
 
         Raises:
             NotDone: no answer came, and the order surely does not have the new terms.
             UnknownOutcome: no answer came, and the order does not show whether it was amended.
             HttpError, RequestError, SettingsError, Unreachable: nothing was changed.
+
+        Source: KALSHI.md §6; official SDK 3.34.0 (2026-10) for the end, which SDK 3.30.0 does not have yet.
         """
         checked_terms(yes_price_cc, count_centi)
+        if updated_client_order_id is not None:
+            checked_name(updated_client_order_id)
+        if never_expires and expires_ts is not None:
+            raise RequestError("never_expires and expires_ts contradict each other: give one of them")
+        expires_s = 0 if never_expires else seconds("expires_ts", expires_ts)
         body = query(
             ticker=order.ticker,
             side=order.book_side,
             price=format_cc(yes_price_cc),
             count=format_centi(count_centi),
             updated_client_order_id=updated_client_order_id,
+            expiration_time=expires_s,
         )
         params = query(subaccount=order.subaccount_number)
         path = f"{_path(order.order_id)}/amend"
@@ -154,7 +170,12 @@ class Trading(Batches):
         try:
             reply = await self._session.send(change("POST", path, CreatedOrder, body, params=params))
         except UnknownOutcome as error:
-            judge = amended_to(yes_price_cc=yes_price_cc, count_centi=count_centi)
+            judge = amended_to(
+                yes_price_cc=yes_price_cc,
+                count_centi=count_centi,
+                expires_s=expires_s,
+                name=updated_client_order_id,
+            )
             return found(await self._aftermath(error, order.order_id, judge))
         return answered(name, reply)
 
@@ -209,7 +230,10 @@ class Trading(Batches):
 
     async def _replayed(self, order: NewOrder, error: Conflict) -> Outcome:
         """Return the order that has this name already: Kalshi keeps one order to a name."""
-        its = await anywhere(self._client, order.ticker, order.client_order_id)
+        try:
+            its = await anywhere(self._client, order.ticker, order.client_order_id)
+        except KalshiError as trouble:
+            raise error from trouble
         if its is None or not order.is_same(its):
             raise error
         return found(its)

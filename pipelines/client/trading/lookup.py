@@ -115,14 +115,21 @@ async def shown_ms(client: "Client") -> int:
     Raises:
         KalshiError: the exchange could not be asked.
     """
-    text = (await client.user_data_timestamp()).as_of_time
-    try:
-        # Not `parse_ts`: nothing is lost where this time is finer than a microsecond.
-        shown_ts = datetime.fromisoformat(text)
-    except ValueError:
-        return 0
+    shown_ts = moment((await client.user_data_timestamp()).as_of_time)
     skew_ms = client.clock_skew_ms
-    return 0 if shown_ts.tzinfo is None or skew_ms is None else to_us(shown_ts) // 1_000 - skew_ms
+    return 0 if shown_ts is None or skew_ms is None else to_us(shown_ts) // 1_000 - skew_ms
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return a time of the exchange, None where it says none that can be read.
+
+    Not `parse_ts`: nothing is lost here where a time is finer than a microsecond.
+    """
+    try:
+        at_ts = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return None if at_ts.tzinfo is None else at_ts
 
 
 def _exchange_ts(client: "Client", own_ms: int) -> datetime | None:
@@ -155,7 +162,5 @@ async def _look(
 
 def _is_older(order: "Order", since_ts: datetime | None) -> bool:
     """Whether an order surely was there before; one that does not say when it was made may be ours."""
-    if since_ts is None or order.created_time is None:
-        return False
-    created_ts = datetime.fromisoformat(order.created_time)
-    return created_ts.tzinfo is not None and created_ts < since_ts - _CLOCK_ERROR
+    created_ts = moment(order.created_time)
+    return since_ts is not None and created_ts is not None and created_ts < since_ts - _CLOCK_ERROR
