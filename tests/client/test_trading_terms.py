@@ -188,3 +188,29 @@ def test_a_time_that_is_none_does_not_hide_an_order() -> None:
     order = buy_yes("KX-1", count_centi=300, price_cc=5_600, client_order_id="mine")
     found, _ = traded(answer, lambda trading: trading.create(order))
     assert (found.how, found.order_id) == ("found", "id-1")
+
+
+def test_an_order_is_found_by_its_name_in_either_tier_and_nothing_is_sent() -> None:
+    """Two weeks later it is archived: the live tier shows nothing any more."""
+    order = buy_yes("KX-1", count_centi=300, price_cc=5_600, client_order_id="mine")
+
+    def answer(asked: Asked) -> Reply:
+        is_archive = asked.path == "/historical/orders"
+        rows = [
+            a_row(client_order_id="mine", status="executed", fill_count_fp="3.00", remaining_count_fp="0.00")
+        ]
+        return Reply(body={"orders": rows if is_archive else [], "cursor": ""})
+
+    found, bodies = traded(answer, lambda trading: trading.find(order))
+    assert found is not None
+    assert (found.how, found.order_id, found.filled_centi, found.remaining_centi) == ("found", "id-1", 300, 0)
+    nothing, _ = traded(lambda _: Reply(body={"orders": []}), lambda trading: trading.find(order))
+    assert (nothing, bodies) == (None, [])
+
+
+def test_another_order_of_the_same_name_is_not_the_one_that_is_sought() -> None:
+    def answer(_asked: Asked) -> Reply:
+        return Reply(body={"orders": [a_row(client_order_id="mine", book_side="ask")], "cursor": ""})
+
+    order = buy_yes("KX-1", count_centi=300, price_cc=5_600, client_order_id="mine")
+    assert traded(answer, lambda trading: trading.find(order)) == (None, [])

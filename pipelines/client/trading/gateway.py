@@ -44,7 +44,9 @@ class Trading(Batches):
         """Send one order and return what became of it, looked up if the answer was lost.
 
         `POST /portfolio/events/orders`, signed, 10 write tokens. It is sent at most once. An order that is
-        there already by this name and with these terms is returned as found.
+        there already by this name and with these terms is returned as found. Whoever is interrupted while it
+        is under way (a cancelled task, a killed program) does not know what became of it: ask `find` before
+        anything is sent again.
 
         Raises:
             NotPlaced: no answer came, and the exchange surely does not have it.
@@ -64,6 +66,22 @@ class Trading(Batches):
                 raise
             return await self._replayed(order, error)
         return answered(order.client_order_id, reply)
+
+    async def find(self, order: NewOrder) -> Outcome | None:
+        """Return what became of an order that may have been sent; None if none of its name is shown.
+
+        `GET /portfolio/orders` and `/historical/orders` of its market, signed, 10 read tokens a page. None
+        does not prove that there is none: records lag (`client.user_data_timestamp`). To send the same order
+        again is no way to find out: a name must not match any open order, so Kalshi may take it a second time
+        once the first is over.
+
+        Raises:
+            CursorLoop, TooManyPages, Unauthorized, Unreachable, HttpError, WireError: see `errors`.
+
+        Source: order entry page of the FIX documents (read 2026-11-25).
+        """
+        its = await anywhere(self._client, order.ticker, order.client_order_id)
+        return found(its) if its is not None and order.is_same(its) else None
 
     async def cancel(
         self, order_id: str, *, ticker: str | None = None, subaccount: int | None = None
@@ -229,14 +247,14 @@ class Trading(Batches):
         ) from error
 
     async def _replayed(self, order: NewOrder, error: Conflict) -> Outcome:
-        """Return the order that has this name already: Kalshi keeps one order to a name."""
+        """Return the order that has this name already, if it is this one."""
         try:
-            its = await anywhere(self._client, order.ticker, order.client_order_id)
+            its = await self.find(order)
         except KalshiError as trouble:
             raise error from trouble
-        if its is None or not order.is_same(its):
+        if its is None:
             raise error
-        return found(its)
+        return its
 
 
 def _path(order_id: str) -> str:
