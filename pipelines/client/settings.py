@@ -9,7 +9,7 @@
 | KALSHI_BUDGET | a name; programs with the same one share one request budget, also with different keys |
 | KALSHI_TRANSPORT | httpx (default), or pyreqwest: less CPU a request, needs the extra `fast` |
 | KALSHI_TRADING | off (default), demo or prod: whose money orders may move; a sandbox takes either word |
-| KALSHI_SUBACCOUNT | 0 (the primary one) to 63: whose orders and positions; unset leaves it to Kalshi |
+| KALSHI_SUBACCOUNT | 0 (the primary one) to 63: whose orders are sent; unset leaves it to Kalshi |
 
 Without a key only public data is asked for. A key comes from one source, and its id from KALSHI_KEY_ID, which
 may stay unset where the source holds the id beside the key:
