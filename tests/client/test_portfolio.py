@@ -1,5 +1,6 @@
 """Reads of our account: what is asked, what is refused before it is asked, and real answers read whole."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -10,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.units import format_centi, format_micros, parse_centi, parse_micros
-from pipelines.client import NaiveTime, RequestError, SettingsError, WireError, wire
+from pipelines.client import Client, NaiveTime, RequestError, SettingsError, WireError, wire
 from pipelines.client.decode import decode
 from pipelines.client.drift import Drift
 from pipelines.client.wire import IndexedBalance, QueuePosition
 from tests.client.keys import KEY_ID, pem
-from tests.client.loopback import Asked, Reply, result, script
+from tests.client.loopback import Asked, Reply, exchange, result, script
 from tests.realdata import DATA, needs_real_data
 
 KEY = {"key_id": KEY_ID, "private_key": pem("ed25519")}
@@ -175,9 +176,34 @@ def test_a_naive_time_is_refused() -> None:
         result(script(Reply(body={})), lambda client: client.fills(min_ts=datetime(2026, 1, 1)), **KEY)  # noqa: DTZ001
 
 
-def test_without_a_key_nothing_is_sent() -> None:
-    with pytest.raises(SettingsError, match="/portfolio/balance needs a key"):
-        result(script(Reply(body={})), lambda client: client.balance())
+@pytest.mark.parametrize(
+    ("read", "given", "path"),
+    [
+        ("balance", [], "/portfolio/balance"),
+        ("positions", [], "/portfolio/positions"),
+        ("historical_positions", [], "/historical/positions"),
+        ("fills", [], "/portfolio/fills"),
+        ("historical_fills", [], "/historical/fills"),
+        ("settlements", [], "/portfolio/settlements"),
+        ("total_resting_order_value", [], "/portfolio/summary/total_resting_order_value"),
+        ("orders", [], "/portfolio/orders"),
+        ("historical_orders", [], "/historical/orders"),
+        ("order", ["1"], "/portfolio/orders"),
+        ("queue_position", ["1"], "/portfolio/orders"),
+        ("queue_positions", [], "/portfolio/orders/queue_positions"),
+    ],
+)
+def test_without_a_key_nothing_is_sent(read: str, given: list[str], path: str) -> None:
+    """Listings are refused when they are asked for, not when the first page is."""
+    with exchange(script(Reply(body={}))) as running:
+
+        async def story() -> None:
+            async with Client(running.settings()) as client:
+                await getattr(client, read)(*given)
+
+        with pytest.raises(SettingsError, match=f"^{path} needs a key: set KALSHI_KEY_ID"):
+            asyncio.run(story())
+        assert running.asked == []
 
 
 @needs_real_data
@@ -194,3 +220,9 @@ def test_every_field_of_a_real_account_is_read(name: str, shape: Any, n_rows: in
     page: Any = decode(json.dumps(payload).encode(), shape, path=name, drift=drift)
     assert len(getattr(page, "fills", None) or page.settlements) == n_rows
     assert drift.report() == []
+    read = [
+        {field: value for field, value in row.items() if value is not None}
+        for rows in msgspec.to_builtins(page).values()
+        for row in rows or []
+    ]
+    assert read == [row for rows in payload.values() if isinstance(rows, list) for row in rows]

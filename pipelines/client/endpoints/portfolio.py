@@ -2,7 +2,8 @@
 
 The live tier has what is recent (fills by execution time, positions until their event is archived), the
 historical tier the rest; read live first, then historical, and drop what came twice. Read models lag behind
-the engine: `user_data_timestamp` says how far they are.
+the engine: `user_data_timestamp` says how far they are. KALSHI_SUBACCOUNT is for orders that are sent: reads
+without `subaccount` follow Kalshi's defaults, which differ.
 """
 
 from collections.abc import AsyncGenerator, Sequence
