@@ -1,8 +1,9 @@
 """The connection pool below the session: httpx's own transport, or a leaner one in its place.
 
-`KALSHI_TRANSPORT=pyreqwest` (extra `fast`) keeps httpx's face and does the work in Rust: some 0.6 of the CPU of the
-transport, which is little over the whole path of a page (docs/decisions/0011). Neither repeats a request by itself, follows a
-redirect, or reports a lost answer as a failed connection: an order may depend on it.
+`KALSHI_TRANSPORT=pyreqwest` (extra `fast`) keeps httpx's face and does the work in Rust: some 0.6 of the CPU
+of the transport, which is little over the whole path of a page (docs/decisions/0011). Neither repeats a
+request by itself, follows a redirect, or reports a lost answer as a failed connection: an order may depend on
+it.
 """
 
 from datetime import timedelta
