@@ -48,7 +48,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "sync": Command(
         "pipelines.ingest.cli", "sync_app", "Pull series, events, markets, trades, candles and fees."
     ),
-    "import": Command("pipelines.ingest.cli", "import_app", "Read tapes and recordings that others made."),
+    "import": Command(
+        "pipelines.ingest.import_cli", "import_app", "Read tapes and recordings that others made."
+    ),
     "warehouse": Command("warehouse.cli", "app", "Look into the lake: status, SQL, publish."),
     "backtest": Command("backtest.cli", "app", "Run a strategy against the tape; check the fee model."),
 }

@@ -1,0 +1,110 @@
+"""`tapehouse import`: data from files that others made into the lake."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exchange.units import parse_duration
+from pipelines.ingest.cli import JsonOption, LakeOption
+from pipelines.ingest.errors import RowsQuarantined
+from pipelines.ingest.import_candles import import_candles
+from pipelines.ingest.import_trades import import_trades
+from pipelines.ingest.import_ws import import_ws
+from pipelines.ingest.publishing import publish
+from pipelines.ingest.pulling import utc_now
+from pipelines.ingest.receipts import BAD_ROWS_SHOWN, ImportReceipt
+from warehouse.lake import Lake
+from warehouse.progress import terminal_progress
+
+Files = Annotated[list[Path], typer.Argument(help="Files to read.", show_default=False)]
+
+import_app = typer.Typer(
+    name="import", help="Read tapes and recordings that others made.", no_args_is_help=True
+)
+
+
+@import_app.command("trades")
+def trades(files: Files, *, lake: LakeOption = None, as_json: JsonOption = False) -> None:
+    """Read trade tapes (CSV, CSV.gz, Parquet) with prices in whole cents.
+
+    Columns: trade_id, ticker, count, created_time, yes_price, no_price, taker_side; others are ignored.
+    Rows that are no trades are named and quarantined, the rest goes in; then the exit code is 2.
+    """
+    into = Lake(lake)
+    with terminal_progress() as progress:
+        receipt = import_trades(into, files, progress)
+    _finish(into, receipt, as_json=as_json)
+
+
+@import_app.command("ws")
+def ws(
+    files: Files,
+    *,
+    markets: Annotated[
+        Path | None,
+        typer.Option(help="CSV of results: ticker, close_time, strike, expiration_value, result."),
+    ] = None,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read recorded WebSocket frames (JSON lines or one JSON document, .gz or not).
+
+    They become book_deltas, book_snapshots, book_gaps and quotes. Lines that are no frames are named and
+    quarantined, the rest goes in; then the exit code is 2.
+    """
+    into = Lake(lake)
+    with terminal_progress() as progress:
+        receipt = import_ws(into, files, progress, observed_ts=utc_now(), markets=markets)
+    _finish(into, receipt, as_json=as_json)
+
+
+@import_app.command("candles")
+def candles(
+    files: Files,
+    *,
+    markets: Annotated[Path | None, typer.Option(help="Parquet of their markets, with results.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Parquet of their events.")] = None,
+    period: Annotated[str, typer.Option(help="Length of the candles: 1m, 1h or 1d.")] = "1h",
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read candles (Parquet, dollars as floats) with the markets and events they belong to.
+
+    Rows that are not exact are named and quarantined, the rest goes in; then the exit code is 2.
+    """
+    into = Lake(lake)
+    with terminal_progress() as progress:
+        receipt = import_candles(
+            into,
+            files,
+            progress,
+            observed_ts=utc_now(),
+            markets=markets,
+            events=events,
+            period_s=parse_duration(period) // timedelta(seconds=1),
+        )
+    _finish(into, receipt, as_json=as_json)
+
+
+def _finish(lake: Lake, receipt: ImportReceipt, *, as_json: bool) -> None:
+    publish(lake)
+    for bad in receipt.bad_rows[:BAD_ROWS_SHOWN]:
+        typer.echo(str(bad), err=True)
+    if receipt.n_quarantined > BAD_ROWS_SHOWN:
+        more = receipt.n_quarantined - BAD_ROWS_SHOWN
+        typer.echo(f"… and {more:,} more: all are in the table quarantine, with the reason", err=True)
+    if as_json:
+        typer.echo(json.dumps(receipt.as_json()))
+    else:
+        typer.echo(f"{receipt.n_rows:,} rows read from {len(receipt.files)} files in {receipt.wall_s:.1f} s")
+        for table, counts in receipt.tables.items():
+            quarantined = f", {counts.n_quarantined:,} quarantined" if counts.n_quarantined else ""
+            typer.echo(f"  {table}: {counts.n_new:,} new, {counts.n_known:,} known{quarantined}")
+    if receipt.n_quarantined:
+        raise RowsQuarantined(
+            f"{receipt.n_quarantined:,} rows could not be read and are in quarantine, the rest is in the "
+            "lake; correct them and import the files again: nothing goes in twice"
+        )
