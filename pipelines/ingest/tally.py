@@ -1,16 +1,15 @@
 """Rows on their way into the lake: committed in batches of bounded size, counted, summed up in a digest."""
 
-import hashlib
 from typing import Final
 
 import polars as pl
 
 from pipelines.ingest.pages import Rows
+from warehouse.digests import row_digests, summed_up
 from warehouse.lake import Lake
 from warehouse.tables import Table
 
 COMMIT_ROWS: Final = 50_000
-_DIGEST_BYTES: Final = 8
 
 
 class Tally:
@@ -32,7 +31,7 @@ class Tally:
             self.n_rejected += len(rows.rejected)
         if rows.frame.is_empty():
             return
-        self._digests.append(_row_digests(self._table, rows.frame))
+        self._digests.append(row_digests(self._table, rows.frame))
         self._waiting.append(rows.frame)
         self._n_waiting += rows.frame.height
         if self._n_waiting >= COMMIT_ROWS:
@@ -49,15 +48,4 @@ class Tally:
 
     def summed_up(self) -> tuple[int, str]:
         """Return the number of distinct rows and a digest of them that does not depend on their order."""
-        digests = pl.concat([pl.Series(dtype=pl.UInt64), *self._digests]).unique().sort()
-        return len(digests), hashlib.sha256(digests.to_numpy().tobytes()).hexdigest()
-
-
-def _row_digests(table: Table, rows: pl.DataFrame) -> pl.Series:
-    provenance = ("source", "fetched_ts", "observed_ts")
-    content = [name for name in table.columns if name in rows.columns and name not in provenance]
-    texts = rows.select(pl.struct(content).struct.json_encode()).to_series()
-    values = [
-        int.from_bytes(hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()) for text in texts
-    ]
-    return pl.Series(values, dtype=pl.UInt64)
+        return summed_up(pl.concat([pl.Series(dtype=pl.UInt64), *self._digests]))
