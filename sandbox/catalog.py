@@ -7,7 +7,7 @@ Source: KALSHI.md §5.7, §9 and §17 (page historical_data, 2026-09-30; third-p
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
@@ -20,7 +20,7 @@ from sandbox.floor import Floor, Listener
 from sandbox.lifecycle import LifecycleChange
 from sandbox.matching import Fill
 from sandbox.rows import Merged, Picked, Rows
-from sandbox.source import Source
+from sandbox.source import News, Source
 
 if TYPE_CHECKING:
     from sandbox.combos import Combos
@@ -52,6 +52,7 @@ class Catalog(Listener):
         self.floor: Floor | None = getattr(source, "floor", None)
         self.combos: Combos | None = getattr(source, "combos", None)
         self._is_living: bool = getattr(source, "is_living", False)
+        self._news: Callable[[], News | None] | None = getattr(source, "news", None)
         self.series = {each.ticker: each for each in source.series()}
         self.event_rows: list[Event] = list(source.events())
         self.events = {each.ticker: each for each in self.event_rows}
@@ -80,6 +81,7 @@ class Catalog(Listener):
     def refresh(self) -> None:
         """Let the source catch up with its clock and take over what has changed; cheap when nothing has."""
         if self.floor is None:
+            self._follow()
             return
         self.floor.advance()
         while self._fading and self._fading[0][0] <= self.floor.now_us:
@@ -271,6 +273,24 @@ class Catalog(Listener):
         self._by_event[market.event_ticker].append(rank)
         self._by_series[self.series_ticker(market)].append(rank)
         self._watch(market)
+
+    def _follow(self) -> None:
+        """Take over the news of a source that has some."""
+        news = self._news() if self._news is not None else None
+        if news is None:
+            return
+        if news.series:
+            self.series = {each.ticker: each for each in news.series}
+        for event in news.events:
+            self._put_event(event)
+        for market in news.markets:
+            rank = self._ranks.get(market.ticker)
+            if rank is None:
+                self._add(market)
+            else:
+                self.markets[market.ticker] = self.market_rows[rank] = market
+        for ticker in news.vanished:
+            self.markets.pop(ticker, None)
 
     def _take_over(self, ticker: str) -> None:
         """List a market as it is now."""

@@ -5,6 +5,7 @@ span out of a tape. Ranks count from the oldest trade, so they stay valid when n
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -24,6 +25,20 @@ class Tape(Protocol):
     def rows(self, first: int, end: int) -> Sequence[Trade]:
         """Return the trades of ranks `[first, end)`, oldest first; cost depends on `end - first` only."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What changed since it was asked last: events and markets as they stand now, each in order of creation.
+
+    `series` is empty where none changed, else all of them. A source whose clock moves, but on whose floor
+    nobody trades, offers `news() -> News | None`.
+    """
+
+    series: Sequence[Series] = ()
+    events: Sequence[Event] = ()
+    markets: Sequence[Market] = ()
+    vanished: Sequence[str] = ()
 
 
 class Source(Protocol):
