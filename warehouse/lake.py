@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from exchange.books import OrderBook
+from exchange.fees import is_combo
 from warehouse import books, catalog, panels, storage
 from warehouse.asking import Moment, interval
 from warehouse.books import BookEvents
@@ -34,6 +35,15 @@ class Commit:
     n_new: int
     n_known: int
     n_quarantined: int
+
+
+def covering(scope: str) -> list[str]:
+    """Return the scopes whose windows cover a scope: itself, and the whole exchange.
+
+    "all" is the exchange without combos, so only "all+combos" covers a scope of combos.
+    """
+    of_combos = scope == "all+combos" or is_combo(scope.partition(":")[2])
+    return list(dict.fromkeys([scope, "all+combos"] if of_combos else [scope, "all", "all+combos"]))
 
 
 def _utc_now() -> datetime:
@@ -164,8 +174,11 @@ class Lake:
         digest: str,
         status: str = COMPLETE,
         reason: str | None = None,
+        asked_ts: datetime | None = None,
     ) -> Commit:
         """Write down that `[start_ts, end_ts)` was asked for; the same answer twice is one row.
+
+        `asked_ts` is the moment of asking, by the clock of whoever was asked; by default now.
 
         Raises:
             ReversedInterval, NaiveTime: the window is none.
@@ -176,7 +189,7 @@ class Lake:
             "scope": scope,
             "start_ts": start_ts,
             "end_ts": end_ts,
-            "asked_ts": self._now(),
+            "asked_ts": asked_ts or self._now(),
             "n_rows": n_rows,
             "digest": digest,
             "status": status,
@@ -193,14 +206,14 @@ class Lake:
     def missing(self, resource: str, scope: str, start_ts: Moment, end_ts: Moment) -> list[Interval]:
         """Return the parts of `[start_ts, end_ts)` that no complete window covers, ascending.
 
-        A window of scope "all" covers every scope.
+        A window of a wider scope covers it too; see `covering`.
         """
         start_ts, end_ts = interval(start_ts, end_ts)
         complete = (
             self.scan(WINDOWS)
             .filter(
                 pl.col("resource") == resource,
-                pl.col("scope").is_in([scope, "all"]),
+                pl.col("scope").is_in(covering(scope)),
                 pl.col("status") == COMPLETE,
             )
             .select("start_ts", "end_ts")

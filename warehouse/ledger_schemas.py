@@ -10,11 +10,16 @@ class Windows(dy.Schema):
     """What was asked of whom, for which time, and how it went."""
 
     resource = name("What was asked for: trades, candles_60, markets and so on.")
-    scope = text("all, series:X, event:X or ticker:X.", regex=r"^(all|(series|event|ticker):.+)$")
+    scope = text(
+        "all (the exchange without combos), all+combos, series:X, event:X or ticker:X.",
+        regex=r"^(all|all\+combos|(series|event|ticker):.+)$",
+    )
     start_ts = moment("Start of the window, included.")
     end_ts = moment("End of the window, excluded.")
-    asked_ts = moment("When we asked.")
-    n_rows = whole("How many rows came back.", least=0)
+    asked_ts = moment(
+        "When we asked, by the clock of whoever was asked; of a window the newest entry counts."
+    )
+    n_rows = whole("How many rows came back, distinct by key.", least=0)
     digest = text("Digest of what came back: the same window with the same digest says nothing new.")
     status = text("complete or failed.", regex="^(complete|failed)$")
     reason = text("Why it failed.", nullable=True)

@@ -103,6 +103,7 @@ class Markets(Sourced):
     volume_centi = contracts("Contracts traded so far.", nullable=True)
     open_interest_centi = contracts("Contracts open, netting disregarded.", nullable=True)
     is_provisional = flag("Kalshi deletes the market if nobody trades it.")
+    has_vanished = flag("True when neither tier of the exchange knew the market any more; else empty.")
     mve_collection_ticker = text("The collection that a combo was made from.", nullable=True)
     rules_primary = text("The rule that decides.", nullable=True)
     rules_secondary = text("Further rules: voids, postponements, sources.", nullable=True)

@@ -12,6 +12,7 @@ from exchange.units import parse_duration, parse_when
 from pipelines.client import Client, KalshiError
 from pipelines.ingest.drifting import keep_drift
 from pipelines.ingest.errors import IngestError
+from pipelines.ingest.planning import OLDEST
 from pipelines.ingest.publishing import publish
 from pipelines.ingest.sync import RESOURCES, sync
 from pipelines.ingest.windows import Receipt
@@ -49,12 +50,20 @@ def sync_app(
         bool,
         typer.Option(help="Pull trades and candles again where the lake covers them, for late rows."),
     ] = False,
+    trailing: Annotated[
+        str, typer.Option(help="How late a trade may appear: so much before a hole is read again.")
+    ] = "2h",
+    order: Annotated[str, typer.Option(help="Which missing windows come first: oldest or newest.")] = OLDEST,
+    combos: Annotated[
+        bool, typer.Option(help="The whole exchange with its combos, which are left out otherwise.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Pull what the lake lacks: live tier first, then the archive; interrupted, run it again.
 
     Listings (series, events, markets, fees) are read as they are now. Trades and candles need a scope or
-    --start. A window that fails is told, and the others are pulled all the same; then the exit code is 1.
+    --start. Before a hole the trades of the --trailing time are read once more. A window that fails is told,
+    and the others are pulled all the same; then the exit code is 1.
     KALSHI_BASE_URL or KALSHI_ENV say where to ask; public data needs no key.
     """
     resources = RESOURCES if resource == EVERYTHING else (resource,)
@@ -73,6 +82,9 @@ def sync_app(
                 every=None if every is None else parse_duration(every),
                 period_s=parse_duration(period) // timedelta(seconds=1),
                 reread=reread,
+                trailing=parse_duration(trailing),
+                order=order,
+                combos=combos,
             )
         )
     except (KalshiError, IngestError):
@@ -134,4 +146,5 @@ def _told(receipts: Sequence[Receipt]) -> list[str]:
             f"{resource} ({scope}): {n_rows:,} rows, {n_new:,} new, "
             f"in {len(of)} windows and {n_requests:,} requests"
         )
+        lines += [f"  {note}" for each in of for note in each.notes]
     return lines

@@ -1,7 +1,7 @@
-"""Which markets a scope means: asked of both tiers, live first, combos left out."""
+"""Which markets a scope means: asked of both tiers, live first, combos left out unless they are meant."""
 
 from collections.abc import AsyncGenerator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from exchange.fees import is_combo
@@ -9,18 +9,24 @@ from exchange.units import parse_ts
 from pipelines.client import Client, NotFound, WireError
 from pipelines.client.wire import Event, Market, Series
 from pipelines.ingest.errors import UnknownTicker
-from pipelines.ingest.windows import ALL, scope_parts
+from pipelines.ingest.windows import ALL, has_combos, scope_parts
 
 LIVE: Final = "rest"
 ARCHIVE: Final = "historical"
 
+# Books empty, and the last trades print, within seconds of the close [KALSHI.md §18].
+AFTER_CLOSE: Final = timedelta(hours=1)
+# Of a market that settled before some moment the last bar, a daily one, ends at most so much later.
+_AFTER_SETTLING: Final = AFTER_CLOSE + timedelta(days=1)
+
 
 class Listed(NamedTuple):
-    """A market, when it traded, and whether only the archive has it."""
+    """A market, when it traded, when it was paid (None before), and whether only the archive has it."""
 
     ticker: str
     open_ts: datetime
     close_ts: datetime
+    settled_ts: datetime | None
     is_archived: bool
 
 
@@ -95,48 +101,62 @@ async def market_named(client: Client, name: str) -> tuple[Market, str]:
             raise _unknown(client, "market", name) from error
 
 
-async def market_pages(client: Client, scope: str) -> AsyncGenerator[tuple[Sequence[Market], str], None]:
-    """Yield (page, tier) of a scope's markets: the live tier, then the archive; a market may come from both.
+Pages = AsyncGenerator[Sequence[Market], None]
 
-    The border moves: a market that leaves the live tier between two pages is met again in the archive.
 
-    Raises:
-        UnknownTicker: the exchange does not know the scope.
+async def live_pages(client: Client, scope: str) -> Pages:
+    """Yield pages of what the live tier has of a series, an event or the exchange.
+
+    What a filter does not know it ignores [KALSHI.md §12.11], so the answer is checked against the question.
     """
     kind, name = scope_parts(scope)
-    if kind == "ticker":
-        market, tier = await market_named(client, name)
-        yield [market], tier
-        return
-    await family_of(client, scope)
+    mve_filter = None if has_combos(scope) else "exclude"
     if kind == ALL:
-        live = client.markets(mve_filter="exclude")
-        archive = client.historical_markets(mve_filter="exclude")
+        pages = client.markets(mve_filter=mve_filter)
     elif kind == "series":
-        live = client.markets(series_ticker=name, mve_filter="exclude")
-        archive = client.historical_markets(series_ticker=name)
+        pages = client.markets(series_ticker=name, mve_filter=mve_filter)
     else:
-        live = client.markets(event_ticker=name)
-        archive = client.historical_markets(event_ticker=name)
-    for pages, tier in ((live, LIVE), (archive, ARCHIVE)):
-        async for page in pages:
-            # What a filter does not know it ignores, so the answer is checked against the question.
-            yield [each for each in page if _is_meant(each, kind, name)], tier
+        pages = client.markets(event_ticker=name)
+    async for page in pages:
+        yield [each for each in page if _is_meant(each, scope)]
 
 
-async def discover(client: Client, scope: str) -> Discovered:
-    """Return the markets of a scope.
+async def archive_pages(client: Client, scope: str) -> Pages:
+    """Yield pages of what the archive has; it may still have what the live tier has, too."""
+    kind, name = scope_parts(scope)
+    if kind == ALL:
+        pages = client.historical_markets(mve_filter=None if has_combos(scope) else "exclude")
+    elif kind == "series":
+        pages = client.historical_markets(series_ticker=name)
+    else:
+        pages = client.historical_markets(event_ticker=name)
+    async for page in pages:
+        yield [each for each in page if _is_meant(each, scope)]
+
+
+async def discover(client: Client, scope: str, *, since_ts: datetime | None = None) -> Discovered:
+    """Return the markets of a scope that may have traded at `since_ts` or later (None: all of them).
+
+    The live tier is listed first. The border moves: a market that leaves between two pages settled before the
+    border as it stands after them, so the archive is listed unless all that is older is out of question.
 
     Raises:
         UnknownTicker: the exchange does not know the scope.
         KalshiError: the exchange could not be asked.
     """
     border_ts = await markets_border_ts(client)
+    kind, name = scope_parts(scope)
+    if kind == "ticker":
+        market, tier = await market_named(client, name)
+        return Discovered([_listed(market, tier)], border_ts)
+    await family_of(client, scope)
     found: dict[str, Listed] = {}
-    async for page, tier in market_pages(client, scope):
-        for each in page:
-            opens, closes = parse_ts(each.open_time), parse_ts(each.close_time)
-            found.setdefault(each.ticker, Listed(each.ticker, opens, closes, tier == ARCHIVE))
+    async for page in live_pages(client, scope):
+        found |= {each.ticker: _listed(each, LIVE) for each in page}
+    if since_ts is None or since_ts <= await markets_border_ts(client) + _AFTER_SETTLING:
+        async for page in archive_pages(client, scope):
+            for each in page:
+                found.setdefault(each.ticker, _listed(each, ARCHIVE))
     return Discovered([found[ticker] for ticker in sorted(found)], border_ts)
 
 
@@ -157,8 +177,17 @@ async def _has_series(client: Client, name: str) -> bool:
     return False
 
 
-def _is_meant(market: Market, kind: str, name: str) -> bool:
-    return not is_combo(market.ticker) and (kind != "event" or market.event_ticker == name)
+def _listed(market: Market, tier: str) -> Listed:
+    settled_ts = parse_ts(market.settlement_ts) if market.settlement_ts else None
+    opens, closes = parse_ts(market.open_time), parse_ts(market.close_time)
+    return Listed(market.ticker, opens, closes, settled_ts, tier == ARCHIVE)
+
+
+def _is_meant(market: Market, scope: str) -> bool:
+    kind, name = scope_parts(scope)
+    return (has_combos(scope) or not is_combo(market.ticker)) and (
+        kind != "event" or market.event_ticker == name
+    )
 
 
 def _unknown(client: Client, kind: str, name: str) -> UnknownTicker:

@@ -1,25 +1,30 @@
 """Series, events, markets and fees as they are now: each sync sees one state of them."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import Final
 
 import polars as pl
 
 from pipelines.client import Client
-from pipelines.client.wire import Event, Market
 from pipelines.ingest import listing_columns
-from pipelines.ingest.discovery import LIVE, event_named, family_of, market_pages, series_named
+from pipelines.ingest.discovery import LIVE, event_named, family_of, series_named
+from pipelines.ingest.market_states import market_states
 from pipelines.ingest.pages import Rows
 from pipelines.ingest.pulling import Now, listing_window, pull, utc_now
 from pipelines.ingest.windows import Receipt, Window
+from warehouse import storage
 from warehouse.lake import Lake
 from warehouse.tables import EVENTS, FEE_CHANGES, MARKETS, SERIES
 
-_EVENTS_A_CALL: Final = 200
+# Some two dozen of 14,191 series were not listed [KALSHI.md §17]; many more would be another fault.
+SWEPT_MAX: Final = 1_000
 
 
 async def sync_series(client: Client, lake: Lake, window: Window, *, now: Now = utc_now) -> Receipt:
     """Bring the present state of the scope's series (or of all series) into `series`.
+
+    The listing of all omits some: those that fee changes and known events name are fetched one by one, and
+    the receipt's notes say how many.
 
     The window's times do not matter: the receipt's window is the day of asking. Where the exchange could not
     be asked, the receipt says so.
@@ -28,7 +33,9 @@ async def sync_series(client: Client, lake: Lake, window: Window, *, now: Now = 
         UnknownTicker: the exchange does not know the scope.
     """
     asked = listing_window(window.resource, window.scope, now())
-    return await pull(client, lake, asked, SERIES, _series(client, window.scope, now))
+    notes: list[str] = []
+    pages = _series(client, lake, window.scope, now, notes)
+    return await pull(client, lake, asked, SERIES, pages, now=now, notes=notes)
 
 
 async def sync_events(client: Client, lake: Lake, window: Window, *, now: Now = utc_now) -> Receipt:
@@ -37,17 +44,22 @@ async def sync_events(client: Client, lake: Lake, window: Window, *, now: Now = 
     Window and errors as in `sync_series`.
     """
     asked = listing_window(window.resource, window.scope, now())
-    return await pull(client, lake, asked, EVENTS, _events(client, window.scope, now))
+    return await pull(client, lake, asked, EVENTS, _events(client, window.scope, now), now=now)
 
 
 async def sync_markets(client: Client, lake: Lake, window: Window, *, now: Now = utc_now) -> Receipt:
     """Bring the present state of the scope's markets (or of all but combos) from both tiers into `markets`.
 
-    A market does not tell its series: it comes from the event, which is fetched and kept where the lake
-    lacks it. Window and errors as in `sync_series`.
+    The archive is listed when it may have what no listing has shown; what is unlisted and not final is asked
+    for by name, and what vanished is kept (see `market_states`); the receipt's notes tell.
+
+    A market does not tell its series: it comes from the event, which is fetched and kept where the lake lacks
+    it. Window and errors as in `sync_series`.
     """
     asked = listing_window(window.resource, window.scope, now())
-    return await pull(client, lake, asked, MARKETS, _markets(client, lake, window.scope, now))
+    notes: list[str] = []
+    pages = market_states(client, lake, window.scope, now, notes)
+    return await pull(client, lake, asked, MARKETS, pages, now=now, notes=notes)
 
 
 async def sync_fees(client: Client, lake: Lake, window: Window, *, now: Now = utc_now) -> Receipt:
@@ -57,18 +69,43 @@ async def sync_fees(client: Client, lake: Lake, window: Window, *, now: Now = ut
     Window and errors as in `sync_series`.
     """
     asked = listing_window(window.resource, window.scope, now())
-    return await pull(client, lake, asked, FEE_CHANGES, _fees(client, lake, window.scope, now))
+    notes: list[str] = []
+    pages = _fees(client, lake, window.scope, now, notes)
+    return await pull(client, lake, asked, FEE_CHANGES, pages, now=now, notes=notes)
 
 
-async def _series(client: Client, scope: str, now: Now) -> AsyncGenerator[Rows, None]:
+async def _series(
+    client: Client, lake: Lake, scope: str, now: Now, notes: list[str]
+) -> AsyncGenerator[Rows, None]:
     family = await family_of(client, scope)
     if family.series_ticker:
         one = await series_named(client, family.series_ticker)
         if one is not None:
             yield listing_columns.series([one], source=LIVE, fetched_ts=now())
         return
+    listed: set[str] = set()
     async for page in client.series_list():
+        listed |= {each.ticker for each in page}
         yield listing_columns.series(page, source=LIVE, fetched_ts=now())
+    omitted = sorted(await _named_elsewhere(client, lake) - listed)
+    found = [one for ticker in omitted[:SWEPT_MAX] if (one := await series_named(client, ticker)) is not None]
+    if omitted:
+        notes.append(
+            f"{len(omitted):,} series are named elsewhere and not listed: {len(found):,} of them were "
+            "fetched by name"
+        )
+    if found:
+        yield listing_columns.series(found, source=LIVE, fetched_ts=now())
+
+
+async def _named_elsewhere(client: Client, lake: Lake) -> set[str]:
+    """Return the series that fee changes and the lake's events name."""
+    named = {each.series_ticker for each in await client.series_fee_changes(show_historical=True)}
+    async for page in client.event_fee_changes():
+        named |= {each.series_ticker for each in page}
+    events = lake.scan(EVENTS).select(pl.col("series_ticker").unique())
+    named |= set(storage.collected(events, lake.uri)["series_ticker"])
+    return named - {""}
 
 
 async def _events(client: Client, scope: str, now: Now) -> AsyncGenerator[Rows, None]:
@@ -81,36 +118,11 @@ async def _events(client: Client, scope: str, now: Now) -> AsyncGenerator[Rows, 
         yield listing_columns.events(page, source=LIVE, fetched_ts=now())
 
 
-async def _markets(client: Client, lake: Lake, scope: str, now: Now) -> AsyncGenerator[Rows, None]:
-    # Of two observations the later one comes last, and counts.
-    known = lake.scan(EVENTS).sort("ticker", "observed_ts").select("ticker", "series_ticker").collect()
-    series_of = dict(known.iter_rows())
-    seen: set[str] = set()
-    async for page, tier in market_pages(client, scope):
-        fresh = [each for each in page if each.ticker not in seen]
-        seen |= {each.ticker for each in fresh}
-        if not fresh:
-            continue
-        for event in await _missing_events(client, fresh, series_of):
-            series_of[event.event_ticker] = event.series_ticker
-            rows = listing_columns.events([event], source=LIVE, fetched_ts=now())
-            lake.commit(EVENTS, rows.frame)
-            yield Rows(pl.DataFrame(), rows.rejected)
-        yield listing_columns.markets(fresh, series_of, source=tier, fetched_ts=now())
-
-
-async def _missing_events(client: Client, page: Sequence[Market], known: dict[str, str]) -> list[Event]:
-    missing = sorted({each.event_ticker for each in page} - known.keys())
-    found: list[Event] = []
-    for first in range(0, len(missing), _EVENTS_A_CALL):
-        async for events in client.events(tickers=missing[first : first + _EVENTS_A_CALL]):
-            found.extend(events)
-    return found
-
-
-async def _fees(client: Client, lake: Lake, scope: str, now: Now) -> AsyncGenerator[Rows, None]:
+async def _fees(
+    client: Client, lake: Lake, scope: str, now: Now, notes: list[str]
+) -> AsyncGenerator[Rows, None]:
     family = await family_of(client, scope)
-    async for terms in _series(client, scope, now):
+    async for terms in _series(client, lake, scope, now, notes):
         lake.commit(SERIES, terms.frame)
         yield Rows(pl.DataFrame(), terms.rejected)
     changes = await client.series_fee_changes(family.series_ticker or None, show_historical=True)

@@ -2,8 +2,9 @@
 
 The border between the tiers moves while we read: it is read before the markets are listed and again after
 the live tier, so that what left the live tier in between is met in the archive. The exchange does not say
-whether its bounds, whole seconds, include their second; so a second more is asked on both sides and trimmed
-to `[start, end)`, and what came twice is one row by its key [KALSHI.md §12.1, §12.2, §12.12].
+whether its bounds, whole seconds, include their second, nor which tier has the border's own; so a second more
+is asked on both sides of windows and border and trimmed to `[start, end)`, and what came twice is one row by
+its key [KALSHI.md §12.1, §12.2, §12.12].
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -12,14 +13,24 @@ from typing import Final
 
 import polars as pl
 
+from exchange.fees import is_combo
 from exchange.units import parse_ts
 from pipelines.client import Client, NotFound
+from pipelines.client.wire import Trade
 from pipelines.ingest import columns
-from pipelines.ingest.discovery import ARCHIVE, LIVE, Discovered, Listed, discover, markets_border_ts
+from pipelines.ingest.discovery import (
+    AFTER_CLOSE,
+    ARCHIVE,
+    LIVE,
+    Discovered,
+    Listed,
+    discover,
+    markets_border_ts,
+)
 from pipelines.ingest.listings import sync_events, sync_fees, sync_markets, sync_series
 from pipelines.ingest.pages import Rows
 from pipelines.ingest.pulling import Now, pull, utc_now
-from pipelines.ingest.windows import ALL, Receipt, Window, candles_period_s, scope_parts
+from pipelines.ingest.windows import ALL, Receipt, Window, candles_period_s, has_combos, scope_parts
 from warehouse.lake import Lake
 from warehouse.tables import CANDLES, TRADES
 
@@ -28,8 +39,6 @@ __all__ = ["sync_candles", "sync_events", "sync_fees", "sync_markets", "sync_ser
 PAGE_SIZE: Final = 1_000
 
 _SECOND: Final = timedelta(seconds=1)
-# Books empty, and the last trades print, within seconds of the close [KALSHI.md §18].
-_AFTER_CLOSE: Final = timedelta(hours=1)
 _MARKETS_A_CALL: Final = 100
 
 
@@ -42,15 +51,17 @@ async def sync_trades(
     found: Discovered | None = None,
     now: Now = utc_now,
 ) -> Receipt:
-    """Bring the trades of a window into `trades`; for a scope narrower than "all", market by market.
+    """Bring the trades of a window into `trades`; of a scope narrower than the exchange, market by market.
 
+    The exchange's tape has the trades of combos too: those are dropped, unless the scope means them.
     `found` are the markets of the scope, where the caller has discovered them already. Where the exchange
     could not be asked, for markets or for trades, the receipt says so.
 
     Raises:
         UnknownTicker: the exchange does not know the scope.
     """
-    return await pull(client, lake, window, TRADES, _trade_pages(client, window, found, page_size, now))
+    pages = _trade_pages(client, window, found, page_size, now)
+    return await pull(client, lake, window, TRADES, pages, now=now)
 
 
 async def sync_candles(
@@ -66,18 +77,19 @@ async def sync_candles(
     `found` and errors as in `sync_trades`.
     """
     period_s = candles_period_s(window.resource)
-    return await pull(client, lake, window, CANDLES, _candle_pages(client, window, found, period_s, now))
+    pages = _candle_pages(client, window, found, period_s, now)
+    return await pull(client, lake, window, CANDLES, pages, now=now)
 
 
 async def _tickers(client: Client, window: Window, found: Discovered | None) -> Sequence[str | None]:
     """Return the markets that may have traded in the window; None alone asks for the whole exchange."""
     if scope_parts(window.scope)[0] == ALL:
         return [None]
-    found = found or await discover(client, window.scope)
+    found = found or await discover(client, window.scope, since_ts=window.start_ts)
     return [
         each.ticker
         for each in found.markets
-        if each.open_ts < window.end_ts and window.start_ts < each.close_ts + _AFTER_CLOSE
+        if each.open_ts < window.end_ts and window.start_ts < each.close_ts + AFTER_CLOSE
     ]
 
 
@@ -88,22 +100,21 @@ async def _trade_pages(
     if not tickers:
         return
     min_ts, max_ts = window.start_ts - _SECOND, window.end_ts + _SECOND
-    if window.end_ts > await _trades_border_ts(client):
+    if max_ts > await _trades_border_ts(client):
         for ticker in tickers:
             async for page in client.trades(ticker, min_ts=min_ts, max_ts=max_ts, page_size=page_size):
-                yield _inside(columns.trades(page, source=LIVE, fetched_ts=now()), "event_ts", window)
-    # Which tier has a trade of the border's own moment is not documented: both are asked.
-    if window.start_ts <= await _trades_border_ts(client):
+                yield _inside(columns.trades(_meant(page, window), source=LIVE, fetched_ts=now()), window)
+    if min_ts <= await _trades_border_ts(client):
         for ticker in tickers:
             pages = client.historical_trades(ticker, min_ts=min_ts, max_ts=max_ts, page_size=page_size)
             async for page in pages:
-                yield _inside(columns.trades(page, source=ARCHIVE, fetched_ts=now()), "event_ts", window)
+                yield _inside(columns.trades(_meant(page, window), source=ARCHIVE, fetched_ts=now()), window)
 
 
 async def _candle_pages(
     client: Client, window: Window, found: Discovered | None, period_s: int, now: Now
 ) -> AsyncGenerator[Rows, None]:
-    found = found or await discover(client, window.scope)
+    found = found or await discover(client, window.scope, since_ts=window.start_ts)
     spans = {each: _span(each, window, period_s) for each in found.markets}
     trading = [each for each, (start_ts, end_ts) in spans.items() if start_ts <= end_ts]
     live = sorted((each for each in trading if not each.is_archived), key=lambda each: each.open_ts)
@@ -114,10 +125,10 @@ async def _candle_pages(
         tickers = [each.ticker for each in chunk]
         async for page in client.candles_batch(tickers, start_ts=start_ts, end_ts=end_ts, period_s=period_s):
             rows = columns.candles(page, period_s=period_s, source=LIVE, fetched_ts=now())
-            yield _inside(rows, "end_ts", window)
-    has_moved = await markets_border_ts(client) != found.border_ts
+            yield _inside(rows, window)
+    border_ts = await markets_border_ts(client)
     for each in trading:
-        if not (each.is_archived or has_moved):
+        if not (each.is_archived or _may_have_left(each, found.border_ts, border_ts)):
             continue
         start_ts, end_ts = spans[each]
         try:
@@ -126,7 +137,7 @@ async def _candle_pages(
             )
             async for page in pages:
                 rows = columns.candles(page, period_s=period_s, source=ARCHIVE, fetched_ts=now())
-                yield _inside(rows, "end_ts", window)
+                yield _inside(rows, window)
         except NotFound:
             if each.is_archived:
                 raise
@@ -137,14 +148,24 @@ def _span(market: Listed, window: Window, period_s: int) -> tuple[datetime, date
 
     They are out of order where the market can have none.
     """
-    last_end_ts = market.close_ts + _AFTER_CLOSE + timedelta(seconds=period_s)
+    last_end_ts = market.close_ts + AFTER_CLOSE + timedelta(seconds=period_s)
     return max(market.open_ts, window.start_ts) - _SECOND, min(last_end_ts, window.end_ts) + _SECOND
+
+
+def _may_have_left(market: Listed, before_ts: datetime, border_ts: datetime) -> bool:
+    """Tell whether a market that was live may be archived, as the border moved since it was listed."""
+    is_behind = market.settled_ts is None or market.settled_ts < border_ts + _SECOND
+    return border_ts != before_ts and is_behind
 
 
 async def _trades_border_ts(client: Client) -> datetime:
     return parse_ts((await client.historical_cutoff()).trades_created_ts)
 
 
-def _inside(rows: Rows, column: str, window: Window) -> Rows:
-    is_inside = (pl.col(column) >= window.start_ts) & (pl.col(column) < window.end_ts)
-    return Rows(rows.frame.filter(is_inside), rows.rejected)
+def _meant(page: list[Trade], window: Window) -> list[Trade]:
+    return page if has_combos(window.scope) else [each for each in page if not is_combo(each.ticker)]
+
+
+def _inside(rows: Rows, window: Window) -> Rows:
+    at = pl.col("event_ts" if window.resource == "trades" else "end_ts")
+    return Rows(rows.frame.filter((at >= window.start_ts) & (at < window.end_ts)), rows.rejected)

@@ -12,16 +12,9 @@ from pipelines.ingest.discovery import Discovered, Listed, discover, family_of
 from pipelines.ingest.errors import BadRequest
 from pipelines.ingest.listings import sync_events, sync_fees, sync_markets, sync_series
 from pipelines.ingest.market_data import PAGE_SIZE, sync_candles, sync_trades
-from pipelines.ingest.pulling import Now, failed, listing_window, utc_now
-from pipelines.ingest.windows import (
-    ALL,
-    Receipt,
-    Window,
-    candles_resource,
-    plan_windows,
-    scope_of,
-    scope_parts,
-)
+from pipelines.ingest.planning import OLDEST, TRAILING, Planned, plan_tape, still_missing
+from pipelines.ingest.pulling import Now, failed, listing_window, skew_of, utc_now
+from pipelines.ingest.windows import ALL, Receipt, Window, candles_resource, scope_of, scope_parts
 from warehouse.asking import Moment, interval, moment
 from warehouse.lake import Lake
 from warehouse.progress import Progress, silent
@@ -41,8 +34,8 @@ _TAPES: Final = {"trades": TRADES, "candles": CANDLES}
 # still come.
 _LAG: Final = timedelta(seconds=10)
 _DAY: Final = timedelta(days=1)
-# The `Date` header tells whole seconds, and servers renew it once a second.
-_TOLERABLE_SKEW: Final = timedelta(seconds=2)
+# A window that is read again may begin before what was asked for, by its own length.
+_BEFORE_START: Final = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +49,13 @@ class _Asked:
     page_size: int
     every: timedelta | None
     reread: bool
+    trailing: timedelta
+    order: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the whole exchange is meant."""
+        return scope_parts(self.scope)[0] == ALL
 
 
 async def sync(
@@ -72,6 +72,9 @@ async def sync(
     every: timedelta | None = None,
     period_s: int = HOUR_S,
     reread: bool = False,
+    trailing: timedelta = TRAILING,
+    order: str = OLDEST,
+    combos: bool = False,
     progress: Progress = silent,
     now: Now = utc_now,
 ) -> list[Receipt]:
@@ -79,8 +82,10 @@ async def sync(
 
     Listings (series, events, markets, fees) are read as they are now. Trades and candles are read for what
     of `[start, end)` the lake does not cover yet: without `start` from the opening of the scope's first
-    market, without `end` until now, by the clock of the exchange. A window that fails stands in the ledger
-    and among the receipts with its reason; the others get their turn.
+    market, without `end` until now, by the clock of the exchange. Before a hole the trades of the `trailing`
+    time are read again, for those that appeared late. A window that fails stands in the ledger and among the
+    receipts with its reason; the others get their turn. Several syncs may work on one lake: before each
+    window the ledger is asked whether another has done it meanwhile.
 
     Args:
         client: where to ask.
@@ -95,6 +100,9 @@ async def sync(
         every: length of a window; see `plan_windows`.
         period_s: length of candles: 60, 3600 or 86400.
         reread: pull covered windows of trades and candles again, for rows that appeared late.
+        trailing: how late a trade may appear and still be found; see `pipelines.ingest.planning`.
+        order: which missing windows come first, oldest or newest.
+        combos: the whole exchange with combos, which are left out otherwise; no other scope.
         progress: told of every window.
         now: our clock.
 
@@ -109,13 +117,15 @@ async def sync(
         raise BadRequest(f"page_size is {page_size}: a page holds 1 to {PAGE_SIZE} trades")
     names = {"trades": "trades", "candles": candles_resource(period_s)}
     asked = _Asked(
-        scope=scope_of(series=series, event=event, ticker=ticker),
+        scope=scope_of(series=series, event=event, ticker=ticker, combos=combos),
         tapes={tape: name for tape, name in names.items() if tape in resources},
         start_ts=None if start is None else moment(start),
         end_ts=None if end is None else moment(end),
         page_size=page_size,
         every=every,
         reread=reread,
+        trailing=trailing,
+        order=order,
     )
     end_ts = await _checked_end(client, asked, now)
     receipts: list[Receipt] = []
@@ -126,13 +136,15 @@ async def sync(
         progress(f"sync {resource}", 1, 1)
     found: Discovered | KalshiError | None = None
     for tape in asked.tapes:
-        if not isinstance(found, Discovered) and (asked.scope != ALL or tape == "candles"):
-            found = await _discovered(client, asked.scope)
-        windows = _windows(lake, asked, tape, found, end_ts)
-        for done, window in enumerate(windows):
-            progress(f"sync {tape}", done, len(windows))
-            receipts.append(await _pulled(client, lake, window, asked, found, now))
-        progress(f"sync {tape}", len(windows), len(windows))
+        if not isinstance(found, Discovered) and (not asked.is_whole or tape == "candles"):
+            found = await _discovered(client, asked)
+        planned = _planned(lake, asked, tape, found, end_ts)
+        for done, each in enumerate(planned):
+            progress(f"sync {tape}", done, len(planned))
+            for window in still_missing(lake, each):
+                receipt = await _pulled(client, lake, window, asked, found, now)
+                receipts.append(receipt)
+        progress(f"sync {tape}", len(planned), len(planned))
     return receipts
 
 
@@ -144,7 +156,7 @@ async def _checked_end(client: Client, asked: _Asked, now: Now) -> datetime:
     """
     if asked.start_ts is not None and asked.end_ts is not None:
         interval(asked.start_ts, asked.end_ts)
-    if asked.tapes and asked.start_ts is None and asked.scope == ALL:
+    if asked.tapes and asked.start_ts is None and asked.is_whole:
         raise BadRequest(
             f"{' and '.join(asked.tapes)} of the whole exchange need --start: they go back to 2021"
         )
@@ -156,8 +168,7 @@ async def _checked_end(client: Client, asked: _Asked, now: Now) -> datetime:
         if isinstance(error, BadInput):
             raise
         # An exchange that cannot be asked is no bad question: every window says so for itself.
-    skew = timedelta(milliseconds=client.clock_skew_ms or 0)
-    latest_ts = now() + (skew if abs(skew) > _TOLERABLE_SKEW else timedelta()) - _LAG
+    latest_ts = now() + skew_of(client) - _LAG
     if asked.start_ts is not None and asked.start_ts >= latest_ts:
         raise BadRequest(
             f"the start {format_ts(asked.start_ts)} is in the future: the exchange tells what happened until "
@@ -166,18 +177,19 @@ async def _checked_end(client: Client, asked: _Asked, now: Now) -> datetime:
     return latest_ts if asked.end_ts is None else min(latest_ts, asked.end_ts)
 
 
-async def _discovered(client: Client, scope: str) -> Discovered | KalshiError:
+async def _discovered(client: Client, asked: _Asked) -> Discovered | KalshiError:
+    since_ts = None if asked.start_ts is None else asked.start_ts - _BEFORE_START
     try:
-        return await discover(client, scope)
+        return await discover(client, asked.scope, since_ts=since_ts)
     except KalshiError as error:
         if isinstance(error, BadInput):
             raise
         return error
 
 
-def _windows(
+def _planned(
     lake: Lake, asked: _Asked, tape: str, found: Discovered | KalshiError | None, end_ts: datetime
-) -> list[Window]:
+) -> list[Planned]:
     start_ts = asked.start_ts
     if start_ts is None and isinstance(found, Discovered):
         start_ts = _first_open_ts(found.markets, asked.scope)
@@ -185,8 +197,18 @@ def _windows(
     start_ts = start_ts or end_ts - _DAY
     if start_ts >= end_ts:
         return []
-    name = asked.tapes[tape]
-    return plan_windows(lake, name, asked.scope, start_ts, end_ts, every=asked.every, reread=asked.reread)
+    return plan_tape(
+        lake,
+        asked.tapes[tape],
+        asked.scope,
+        start_ts,
+        end_ts,
+        every=asked.every,
+        reread=asked.reread,
+        # A candle is finished when its time is over; trades that appear later do not make it another row.
+        trailing=asked.trailing if tape == "trades" else timedelta(),
+        order=asked.order,
+    )
 
 
 async def _pulled(
@@ -199,7 +221,7 @@ async def _pulled(
 ) -> Receipt:
     is_trades = window.resource == "trades"
     if isinstance(found, KalshiError):
-        return failed(lake, window, TRADES if is_trades else CANDLES, found)
+        return failed(lake, window, TRADES if is_trades else CANDLES, found, now=now)
     markets = found if isinstance(found, Discovered) else None
     if is_trades:
         return await sync_trades(client, lake, window, asked.page_size, found=markets, now=now)

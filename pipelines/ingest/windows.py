@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from exchange.fees import is_combo
 from pipelines.ingest.errors import BadRequest
 from warehouse.asking import Moment, interval
 from warehouse.lake import Lake
 
 ALL: Final = "all"
+WITH_COMBOS: Final = "all+combos"
 SCOPES: Final = ("series", "event", "ticker")
 PERIODS_S: Final = (60, 3_600, 86_400)
 
@@ -18,9 +20,10 @@ _CANDLES: Final = "candles_"
 
 
 class Window(NamedTuple):
-    """One piece of work: a resource, a scope (all, series:X, event:X or ticker:X), and `[start_ts, end_ts)`.
+    """One piece of work: a resource, a scope, and `[start_ts, end_ts)`.
 
-    `resource` is series, events, markets, trades, fees or candles_<seconds>.
+    `scope` is all (the exchange without combos), all+combos, series:X, event:X or ticker:X; `resource` is
+    series, events, markets, trades, fees or candles_<seconds>.
     """
 
     resource: str
@@ -34,6 +37,7 @@ class Receipt(NamedTuple):
 
     `n_rows` distinct rows came, `n_new` of them were new to the lake; `digest` says what they were,
     whatever the order and the page size. `status` is complete or failed; `reason` says why it failed.
+    `notes` say what a reader of the listing should know: what it omitted, what vanished, what was not asked.
     """
 
     resource: str
@@ -46,6 +50,7 @@ class Receipt(NamedTuple):
     digest: str
     status: str
     reason: str | None
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values, times as RFC 3339 text."""
@@ -53,31 +58,43 @@ class Receipt(NamedTuple):
         return self._asdict() | times
 
 
-def scope_of(*, series: str | None = None, event: str | None = None, ticker: str | None = None) -> str:
-    """Return the scope that one of the names makes, or "all".
+def scope_of(
+    *, series: str | None = None, event: str | None = None, ticker: str | None = None, combos: bool = False
+) -> str:
+    """Return the scope that one of the names makes, or the whole exchange, with `combos` or without.
 
     Raises:
-        BadRequest: more than one was given.
+        BadRequest: more than one was given, or combos of something narrower than the exchange.
     """
     named = {"series": series, "event": event, "ticker": ticker}
     given = {kind: name for kind, name in named.items() if name}
     if len(given) > 1:
         raise BadRequest(f"--{' and --'.join(given)} exclude each other: give the narrowest one")
-    return next((f"{kind}:{name}" for kind, name in given.items()), ALL)
+    if combos and given:
+        raise BadRequest(
+            f"--combos and --{next(iter(given))} exclude each other: combos have series, events and tickers "
+            "of their own, which can be asked for by name"
+        )
+    return next((f"{kind}:{name}" for kind, name in given.items()), WITH_COMBOS if combos else ALL)
 
 
 def scope_parts(scope: str) -> tuple[str, str]:
-    """Return kind and name of a scope; ("all", "") for the whole exchange.
+    """Return kind and name of a scope; ("all", "") for the whole exchange, with combos or without.
 
     Raises:
         BadRequest: no scope.
     """
-    if scope == ALL:
+    if scope in (ALL, WITH_COMBOS):
         return ALL, ""
     kind, _, name = scope.partition(":")
     if kind not in SCOPES or not name:
-        raise BadRequest(f"{scope!r} is no scope: write all, series:X, event:X or ticker:X")
+        raise BadRequest(f"{scope!r} is no scope: write all, all+combos, series:X, event:X or ticker:X")
     return kind, name
+
+
+def has_combos(scope: str) -> bool:
+    """Tell whether a scope means combos too: because they were asked for, or because it is one of theirs."""
+    return scope == WITH_COMBOS or is_combo(scope_parts(scope)[1])
 
 
 def candles_resource(period_s: int) -> str:
@@ -120,7 +137,8 @@ def plan_windows(
     """Return the windows of `[start, end)` that the lake does not cover yet, or with `reread` all, ascending.
 
     They are cut at multiples of `every` since 1970 in UTC, so that two runs cut alike. By default one
-    market is one window, up to 31 days are cut by day and more by 30 days.
+    market is one window; the whole exchange, which trades millions a day, is cut by day, and so are up to 31
+    days of anything else; more by 30 days.
 
     Raises:
         ReversedInterval, NaiveTime: the interval is none.
@@ -129,11 +147,12 @@ def plan_windows(
     start_ts, end_ts = interval(start, end)
     if every is not None and every <= timedelta():
         raise BadRequest("--every must be longer than nothing, as in 1d")
-    if every is None and scope_parts(scope)[0] == "ticker":
+    kind = scope_parts(scope)[0]
+    if every is None and kind == "ticker":
         every = end_ts - start_ts
         starts_at = start_ts
     else:
-        every = every or (_DAY if end_ts - start_ts <= _LONG else 30 * _DAY)
+        every = every or (_DAY if kind == ALL or end_ts - start_ts <= _LONG else 30 * _DAY)
         starts_at = _EPOCH
     wanted = [(start_ts, end_ts)] if reread else lake.missing(resource, scope, start_ts, end_ts)
     return [
