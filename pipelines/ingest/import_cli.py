@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from exchange.units import parse_duration
+from exchange.units import parse_duration, parse_when
 from pipelines.ingest.cli import JsonOption, LakeOption
-from pipelines.ingest.errors import RowsQuarantined
+from pipelines.ingest.errors import BadRequest, RowsQuarantined
+from pipelines.ingest.import_archive import KINDS, import_archive
+from pipelines.ingest.import_archive_rows import EXACT_UNTIL
 from pipelines.ingest.import_candles import import_candles
 from pipelines.ingest.import_trades import import_trades
 from pipelines.ingest.import_ws import import_ws
@@ -86,6 +88,42 @@ def candles(
             events=events,
             period_s=parse_duration(period) // timedelta(seconds=1),
         )
+    _finish(into, receipt, as_json=as_json)
+
+
+@import_app.command("archive")
+def archive(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds data/kalshi.", show_default=False)],
+    *,
+    only: Annotated[str | None, typer.Option(help="trades or markets; default both.")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="Leave out trades from this moment on; default 2026-03-09, when cents end."),
+    ] = None,
+    tmp: Annotated[Path | None, typer.Option(help="Where to sort; default in the lake.")] = None,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a public archive in the layout of prediction-market-analysis (Parquet, whole cents).
+
+    Rows come from data/kalshi/trades and data/kalshi/markets. Killed, run it again: it goes on where it was.
+    What the exchange itself told stays first choice. An archive fills no windows: `sync` still asks for all.
+    Rows that are none are named and quarantined, the rest goes in; then the exit code is 2.
+    """
+    if only is not None and only not in KINDS:
+        raise BadRequest(f"--only {only}: say {' or '.join(KINDS)}")
+    into = Lake(lake)
+    with terminal_progress() as progress:
+        receipt = import_archive(
+            into,
+            folder,
+            progress,
+            kinds=KINDS if only is None else (only,),
+            until=EXACT_UNTIL if until is None else parse_when(until),
+            tmp=tmp,
+        )
+    for why, n_rows in receipt.ignored.items():
+        typer.echo(f"left out: {n_rows:,} {why}", err=True)
     _finish(into, receipt, as_json=as_json)
 
 
