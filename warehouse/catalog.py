@@ -19,7 +19,9 @@ import duckdb
 from warehouse import storage
 from warehouse.errors import NoLake
 from warehouse.macros import MACROS
-from warehouse.storage import CATALOG_FILE, TableFiles
+from warehouse.packing import sql_text
+from warehouse.place import CATALOG_FILE, synced, unwritable
+from warehouse.storage import TableFiles
 from warehouse.tables import TABLES, Table
 from warehouse.views import VIEWS, raw_comments, sql_type
 
@@ -59,11 +61,11 @@ def publish(lake: "Lake") -> Path:
                 if found is not None:
                     storage.check_files(lake.place, found)
             _write(fresh, files, lake.uri)
-            _sync(fresh)
+            synced(fresh)
             fresh.replace(target)
-            _sync(lake.path)
+            synced(lake.path)
     except (OSError, duckdb.IOException) as error:
-        raise storage.unwritable(lake.place, error) from error
+        raise unwritable(lake.place, error) from error
     finally:
         fresh.unlink(missing_ok=True)
     return target
@@ -101,10 +103,15 @@ def _raw_select(table: Table, files: TableFiles | None) -> str:
         typed = ", ".join(f"cast(null as {sql_type(t)}) as {name}" for name, t in table.polars_schema.items())
         return f"select {typed}{', cast(null as date) as date' if dated else ''} where false"
     listed = ", ".join(_quoted(_literal(path)) for path in files.paths)
+    union = ", union_by_name = true" if files.is_evolved else ""  # reads every file's footer
     hive = "hive_partitioning = true, hive_types = {'date': date}" if dated else "hive_partitioning = false"
     # Qualified, because DuckDB takes a bare `ticker` for the parameter of a macro that reads this view.
-    columns = ", ".join(f"f.{each}" for each in [*table.columns, *(["date"] if dated else [])])
-    return f"select {columns} from read_parquet([{listed}], {hive}) f"
+    packed = table.packed if files.is_packed else ()
+    columns = ", ".join(
+        f"{sql_text(f'f.{each}')} as {each}" if each in packed else f"f.{each}"
+        for each in [*table.columns, *(["date"] if dated else [])]
+    )
+    return f"select {columns} from read_parquet([{listed}], {hive}{union}) f"
 
 
 def _snapshot(
@@ -162,11 +169,3 @@ def _one_publisher(folder: Path) -> Iterator[None]:
             if time.time() - left.stat().st_mtime > _ABANDONED_S:
                 left.unlink(missing_ok=True)
         yield
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,10 +13,12 @@ import duckdb
 import typer
 
 from exchange.units import format_ts
+from warehouse import upkeep_cli
 from warehouse.errors import QueryFailed
 from warehouse.lake import Lake
+from warehouse.options import JsonOption, LakeOption
+from warehouse.place import CATALOG_FILE
 from warehouse.status import status as status_of
-from warehouse.storage import CATALOG_FILE
 
 app = typer.Typer(
     name="warehouse",
@@ -24,14 +26,11 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+app.command()(upkeep_cli.compact)
+app.command()(upkeep_cli.vacuum)
+
 ROWS_SHOWN: Final = 100
 _BATCH: Final = 10_000
-
-LakeOption = Annotated[
-    str | None,
-    typer.Option("--lake", envvar="TAPEHOUSE_LAKE", help="Folder or s3:// address; default ./lake."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
 @app.command()

@@ -12,6 +12,7 @@ PARTS_PER_MILLION: Final = "parts per million"
 SECONDS: Final = "seconds"
 UTC_TIME: Final = "UTC, microseconds"
 UNDERLYING: Final = "the underlying's own"
+PACKED: Final = "packed"
 
 
 def text(sentence: str, *, nullable: bool = False, regex: str | None = None) -> dy.String:
@@ -22,6 +23,11 @@ def text(sentence: str, *, nullable: bool = False, regex: str | None = None) -> 
 def name(sentence: str, *, nullable: bool = False) -> dy.String:
     """Declare an identifier: text that is never empty."""
     return dy.String(description=sentence, nullable=nullable, min_length=1)
+
+
+def long_id(sentence: str) -> dy.String:
+    """Declare an identifier that is usually a UUID: its files keep 16 bytes (warehouse.packing)."""
+    return dy.String(description=sentence, min_length=1, metadata={PACKED: True})
 
 
 def flag(sentence: str, *, nullable: bool = True) -> dy.Bool:

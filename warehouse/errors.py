@@ -13,7 +13,8 @@ WarehouseError
 ├── ReversedInterval         an interval that ends before it starts
 ├── UnknownTicker            no such market here
 │   ├── UnknownEvent
-│   └── UnknownSeries
+│   ├── UnknownSeries
+│   └── UnknownTable
 ├── BookUnknown              the book at this moment cannot be known from what was recorded
 └── QueryFailed              SQL that DuckDB refuses
 """
@@ -100,6 +101,12 @@ class UnknownEvent(UnknownTicker):
     """An event that the lake has never heard of."""
 
     kind = "event"
+
+
+class UnknownTable(UnknownTicker):
+    """A table that is not declared."""
+
+    kind = "table"
 
 
 class UnknownSeries(UnknownTicker):

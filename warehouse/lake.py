@@ -1,6 +1,6 @@
 """The lake: tables on disk, written idempotently, read at exact versions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,12 +14,17 @@ from warehouse import books, catalog, panels, storage
 from warehouse.asking import Moment, interval
 from warehouse.books import BookEvents
 from warehouse.casting import conform
+from warehouse.compacting import Compacted, compact
 from warehouse.errors import LakeUnwritable
 from warehouse.intervals import Interval, uncovered
 from warehouse.naming import Tickers
+from warehouse.place import Place, check_format, write_format
+from warehouse.place import place as located
+from warehouse.progress import Progress, silent
 from warehouse.quarantine import Rejected, rejected_rows, split
 from warehouse.tables import QUARANTINE, TABLES, WINDOWS, Table
 from warehouse.tops import tops
+from warehouse.vacuuming import KEEP_DAYS, Vacuumed, vacuum
 from warehouse.writing import append_new
 
 COMPLETE: Final = "complete"
@@ -62,9 +67,9 @@ class Lake:
     """
 
     def __init__(self, uri: str | Path | None = None, *, now: Callable[[], datetime] = _utc_now) -> None:
-        self._place = storage.place(uri)
+        self._place = located(uri)
         self._now = now
-        self._is_made = storage.check_format(self._place) is not None
+        self._is_made = check_format(self._place) is not None
         self._pins: Mapping[str, int] | None = None
 
     def __repr__(self) -> str:
@@ -76,7 +81,7 @@ class Lake:
         return self._place.uri
 
     @property
-    def place(self) -> storage.Place:
+    def place(self) -> Place:
         """Address and access options, for those who read files themselves."""
         return self._place
 
@@ -87,7 +92,7 @@ class Lake:
 
     def exists(self) -> bool:
         """Whether anything was ever committed here."""
-        return storage.check_format(self._place) is not None
+        return check_format(self._place) is not None
 
     def pinned(self, versions: Mapping[str, int] | None = None) -> "Lake":
         """Return this lake as it was at these versions (default: now), for reading only.
@@ -141,7 +146,7 @@ class Lake:
     def read(self, table: Table, files: storage.TableFiles) -> pl.LazyFrame:
         """Read exactly these files lazily; errors as in `scan`."""
         storage.check_files(self._place, files)
-        return storage.scan_files(self._place, table, files.paths)
+        return storage.scan_files(self._place, table, files)
 
     def version(self, table: Table) -> int | None:
         """Return the newest (or pinned) version of a table; None when it does not exist yet."""
@@ -289,6 +294,25 @@ class Lake:
         """Return the frames that rebuild books; see `warehouse.books.BookEvents`."""
         return books.book_events(self, tickers, start, end)
 
+    def compact(
+        self,
+        tables: Iterable[Table] = tuple(TABLES.values()),
+        *,
+        before: date | None = None,
+        at_least: int = 2,
+        progress: Progress = silent,
+    ) -> list[Compacted]:
+        """Make few sorted files of many small ones; see `warehouse.compacting.compact`."""
+        return [
+            compact(self._place, each, before=before, at_least=at_least, progress=progress) for each in tables
+        ]
+
+    def vacuum(
+        self, tables: Iterable[Table] = tuple(TABLES.values()), *, keep_days: int = KEEP_DAYS
+    ) -> list[Vacuumed]:
+        """Delete files that no kept version names; see `warehouse.vacuuming.vacuum`."""
+        return [vacuum(self._place, each, keep_days=keep_days) for each in tables]
+
     def publish(self) -> Path:
         """Write the DuckDB catalog of the newest versions and put it in place atomically."""
         return catalog.publish(self)
@@ -299,6 +323,6 @@ class Lake:
         if self._pins is not None:
             raise LakeUnwritable(f"{self.uri}: a pinned lake is for reading; commit to Lake({self.uri!r})")
         if not self._is_made:
-            storage.write_format(self._place)
+            write_format(self._place)
             self._is_made = True
         return append_new(self._place, table, rows)

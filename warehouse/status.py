@@ -9,6 +9,7 @@ import polars as pl
 from warehouse import storage
 from warehouse.errors import NoLake
 from warehouse.intervals import Interval, uncovered, union
+from warehouse.place import check_format
 from warehouse.tables import TABLES, WINDOWS, Table
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def status(lake: "Lake") -> dict[str, Any]:
     pinned = lake.pinned()
     return {
         "lake": lake.uri,
-        "format": storage.check_format(lake.place),
+        "format": check_format(lake.place),
         "tables": [_table(pinned, table) for table in TABLES.values()],
         "coverage": coverage(pinned),
     }

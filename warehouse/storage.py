@@ -1,16 +1,7 @@
-"""Where a lake lies and how its tables are opened: a folder or an s3:// address.
+"""How the tables of a lake are opened, listed and read: exactly the files of one version, and whole ones."""
 
-LAKE/tapehouse.json            {"format": 1}
-LAKE/<table>/_delta_log/…      one Delta table for each declared table
-LAKE/<table>/date=…/….parquet  its files
-LAKE/warehouse.duckdb          the published catalog
-"""
-
-import json
 import os
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -19,54 +10,31 @@ from typing import Final
 import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.schema import PrimitiveType
 
-from warehouse.errors import CorruptFile, LakeTooNew, LakeUnwritable, NeedsFolder, NoSuchVersion
+from warehouse.errors import CorruptFile, NoSuchVersion
+from warehouse.layout import stored_schema, told
+from warehouse.place import Place, first_line
 from warehouse.tables import TABLES, Table
 
-FORMAT: Final = 1
-FORMAT_FILE: Final = "tapehouse.json"
-CATALOG_FILE: Final = "warehouse.duckdb"
-DEFAULT_LAKE: Final = "./lake"
+EVOLVED: Final = "tapehouse.evolved"  # a table's property: some of its files lack columns of others
 
 _PARQUET_MAGIC: Final = b"PAR1"
-# delta-rs 1.6.6 panics on these or looks elsewhere; DuckDB 2.0.0 reads options after a question mark.
-_UNFIT: Final = re.compile(r"[\[\]|?\\^\x00-\x1f]")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A lake's address and what is needed to reach it."""
-
-    uri: str
-    options: Mapping[str, str]
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the lake is a folder of this machine."""
-        return "://" not in self.uri
-
-    @property
-    def path(self) -> Path:
-        """The folder.
-
-        Raises:
-            NeedsFolder: the lake lies in a bucket.
-        """
-        if not self.is_local:
-            raise NeedsFolder(f"{self.uri} is a bucket; the DuckDB catalog needs a lake in a folder")
-        return Path(self.uri)
-
-    def of(self, table: Table) -> str:
-        """Return the address of one table."""
-        return f"{self.uri}/{table.name}"
+_BINARY: Final = PrimitiveType("binary")
 
 
 @dataclass(frozen=True, slots=True)
 class TableFiles:
-    """The exact files of one version of a table; `files` has path, n_bytes, n_rows and date (or null)."""
+    """The exact files of one version of a table; `files` has path, n_bytes, n_rows and date (or null).
+
+    `is_packed` says whether ids lie in them as binary (warehouse.packing), `is_evolved` whether some may lack
+    columns that others have.
+    """
 
     version: int
     files: pl.DataFrame
+    is_packed: bool = True
+    is_evolved: bool = False
 
     def between(self, first: date | None, last: date | None) -> "TableFiles":
         """Keep files of dates `first`..`last`, both included; files without a date always stay."""
@@ -75,87 +43,20 @@ class TableFiles:
             keep &= pl.col("date").is_null() | (pl.col("date") >= first)
         if last is not None:
             keep &= pl.col("date").is_null() | (pl.col("date") <= last)
-        return TableFiles(self.version, self.files.filter(keep))
+        return self.only(self.files.filter(keep))
 
     def on(self, dates: pl.Series) -> "TableFiles":
         """Keep files of exactly these dates."""
-        return TableFiles(self.version, self.files.join(dates.to_frame("date"), on="date", how="semi"))
+        return self.only(self.files.join(dates.to_frame("date"), on="date", how="semi"))
+
+    def only(self, files: pl.DataFrame) -> "TableFiles":
+        """Keep these of the files."""
+        return replace(self, files=files)
 
     @property
     def paths(self) -> list[str]:
         """Addresses of the files, oldest date first."""
         return self.files["path"].to_list()
-
-
-def place(uri: str | Path | None, environment: Mapping[str, str] = os.environ) -> Place:
-    """Resolve a lake's address: the argument, else TAPEHOUSE_LAKE, else ./lake; folders become absolute.
-
-    Raises:
-        LakeUnwritable: the folder's name has a character that Delta's paths cannot hold.
-    """
-    given = str(uri) if uri is not None else environment.get("TAPEHOUSE_LAKE") or DEFAULT_LAKE
-    if given.startswith("file://"):
-        given = given.removeprefix("file://")
-    if "://" in given:
-        options = {key.lower(): value for key, value in environment.items() if key.startswith("AWS_")}
-        return Place(given.rstrip("/"), options)
-    folder = str(Path(given).expanduser().absolute())
-    if _UNFIT.search(folder):
-        raise LakeUnwritable(
-            f"{folder!r}: a lake's folder cannot have one of [ ] | ? \\ ^ in its name; choose another"
-        )
-    return Place(folder, {})
-
-
-def check_format(at: Place) -> int | None:
-    """Read the lake's format; None when nothing was written there yet.
-
-    Raises:
-        LakeTooNew: a later Tapehouse wrote it.
-        CorruptFile: tapehouse.json is not what we write.
-    """
-    where = f"{at.uri}/{FORMAT_FILE}"
-    text = _read_text(at, FORMAT_FILE)
-    if text is None:
-        return None
-    try:
-        found = int(json.loads(text)["format"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptFile(f'{where}: expected {{"format": {FORMAT}}}; restore it from a copy') from error
-    if found > FORMAT:
-        raise LakeTooNew(
-            f"{where}: the lake has format {found}, this Tapehouse reads up to {FORMAT}; upgrade Tapehouse"
-        )
-    return found
-
-
-def write_format(at: Place) -> None:
-    """Make the lake's folder and say which format it has.
-
-    Raises:
-        LakeUnwritable: the place refuses writing.
-    """
-    text = json.dumps({"format": FORMAT}) + "\n"
-    try:
-        if at.is_local:
-            at.path.mkdir(parents=True, exist_ok=True)
-            fresh = at.path / f".{FORMAT_FILE}.{os.getpid()}"
-            fresh.write_text(text)
-            fresh.replace(at.path / FORMAT_FILE)
-        else:
-            filesystem, root = _bucket(at)
-            with filesystem.open_output_stream(f"{root}/{FORMAT_FILE}") as stream:
-                stream.write(text.encode())
-    except OSError as error:
-        raise unwritable(at, error) from error
-
-
-def unwritable(at: Place, error: Exception) -> LakeUnwritable:
-    """Say in one line why a lake cannot be written and what to do."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return LakeUnwritable(
-        f"cannot write the lake at {at.uri}: {reason}; give a writable place with --lake or TAPEHOUSE_LAKE"
-    )
 
 
 def open_table(at: Place, table: Table, *, version: int | None = None) -> DeltaTable | None:
@@ -179,7 +80,7 @@ def open_table(at: Place, table: Table, *, version: int | None = None) -> DeltaT
     except TableNotFoundError:
         return None
     except (DeltaError, OSError) as error:
-        raise CorruptFile(f"{uri}: its log cannot be read ({_first_line(error)}); restore it") from error
+        raise CorruptFile(f"{uri}: its log cannot be read ({first_line(error)}); restore it") from error
     return delta
 
 
@@ -205,7 +106,17 @@ def files_of(at: Place, table: Table, delta: DeltaTable) -> TableFiles:
         n_rows=pl.col("num_records").cast(pl.Int64),
         date=dated.cast(pl.Date),
     )
-    return TableFiles(delta.version(), files.sort("date", "path"))
+    return TableFiles(
+        delta.version(),
+        files.sort("date", "path"),
+        is_packed=has_packed(delta, table),
+        is_evolved=EVOLVED in delta.metadata().configuration,
+    )
+
+
+def has_packed(delta: DeltaTable, table: Table) -> bool:
+    """Tell whether a table's files keep its ids as binary; those of an earlier Tapehouse do not."""
+    return all(each.type == _BINARY for each in delta.schema().fields if each.name in table.packed)
 
 
 def check_files(at: Place, files: TableFiles) -> None:
@@ -233,13 +144,19 @@ def check_files(at: Place, files: TableFiles) -> None:
             raise CorruptFile(f"{path}: is not a Parquet file any more; restore the file from a copy")
 
 
-def scan_files(at: Place, table: Table, paths: Sequence[str]) -> pl.LazyFrame:
+def scan_files(at: Place, table: Table, files: TableFiles) -> pl.LazyFrame:
     """Read exactly these files lazily, with the declared columns and dtypes only."""
-    if not paths:
-        return table.empty().lazy()
+    return told(table, scan_stored(at, table, files), is_packed=files.is_packed)
+
+
+def scan_stored(at: Place, table: Table, files: TableFiles) -> pl.LazyFrame:
+    """Read exactly these files lazily, with ids as they lie there."""
+    schema = stored_schema(table, is_packed=files.is_packed)
+    if not files.paths:
+        return pl.LazyFrame(schema=schema)
     return pl.scan_parquet(
-        list(paths),
-        schema=table.polars_schema,
+        files.paths,
+        schema=schema,
         hive_partitioning=False,
         missing_columns="insert",
         extra_columns="ignore",
@@ -258,7 +175,7 @@ def collected(rows: pl.LazyFrame, where: str) -> pl.DataFrame:
         return rows.collect()
     except (pl.exceptions.ComputeError, OSError) as error:
         raise CorruptFile(
-            f"{where}: a data file cannot be read ({_first_line(error)}); restore it from a copy"
+            f"{where}: a data file cannot be read ({first_line(error)}); restore it from a copy"
         ) from error
 
 
@@ -282,39 +199,3 @@ def _newest_entry(log: Path) -> tuple[str, int, int, int] | None:
     except (OSError, ValueError):
         return None
     return name, found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _read_text(at: Place, file_name: str) -> str | None:
-    if at.is_local:
-        path = at.path / file_name
-        try:
-            return path.read_text() if path.is_file() else None
-        except (OSError, UnicodeDecodeError) as error:
-            raise CorruptFile(f"{path}: {_first_line(error)}; restore it from a copy") from error
-    filesystem, root = _bucket(at)
-    try:
-        with filesystem.open_input_stream(f"{root}/{file_name}") as stream:
-            return str(stream.read().decode())
-    except FileNotFoundError:
-        return None
-
-
-def _bucket(at: Place):  # type: ignore[no-untyped-def]  # noqa: ANN202 -- pyarrow ships no types
-    from pyarrow import fs
-
-    options = at.options
-    endpoint = options.get("aws_endpoint_url", "")
-    scheme, _, host = endpoint.rpartition("://")
-    filesystem = fs.S3FileSystem(
-        access_key=options.get("aws_access_key_id"),
-        secret_key=options.get("aws_secret_access_key"),
-        session_token=options.get("aws_session_token"),
-        region=options.get("aws_region") or options.get("aws_default_region"),
-        endpoint_override=host or None,
-        scheme=scheme or "https",
-    )
-    return filesystem, at.uri.partition("://")[2]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -8,6 +8,7 @@ import dataframely as dy
 import polars as pl
 
 from warehouse import ledger_schemas, reference_schemas, tape_schemas
+from warehouse.columns import PACKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ class Table:
     def polars_schema(self) -> pl.Schema:
         """Column names and dtypes of a frame of this table."""
         return pl.Schema({each: column.dtype for each, column in self.columns.items()})
+
+    @property
+    def packed(self) -> tuple[str, ...]:
+        """Columns of texts whose files keep them as binary; see warehouse.packing."""
+        return tuple(name for name, column in self.columns.items() if (column.metadata or {}).get(PACKED))
 
     @property
     def content(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from warehouse.columns import (
     Sourced,
     contracts,
     flag,
+    long_id,
     moment,
     name,
     names,
@@ -25,7 +26,7 @@ from warehouse.columns import (
 class Trades(Sourced):
     """The public tape."""
 
-    trade_id = name("Kalshi's id; unique for ever.")
+    trade_id = long_id("Kalshi's id; unique for ever.")
     ticker = name("The market.")
     event_ts = moment("When it was executed.")
     yes_price_cc = price("YES price; the NO price is 10_000 minus this.")

@@ -6,29 +6,33 @@ so the loser reads again, finds what the winner wrote, and tries with what is le
 leaves files that no version names.
 """
 
-from typing import Final, Literal
+from typing import Final
 
 import deltalake
 import polars as pl
-import pyarrow as pa
 import stamina
-from deltalake import ColumnProperties, CommitProperties, DeltaTable, Transaction, WriterProperties
+from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from warehouse.compacting import compact_small
 from warehouse.errors import LakeBusy
-from warehouse.storage import Place, check_files, collected, files_of, open_table, scan_files, unwritable
+from warehouse.layout import DATE, arrow, arrow_schema, delta_writer, stored
+from warehouse.place import Place, unwritable
+from warehouse.storage import (
+    EVOLVED,
+    check_files,
+    collected,
+    files_of,
+    has_packed,
+    open_table,
+    scan_files,
+    scan_stored,
+)
 from warehouse.tables import Table
 
-DATE: Final = "date"
 TRIES: Final = 40
-ZSTD_LEVEL: Final = 3
 FILES_MAX: Final = 64  # of a table without partitions: every commit reads them all
-ROWS_PER_GROUP: Final = 131_072  # one market's rows are read from one group; PERF.md §2a
 RETENTION: Final = "interval 400 days"  # pinned backtests must still open
-
-# Numbers that grow and times: differences pack them far better than a dictionary does (PERF.md §2a).
-_PACKED: Final = frozenset({"seq", "from_seq", "to_seq"})
-_UNIQUE: Final = frozenset({"trade_id", "digest", "payload"})
 
 
 def append_new(at: Place, table: Table, rows: pl.DataFrame) -> tuple[int | None, int]:
@@ -40,16 +44,20 @@ def append_new(at: Place, table: Table, rows: pl.DataFrame) -> tuple[int | None,
         CorruptFile: a file that had to be read is damaged.
     """
     rows = rows.unique(list(table.key), keep="first", maintain_order=True)
+    forms: dict[bool, pl.DataFrame] = {}
     try:
         for attempt in stamina.retry_context(
             CommitFailedError, attempts=TRIES, timeout=120, wait_initial=0.01, wait_max=0.5, wait_jitter=0.2
         ):
             with attempt:
                 delta = open_table(at, table)
+                is_packed = delta is None or has_packed(delta, table)
+                if is_packed not in forms:
+                    forms[is_packed] = stored(table, rows, is_packed=is_packed)
                 fresh = (
-                    _new_states(at, table, delta, rows)
+                    _new_states(at, table, delta, forms[is_packed])
                     if table.is_history
-                    else _new_keys(at, table, delta, rows)
+                    else _new_keys(at, table, delta, forms[is_packed])
                 )
                 if fresh.is_empty():
                     return (None if delta is None else delta.version()), 0
@@ -68,7 +76,7 @@ def _new_keys(at: Place, table: Table, delta: DeltaTable | None, rows: pl.DataFr
     if table.partition_by:
         files = files.on(_dates_with_the_key(table, rows))
     check_files(at, files)
-    known = collected(scan_files(at, table, files.paths).select(key), at.of(table))
+    known = collected(scan_stored(at, table, files).select(key), at.of(table))
     return rows.join(known, on=key, how="anti", nulls_equal=True, maintain_order="left")
 
 
@@ -96,7 +104,7 @@ def _new_states(at: Place, table: Table, delta: DeltaTable | None, rows: pl.Data
     files = files_of(at, table, delta)
     check_files(at, files)
     tickers = rows.lazy().select("ticker").unique()
-    states = scan_files(at, table, files.paths).join(tickers, on="ticker", how="semi")
+    states = scan_files(at, table, files).join(tickers, on="ticker", how="semi")
     known = collected(states, at.of(table))
     return changed_states(table, known, rows)
 
@@ -117,7 +125,7 @@ def _create(at: Place, table: Table) -> DeltaTable:
     try:
         return DeltaTable.create(
             at.of(table),
-            schema=deltalake.Schema.from_arrow(_arrow_schema(table)),
+            schema=deltalake.Schema.from_arrow(arrow_schema(table)),
             partition_by=[DATE] if table.partition_by else None,
             mode="error",
             name=table.name,
@@ -139,11 +147,14 @@ def _create(at: Place, table: Table) -> DeltaTable:
 def _commit(at: Place, table: Table, delta: DeltaTable, rows: pl.DataFrame) -> int:
     turn = (delta.transaction_version(table.name) or 0) + 1
     try:
+        if not table.columns.keys() <= {each.name for each in delta.schema().fields}:
+            delta.alter.set_table_properties({EVOLVED: "true"}, raise_if_not_exists=False)
         deltalake.write_deltalake(
             delta,
-            _arrow(table, rows),
+            arrow(table, rows, is_packed=has_packed(delta, table)),
             mode="append",
-            writer_properties=_writer(table),
+            schema_mode="merge",  # programs of two versions may share a lake
+            writer_properties=delta_writer(table),
             commit_properties=CommitProperties(app_transactions=[Transaction(table.name, turn)]),
         )
     except CommitFailedError:
@@ -155,58 +166,6 @@ def _commit(at: Place, table: Table, delta: DeltaTable, rows: pl.DataFrame) -> i
 
 def _tidied(at: Place, table: Table) -> int | None:
     """Make one file of a small table's many, as the ledger gets one for every window; None if it has few."""
-    delta = None if table.partition_by else open_table(at, table)
-    if delta is None or len(delta.file_uris()) < FILES_MAX:
-        return None
-    try:
-        delta.optimize.compact(writer_properties=_writer(table))
-    except CommitFailedError:
-        return None  # somebody else tidied at the same time; the rows are in either way
-    except (DeltaError, OSError) as error:
-        raise unwritable(at, error) from error
-    return int(delta.version())
-
-
-def _arrow(table: Table, rows: pl.DataFrame) -> pa.Table:
-    """Sort by date, then as declared, and hand over Arrow string columns (other readers trip over views)."""
     if table.partition_by:
-        rows = rows.with_columns(pl.col(table.partition_by).dt.date().alias(DATE))
-        rows = rows.sort(DATE, *table.sort)
-    else:
-        rows = rows.sort(*table.sort)
-    return rows.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(_arrow_schema(table))
-
-
-def _arrow_schema(table: Table) -> pa.Schema:
-    declared = table.empty().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-    fields = [pa.field(each.name, _small(each.type), nullable=True) for each in declared]
-    return pa.schema([*fields, pa.field(DATE, pa.date32())] if table.partition_by else fields)
-
-
-def _small(dtype: pa.DataType) -> pa.DataType:
-    if pa.types.is_large_string(dtype):
-        return pa.string()
-    if pa.types.is_large_list(dtype):
-        return pa.list_(_small(dtype.value_type))
-    return dtype
-
-
-def _writer(table: Table) -> WriterProperties:
-    """Choose an encoding for each column; statistics only for what rows are sorted by."""
-    special: dict[str, ColumnProperties] = {}
-    for column, dtype in table.polars_schema.items():
-        statistics: Literal["CHUNK", "NONE"] = "CHUNK" if column in table.sort else "NONE"
-        if column in _PACKED or (isinstance(dtype, pl.Datetime) and column != "fetched_ts"):
-            special[column] = ColumnProperties(
-                dictionary_enabled=False, encoding="DELTA_BINARY_PACKED", statistics_enabled=statistics
-            )
-        else:
-            special[column] = ColumnProperties(
-                dictionary_enabled=column not in _UNIQUE, statistics_enabled=statistics
-            )
-    return WriterProperties(
-        compression="ZSTD",
-        compression_level=ZSTD_LEVEL,
-        max_row_group_size=ROWS_PER_GROUP,
-        column_properties=special,
-    )
+        return None
+    return compact_small(at, table, at_least=FILES_MAX)

@@ -178,8 +178,9 @@ def test_files_are_sorted_zstd_with_plain_string_columns(tmp_path: Path) -> None
     files = lake.files(TRADES)
     assert files is not None
     stored = pq.ParquetFile(files.paths[0])
-    assert stored.read()["trade_id"].to_pylist() == ["t1", "t3", "t2"]
-    assert str(stored.schema_arrow.field("trade_id").type) == "string"
+    assert stored.read()["trade_id"].to_pylist() == [b"t1", b"t3", b"t2"]
+    assert str(stored.schema_arrow.field("trade_id").type) == "binary"
+    assert str(stored.schema_arrow.field("ticker").type) == "string"
     assert stored.metadata.row_group(0).column(0).compression == "ZSTD"
     assert "date=2026-05-13" in files.paths[0]
 

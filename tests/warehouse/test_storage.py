@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.warehouse.rows import a_trade, at, frame
-from warehouse import Lake, storage
+from warehouse import Lake
 from warehouse.errors import CorruptFile, LakeTooNew, LakeUnwritable, NeedsFolder, NoSuchVersion
+from warehouse.place import place as located
 from warehouse.status import status
 from warehouse.tables import TRADES
 
@@ -42,7 +43,7 @@ def test_the_lake_is_the_argument_else_the_environment_else_a_folder_here(
 
 def test_a_bucket_takes_its_access_from_the_environment() -> None:
     environment = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "HOME": "x"}
-    place = storage.place("s3://bucket/lake/", environment)
+    place = located("s3://bucket/lake/", environment)
     assert (place.uri, place.is_local) == ("s3://bucket/lake", False)
     assert place.options == {"aws_endpoint_url": "http://127.0.0.1:9"}
 
@@ -133,7 +134,7 @@ def test_damage_inside_a_file_is_an_error_in_our_words(tmp_path: Path) -> None:
 
 def test_a_bucket_has_no_catalog() -> None:
     """DuckDB reads buckets with an extension only; polars reads the tables as they are."""
-    place = storage.place("s3://bucket/lake", {})
+    place = located("s3://bucket/lake", {})
     with pytest.raises(NeedsFolder, match="needs a lake in a folder"):
         _ = place.path
 
