@@ -1,6 +1,8 @@
 # Every target sets up its own environment first; Python 3.11-3.13 and make are all it needs.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests wait for servers and other processes much of the time: one more than there are cores.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 
 .PHONY: demo test check bench foreign notebooks docs lock setup clean
 
@@ -8,7 +10,7 @@ demo: setup          ## the whole path, offline and without keys: sandbox, flows
 	$(BIN)/tapehouse demo
 
 test: setup          ## the specification
-	$(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -q --numprocesses $(WORKERS) --dist loadfile
 
 check: setup         ## what must be green besides the tests: style, types, import contracts, lock file
 	$(BIN)/ruff check .

@@ -188,7 +188,7 @@ def test_replaced_files_are_kept_as_long_as_asked(tmp_path: Path, monkeypatch: p
     assert version is not None
     lake.publish()
     real = time.time
-    monkeypatch.setattr(compacting.time, "time", lambda: real() - 3 * 86_400)
+    monkeypatch.setattr(time, "time", lambda: real() - 3 * 86_400)
     lake.compact([TRADES])
     assert lake.vacuum([TRADES])[0].n_replaced == 0
     assert lake.vacuum([TRADES], keep_days=2)[0].n_replaced == 0  # the published catalog names them
