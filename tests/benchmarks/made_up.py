@@ -48,9 +48,9 @@ def trades(n_trades: int) -> pl.DataFrame:
     contracts = np.ceil(rng.pareto(1.1, n) * 6 + 0.01).clip(1, 20_000).astype(np.int64)
     return pl.DataFrame(
         {
-            "trade_id": pl.Series(pa.array(_uuids(rng, n))),
+            "trade_id": pl.Series(pa.array(uuids(rng, n))),
             "ticker": pl.Series(np.array(tickers())[np.arange(N_MARKETS)]).gather(market),
-            "event_ts": _moments(at_us),
+            "event_ts": moments(at_us),
             "yes_price_cc": pl.Series(cents * _CENT_CC, dtype=pl.Int32),
             "count_centi": contracts * CONTRACT_CENTI,
             "taker_side": pl.Series(["no", "yes"]).gather(rng.integers(0, 2, n)),
@@ -121,11 +121,11 @@ def fee_changes() -> pl.DataFrame:
     )
 
 
-def _moments(at_us: npt.NDArray[np.int64]) -> pl.Series:
+def moments(at_us: npt.NDArray[np.int64]) -> pl.Series:
     return pl.Series(at_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def _uuids(rng: np.random.Generator, n: int) -> pa.StringArray:
+def uuids(rng: np.random.Generator, n: int) -> pa.StringArray:
     """Return n random ids of 36 characters, built as one buffer."""
     raw = np.frombuffer(rng.bytes(16 * n), dtype=np.uint8).reshape(n, 16)
     text = np.full((n, 36), ord("-"), dtype=np.uint8)

@@ -52,11 +52,28 @@ def as_table(area: Area) -> Table:
 def as_markdown(areas: Sequence[Area], *, took_s: float, load: float) -> str:
     """Return docs/benchmarks.md; `load` is the load average before the first benchmark."""
     parts = [_INTRODUCTION.format(machine=_machine(), libraries=_libraries(), took_s=took_s, load=load)]
-    parts += [_section(area) for area in areas]
+    parts += [as_section(area) for area in areas]
     return "\n".join([*parts, _NOT_MEASURED])
 
 
-def _section(area: Area) -> str:
+def with_section(page: str, section: str) -> str:
+    """Put a section into a page, in the place of the one of the same title or else last but one."""
+    if not section:
+        return page
+    title = section.partition("\n")[0].removeprefix("## ")
+    without = page.replace(section_of(page, title), "")
+    head, tail = without.split(_NOT_MEASURED, 1)
+    return f"{head}{section.rstrip()}\n\n{_NOT_MEASURED}{tail}"
+
+
+def section_of(page: str, title: str) -> str:
+    """Return a section as it stands in a page; empty when it has none."""
+    _, found, rest = page.partition(f"## {title}\n")
+    return f"{found}{rest.partition('## ')[0]}" if found else ""
+
+
+def as_section(area: Area, conditions: str = "") -> str:
+    """Return one area as a section of the page; `conditions` are what differed from the page's own."""
     about = " ".join(area.about.split("\n\n", 1)[-1].split() if "\n\n" in area.about else area.about.split())
     rows = [
         f"| {each.what} | {number(each.value)} {each.unit} | {each.goal} | {each.verdict} | {each.work} |"
@@ -65,7 +82,7 @@ def _section(area: Area) -> str:
     head = [
         f"## {area.title}",
         "",
-        about,
+        f"{about} {conditions}".strip(),
         "",
         "| what | measured | goal | met | work |",
         "|---|--:|---|---|---|",
