@@ -21,6 +21,7 @@ from warehouse.errors import NoLake
 from warehouse.macros import MACROS
 from warehouse.packing import sql_text
 from warehouse.place import CATALOG_FILE, synced, unwritable
+from warehouse.source_views import ALL_SENTENCE, spoken_select
 from warehouse.storage import TableFiles
 from warehouse.tables import TABLES, Table
 from warehouse.views import VIEWS, raw_comments, sql_type
@@ -75,7 +76,12 @@ def build(connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles 
     """Create schema raw, views, macros, `_snapshot` and all comments in an empty database."""
     connection.execute("create schema raw")
     for name, table in TABLES.items():
-        connection.execute(f"create view raw.{name} as {_raw_select(table, files.get(name))}")
+        select = _raw_select(table, files.get(name))
+        if table.ranks:
+            connection.execute(f"create view raw.{name}_all as {select}")
+            _comment(connection, f"raw.{name}_all", ALL_SENTENCE.format(name=name), raw_comments(table))
+            select = spoken_select(connection, table, files.get(name), lake, _raw_select)
+        connection.execute(f"create view raw.{name} as {select}")
         _comment(connection, f"raw.{name}", table.sentence, raw_comments(table))
     for view in VIEWS:
         connection.execute(f"create view {view.name} as {view.sql}")

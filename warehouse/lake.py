@@ -14,6 +14,7 @@ from warehouse import books, catalog, panels, storage
 from warehouse.asking import Moment, interval
 from warehouse.books import BookEvents
 from warehouse.casting import conform
+from warehouse.choosing import spoken
 from warehouse.compacting import Compacted, compact
 from warehouse.errors import LakeUnwritable
 from warehouse.intervals import Interval, uncovered
@@ -131,22 +132,29 @@ class Lake:
         *,
         version: int | None = None,
         dates: tuple[date | None, date | None] = (None, None),
+        every_source: bool = False,
     ) -> pl.LazyFrame:
         """Read a table lazily with its declared columns; no rows when it does not exist yet.
 
-        `dates` (both included) limits the files that are looked at, not the rows.
+        `dates` (both included) limits the files that are looked at, not the rows. One source speaks for each
+        day of a market (warehouse.choosing), unless `every_source` is asked for.
 
         Raises:
             NoSuchVersion: the pinned version is gone.
             CorruptFile: a file is damaged, before anything is read.
         """
         found = self.files(table, version=version)
-        return table.empty().lazy() if found is None else self.read(table, found.between(*dates))
+        if found is None:
+            return table.empty().lazy()
+        return self.read(table, found.between(*dates), every_source=every_source)
 
-    def read(self, table: Table, files: storage.TableFiles) -> pl.LazyFrame:
-        """Read exactly these files lazily; errors as in `scan`."""
+    def read(self, table: Table, files: storage.TableFiles, *, every_source: bool = False) -> pl.LazyFrame:
+        """Read exactly these files lazily, oldest first; errors as in `scan`."""
         storage.check_files(self._place, files)
-        return storage.scan_files(self._place, table, files)
+        listed = None if every_source or not table.ranks else self.files(table, version=files.version)
+        if listed is None:
+            return storage.scan_files(self._place, table, files)
+        return spoken(self._place, table, listed, files)
 
     def version(self, table: Table) -> int | None:
         """Return the newest (or pinned) version of a table; None when it does not exist yet."""

@@ -61,10 +61,10 @@ def arrow_schema(table: Table, *, is_packed: bool = True) -> pa.Schema:
 
 
 def delta_writer(table: Table) -> WriterProperties:
-    """Choose an encoding for each column; statistics only for what rows are sorted by."""
+    """Choose an encoding for each column; statistics only for what is measured."""
     special: dict[str, ColumnProperties] = {}
     for column in table.columns:
-        statistics: Literal["CHUNK", "NONE"] = "CHUNK" if column in table.sort else "NONE"
+        statistics: Literal["CHUNK", "NONE"] = "CHUNK" if column in table.measured else "NONE"
         if _is_growing(table, column):
             special[column] = ColumnProperties(
                 dictionary_enabled=False, encoding=_DIFFERENCES, statistics_enabled=statistics
@@ -89,7 +89,7 @@ def arrow_writer(table: Table) -> dict[str, Any]:
         "compression_level": ZSTD_LEVEL,
         "use_dictionary": [each for each in table.columns if each not in growing and each not in _UNIQUE],
         "column_encoding": dict.fromkeys(growing, _DIFFERENCES),
-        "write_statistics": list(table.sort),
+        "write_statistics": list(table.measured),
     }
 
 

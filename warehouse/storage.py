@@ -27,6 +27,7 @@ _BINARY: Final = PrimitiveType("binary")
 class TableFiles:
     """The exact files of one version of a table; `files` has path, n_bytes, n_rows and date (or null).
 
+    first_source and last_source bound the names of their sources where the log tells (warehouse.choosing).
     `is_packed` says whether ids lie in them as binary (warehouse.packing), `is_evolved` whether some may lack
     columns that others have.
     """
@@ -105,6 +106,8 @@ def files_of(at: Place, table: Table, delta: DeltaTable) -> TableFiles:
         n_bytes=pl.col("size_bytes").cast(pl.Int64),
         n_rows=pl.col("num_records").cast(pl.Int64),
         date=dated.cast(pl.Date),
+        first_source=_bound(adds, "min.source"),
+        last_source=_bound(adds, "max.source"),
     )
     return TableFiles(
         delta.version(),
@@ -112,6 +115,10 @@ def files_of(at: Place, table: Table, delta: DeltaTable) -> TableFiles:
         is_packed=has_packed(delta, table),
         is_evolved=EVOLVED in delta.metadata().configuration,
     )
+
+
+def _bound(adds: pl.DataFrame, name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.String) if name in adds.columns else pl.lit(None, dtype=pl.String)
 
 
 def has_packed(delta: DeltaTable, table: Table) -> bool:

@@ -1,7 +1,7 @@
 """Every table of the lake, declared once: files, checks, views and docs/data.md all read this."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import dataframely as dy
@@ -25,6 +25,8 @@ class Table:
 
     `partition_by` names the time whose UTC date partitions the files; None keeps the table in one piece.
     `is_history`: rows are observed states, and only a row that differs from the state before it is new.
+    `ranks` of sources by how their names begin, 0 for all others; the better one is first choice for a day of
+    a market (warehouse.choosing). Without ranks the first version of a row stays, whoever told it.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Table:
     sort: tuple[str, ...]
     known_ts: KnownTs
     is_history: bool = False
+    ranks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def columns(self) -> Mapping[str, dy.Column]:
@@ -53,6 +56,11 @@ class Table:
     def packed(self) -> tuple[str, ...]:
         """Columns of texts whose files keep them as binary; see warehouse.packing."""
         return tuple(name for name, column in self.columns.items() if (column.metadata or {}).get(PACKED))
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Columns whose bounds files and log tell: what rows are sorted by, and their sources, if ranked."""
+        return (*self.sort, "source") if self.ranks else self.sort
 
     @property
     def content(self) -> tuple[str, ...]:
@@ -116,6 +124,7 @@ TRADES: Final = Table(
     partition_by="event_ts",
     sort=("ticker", "event_ts", "trade_id"),
     known_ts=_at("event_ts", "event_ts, plus the feed delay that a backtest assumes."),
+    ranks={"import:": 1, "archive:": 2},
 )
 CANDLES: Final = Table(
     name="candles",

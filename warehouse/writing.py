@@ -14,6 +14,7 @@ import stamina
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from warehouse.choosing import RANK, ranked
 from warehouse.compacting import compact_small
 from warehouse.errors import LakeBusy
 from warehouse.layout import DATE, arrow, arrow_schema, delta_writer, stored
@@ -76,8 +77,11 @@ def _new_keys(at: Place, table: Table, delta: DeltaTable | None, rows: pl.DataFr
     if table.partition_by:
         files = files.on(_dates_with_the_key(table, rows))
     check_files(at, files)
-    known = collected(scan_stored(at, table, files).select(key), at.of(table))
-    return rows.join(known, on=key, how="anti", nulls_equal=True, maintain_order="left")
+    rank = ranked(table)
+    known = collected(scan_stored(at, table, files).select(*key, *rank), at.of(table))
+    on = [*key, RANK] if rank else key
+    fresh = rows.with_columns(rank).join(known, on=on, how="anti", nulls_equal=True, maintain_order="left")
+    return fresh.drop(RANK, strict=False)
 
 
 def _dates_with_the_key(table: Table, rows: pl.DataFrame) -> pl.Series:
@@ -133,7 +137,7 @@ def _create(at: Place, table: Table) -> DeltaTable:
             configuration={
                 "delta.logRetentionDuration": RETENTION,
                 "delta.deletedFileRetentionDuration": RETENTION,
-                "delta.dataSkippingStatsColumns": ",".join(table.sort),
+                "delta.dataSkippingStatsColumns": ",".join(table.measured),
             },
             storage_options=dict(at.options) or None,
         )

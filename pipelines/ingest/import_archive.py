@@ -40,6 +40,7 @@ from pipelines.ingest.import_archive_runs import (
 )
 from pipelines.ingest.receipts import ImportReceipt
 from pipelines.ingest.refused import quarantine
+from warehouse.choosing import lacking
 from warehouse.lake import Lake
 from warehouse.progress import Progress, silent
 from warehouse.tables import TRADES
@@ -172,7 +173,8 @@ def _commit_trades(
             receipt.count(TRADES.name, n_known=sum(run.n_between(first, last) for run in runs))
             continue
         rows = rows_of(place, runs, first, last).with_columns(pl.lit(SOURCE).alias("source"))
-        commit = lake.commit(TRADES, rows, location=SOURCE)
+        told = lacking(lake.place, TRADES, lake.files(TRADES), rows)
+        commit = lake.commit(TRADES, told, location=SOURCE)
         receipt.count(TRADES.name, n_new=commit.n_new, n_known=rows.height - commit.n_new)
         mark.touch()
     progress("archive: commit days of trades", len(days), len(days))

@@ -250,3 +250,22 @@ def test_two_imports_do_not_share_a_workplace(tmp_path: Path) -> None:
     with workplace(lake.path / WORKPLACE), pytest.raises(BadRequest, match="at work there"):
         import_archive(lake, made)
     assert import_archive(lake, made).n_new == 1
+
+
+def test_market_days_that_the_exchange_told_whole_are_left_out(tmp_path: Path) -> None:
+    """Day 1 is whole in the lake. Of day 2 one trade is missing there, so the archive speaks for day 2."""
+    lake = Lake(tmp_path / "lake")
+    rows = [a_trade("t-1"), a_trade("t-2", 2), a_trade("t-3", 2)]
+    import_archive(Lake(tmp_path / "other"), an_archive(tmp_path / "made", [rows]))
+    told = trades_in(Lake(tmp_path / "other")).with_columns(pl.lit("historical").alias("source"))
+    lake.commit(TRADES, told.head(2))
+    receipt = import_archive(lake, tmp_path / "made")
+    assert (receipt.tables["trades"].n_new, receipt.tables["trades"].n_known) == (2, 1)
+    archive = "archive:prediction-market-analysis"
+    assert trades_in(lake).select("trade_id", "source").rows() == [
+        ("t-1", "historical"),
+        ("t-2", archive),
+        ("t-3", archive),
+    ]
+    lake.commit(TRADES, told)
+    assert trades_in(lake)["source"].unique().to_list() == ["historical"]
