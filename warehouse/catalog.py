@@ -57,7 +57,8 @@ def publish(lake: "Lake") -> Path:
     fresh = target.with_name(f".{CATALOG_FILE}.{os.getpid()}.{time.monotonic_ns()}")
     try:
         with _one_publisher(lake.path):
-            files = {name: lake.files(table) for name, table in TABLES.items()}
+            # The ledger first, as in Lake.versions: a window that is complete has its rows.
+            files = {name: lake.files(table) for name, table in reversed(TABLES.items())}
             for found in files.values():
                 if found is not None:
                     storage.check_files(lake.place, found)

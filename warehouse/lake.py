@@ -164,9 +164,14 @@ class Lake:
         return None if found is None else found.version
 
     def versions(self) -> dict[str, int]:
-        """Return the newest version of every table that exists."""
-        found = {name: self.version(table) for name, table in TABLES.items()}
-        return {name: version for name, version in found.items() if version is not None}
+        """Return the newest version of every table that exists; what they say together holds.
+
+        The ledger is looked at before the tapes and those before the listings, against the order of writing:
+        a window that is complete has its rows, and a trade its market.
+        """
+        found = {name: self.version(table) for name, table in reversed(TABLES.items())}
+        versions = {name: found[name] for name in TABLES}
+        return {name: version for name, version in versions.items() if version is not None}
 
     def files(self, table: Table, *, version: int | None = None) -> storage.TableFiles | None:
         """List the exact files of one version; None when the table does not exist yet."""
