@@ -41,7 +41,9 @@ class Tally:
         """Commit what is waiting."""
         if not self._waiting:
             return
-        commit = self._lake.commit(self._table, pl.concat(self._waiting), location=self._table.name)
+        # Nullable columns may be left out, and what the lake itself tells of vanished markets has them all.
+        rows = pl.concat(self._waiting, how="diagonal")
+        commit = self._lake.commit(self._table, rows, location=self._table.name)
         self.n_new += commit.n_new
         self.n_rejected += commit.n_quarantined
         self._waiting, self._n_waiting = [], 0
