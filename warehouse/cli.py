@@ -28,6 +28,7 @@ app = typer.Typer(
 
 app.command()(upkeep_cli.compact)
 app.command()(upkeep_cli.vacuum)
+app.command()(upkeep_cli.history)
 
 ROWS_SHOWN: Final = 100
 _BATCH: Final = 10_000

@@ -16,6 +16,7 @@ from typing import Final
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -30,6 +31,7 @@ from warehouse.tables import Table
 
 ROWS_PER_FILE: Final = 4_000_000  # what is sorted in memory at once; a million trades take about 0.2 GB
 _TRIES: Final = 20
+COMPACTION: Final = "tapehouse.compaction"  # what the log says of such a commit
 _TURN: Final = "compaction"
 
 
@@ -155,7 +157,9 @@ def _is_committed(at: Place, table: Table, files: TableFiles, written: list[AddA
                 mode="append",
                 schema=delta.schema(),
                 partition_by=[DATE] if table.partition_by else [],
-                commit_properties=CommitProperties(app_transactions=[Transaction(_TURN, turn)]),
+                commit_properties=CommitProperties(
+                    custom_metadata={COMPACTION: "true"}, app_transactions=[Transaction(_TURN, turn)]
+                ),
             )
         except CommitFailedError:
             continue
@@ -205,8 +209,16 @@ def write_file(at: Place, table: Table, rows: pa.Table, day: date | None) -> Add
         partition_values={} if day is None else {DATE: day.isoformat()},
         modification_time=int(time.time() * 1_000),
         data_change=False,
-        stats=json.dumps({"numRecords": rows.num_rows}),
+        stats=json.dumps({"numRecords": rows.num_rows, **_bounds(table, rows)}),
     )
+
+
+def _bounds(table: Table, rows: pa.Table) -> dict[str, dict[str, str]]:
+    """Return the statistics that readers choose sources by (warehouse.choosing)."""
+    if not table.ranks or not rows.num_rows:
+        return {}
+    bounds = pc.min_max(rows["source"]).as_py()
+    return {"minValues": {"source": bounds["min"]}, "maxValues": {"source": bounds["max"]}}
 
 
 def _told(files: TableFiles) -> list[tuple[str, int, date | None]]:

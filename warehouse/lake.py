@@ -17,6 +17,7 @@ from warehouse.casting import conform
 from warehouse.choosing import spoken
 from warehouse.compacting import Compacted, compact
 from warehouse.errors import LakeUnwritable
+from warehouse.history import history, versions_at
 from warehouse.intervals import Interval, uncovered
 from warehouse.naming import Tickers
 from warehouse.place import Place, check_format, write_format
@@ -103,6 +104,17 @@ class Lake:
         lake = Lake(self.uri, now=self._now)
         lake._pins = dict(self.versions() if versions is None else versions)
         return lake
+
+    def at(self, moment: Moment) -> "Lake":
+        """Return this lake as it stood at a moment, for reading only; see `warehouse.history.versions_at`.
+
+        That is what was in the lake. What could be known of markets then says `markets(asof=...)`.
+        """
+        return self.pinned(versions_at(self, moment))
+
+    def history(self, *tables: Table) -> pl.DataFrame:
+        """Return the versions of tables, the newest first; see `warehouse.history.history`."""
+        return history(self, *tables)
 
     def commit(self, table: Table, rows: pl.DataFrame, *, location: str = "") -> Commit:
         """Store the rows that are good and new; put bad ones into quarantine; the rest was known.

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 
+import polars as pl
 import typer
 
+from exchange.units import format_ts
 from warehouse.compacting import Compacted
 from warehouse.errors import NoLake, UnknownTable
 from warehouse.lake import Lake
@@ -74,6 +76,30 @@ def vacuum(
         f"deleted {n_replaced} files replaced over {keep_days} days ago, {n_orphans} of killed writers: "
         f"{n_bytes / _MB:,.1f} MB"
     )
+
+
+def history(
+    *,
+    table: TableOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many versions.")] = 50,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List versions of the tables, the newest first: when each was made, and by what.
+
+    `tapehouse warehouse sql --at TIME` asks the lake as it stood then.
+    """
+    found = _opened(lake).history(*_named(table))
+    shown = found.head(limit)
+    if as_json:
+        rows = shown.with_columns(pl.col("committed_ts").dt.to_string("iso:strict")).to_dicts()
+        typer.echo(json.dumps({"n_versions": found.height, "versions": rows}))
+        return
+    for name, version, committed_ts, change, n_files, n_rows in shown.iter_rows():
+        added = "" if n_rows is None else f", {n_rows:,} rows in {n_files} files"
+        typer.echo(f"{format_ts(committed_ts)}  {name} {version}: {change}{added}")
+    if found.height > limit:
+        typer.echo(f"{found.height - limit} earlier ones: give a larger --limit", err=True)
 
 
 def _opened(lake: str | None) -> Lake:

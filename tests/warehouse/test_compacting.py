@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -197,6 +197,24 @@ def test_replaced_files_are_kept_as_long_as_asked(tmp_path: Path, monkeypatch: p
     assert content(lake).height == 30
     with pytest.raises(CorruptFile, match="restore the file from a copy"):
         lake.pinned({"trades": version}).scan(TRADES).collect()
+
+
+def test_a_lake_can_be_asked_as_it_stood_at_a_moment(tmp_path: Path) -> None:
+    """After each commit another instant: 6 trades more a version; before the first there is no table."""
+    lake = Lake(tmp_path)
+    start_ts = datetime.now(UTC)
+    moments = []
+    for number in range(3):
+        time.sleep(0.01)
+        lake.commit(TRADES, frame(TRADES, a_trade(f"t{number}")))
+        time.sleep(0.01)
+        moments.append(datetime.now(UTC))
+    lake.compact()
+    assert [lake.at(each).scan(TRADES).collect().height for each in moments] == [1, 2, 3]
+    assert lake.at(start_ts).versions() == {}
+    told = lake.history(TRADES)
+    assert told["change"].to_list() == ["compaction", "rows", "rows", "rows", "created"]
+    assert told["n_rows_added"].to_list() == [None, 1, 1, 1, None]
 
 
 def test_less_than_a_day_is_refused(tmp_path: Path) -> None:
