@@ -9,7 +9,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # Clients from DuckDB 1.2 on can open it; the default of 2.0 locks out everything older (PLATFORM.md §1.3).
 STORAGE_VERSION: Final = "v1.2.0"
 _ABANDONED_S: Final = 3_600.0
+# What DuckDB raises on a disk that is full or fails: while writing, committing, making a checkpoint.
+_DISK_ERRORS: Final = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException)
 
 _SNAPSHOT_COMMENTS: Final = {
     "table_name": "Name of the table.",
@@ -48,7 +50,7 @@ def publish(lake: "Lake") -> Path:
 
     Raises:
         NoLake: nothing was ever committed here.
-        LakeUnwritable: the folder refuses writing.
+        LakeUnwritable, DiskFull: the folder refuses writing, or has no room; the old catalog stays.
         CorruptFile: a file of the lake is damaged; the old catalog stays.
     """
     if not lake.exists():
@@ -66,10 +68,12 @@ def publish(lake: "Lake") -> Path:
             synced(fresh)
             fresh.replace(target)
             synced(lake.path)
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, *_DISK_ERRORS) as error:
         raise unwritable(lake.place, error) from error
     finally:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only disk refuses even to delete what is not there
+            fresh.unlink(missing_ok=True)
+            fresh.with_name(f"{fresh.name}.wal").unlink(missing_ok=True)
     return target
 
 
@@ -173,6 +177,7 @@ def _one_publisher(folder: Path) -> Iterator[None]:
     with (folder / ".publish.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for left in folder.glob(f".{CATALOG_FILE}.*"):
-            if time.time() - left.stat().st_mtime > _ABANDONED_S:
-                left.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # its publisher removed it just now
+                if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                    left.unlink()
         yield

@@ -24,7 +24,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from warehouse.errors import LakeTooNew
 from warehouse.layout import DATE, ROWS_PER_GROUP, arrow_schema, arrow_writer, in_order
-from warehouse.place import Place, filesystem, synced, unwritable
+from warehouse.place import Place, check_room, filesystem, synced, unwritable
 from warehouse.progress import Progress, silent
 from warehouse.storage import TableFiles, check_files, collected, files_of, open_table, scan_stored
 from warehouse.tables import Table
@@ -67,7 +67,7 @@ def compact(
 
     Raises:
         LakeTooNew: the table has columns that this program does not know and would lose.
-        LakeUnwritable: the place refuses writing; what was swapped before stays so.
+        LakeUnwritable, DiskFull: the place refuses writing, or has no room; what was swapped before stays so.
         CorruptFile: a file that had to be read is damaged; its partition stays as it is.
     """
     delta = open_table(at, table)
@@ -126,6 +126,7 @@ def _crowded(listed: TableFiles, before: date | None, at_least: int) -> list[Tab
 def _swapped(at: Place, table: Table, files: TableFiles) -> list[AddAction] | None:
     """Write a partition's rows anew and swap the files; None when somebody else took them away before."""
     check_files(at, files)
+    check_room(at, int(files.files["n_bytes"].sum()))
     written: list[AddAction] = []
     try:
         for each in _rewritten(at, table, files):
@@ -198,8 +199,13 @@ def write_file(at: Place, table: Table, rows: pa.Table, day: date | None) -> Add
     if folder:
         files.create_dir(f"{root}/{table.name}/{folder}", recursive=True)
     kept = rows.drop_columns([DATE]) if table.partition_by else rows
-    with files.open_output_stream(f"{root}/{table.name}/{path}") as stream:
-        pq.write_table(kept, stream, row_group_size=ROWS_PER_GROUP, **arrow_writer(table))
+    try:
+        with files.open_output_stream(f"{root}/{table.name}/{path}") as stream:
+            pq.write_table(kept, stream, row_group_size=ROWS_PER_GROUP, **arrow_writer(table))
+    except OSError:
+        with suppress(OSError):
+            files.delete_file(f"{root}/{table.name}/{path}")  # a full disk has no room for half a file
+        raise
     if at.is_local:
         synced(at.path / table.name / path)
     size = files.get_file_info(f"{root}/{table.name}/{path}").size

@@ -3,7 +3,8 @@
 WarehouseError
 ├── LakeBusy                 other writers won every try; nothing was written, so run it again
 ├── LakeUnwritable           the lake's folder or bucket refuses writing
-├── LakeTooNew               a later Tapehouse wrote this lake
+├── DiskFull                 no room for what has to be written; free some space and run it again
+├── LakeTooNew               a later Tapehouse wrote this lake, or a program whose Delta we do not read
 ├── NoLake                   there is nothing at this place
 ├── NeedsFolder              a catalog of a lake that lies in a bucket
 ├── NoSuchVersion            a pinned version is not in the table's log any more
@@ -38,8 +39,12 @@ class LakeUnwritable(WarehouseError, BadInput):
     """The lake cannot be written where it lies."""
 
 
+class DiskFull(WarehouseError):
+    """There is no room for what has to be written; nothing was wrong with it."""
+
+
 class LakeTooNew(WarehouseError, BadInput):
-    """The lake's format is newer than this program."""
+    """The lake's format is newer than this program, or has features that would be misread."""
 
 
 class NoLake(WarehouseError, BadInput):

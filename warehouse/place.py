@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from warehouse.errors import CorruptFile, LakeTooNew, LakeUnwritable, NeedsFolder
+from warehouse.errors import CorruptFile, DiskFull, LakeTooNew, LakeUnwritable, NeedsFolder
 from warehouse.tables import Table
 
 FORMAT: Final = 1
@@ -24,6 +24,9 @@ DEFAULT_LAKE: Final = "./lake"
 
 # delta-rs 1.6.6 panics on these or looks elsewhere; DuckDB 2.0.0 reads options after a question mark.
 _UNFIT: Final = re.compile(r"[\[\]|?\\^\x00-\x1f]")
+_FULL: Final = ("No space left on device", "Disk quota exceeded", "File too large")
+_COLOUR: Final = re.compile(r"\x1b\[\d*m")
+_RESERVE: Final = 65_536  # bytes: an entry of the log, and what a file needs beside its rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,40 @@ def write_format(at: Place) -> None:
         raise unwritable(at, error) from error
 
 
-def unwritable(at: Place, error: Exception) -> LakeUnwritable:
+def check_room(at: Place, n_bytes: int) -> None:
+    """Refuse what cannot be written before it is begun; `n_bytes` is at least what it will take.
+
+    delta-rs 1.6.6 panics on stderr when a file cannot be written to its end.
+
+    Raises:
+        DiskFull: so much room is not left.
+        LakeUnwritable: the folder, or the disk that it lies on, is read-only.
+    """
+    if not at.is_local:
+        return
+    if not os.access(at.path, os.W_OK):
+        raise unwritable(at, OSError("the folder is read-only"))
+    disk = os.statvfs(at.path)
+    free = disk.f_bavail * disk.f_frsize
+    if free < n_bytes + _RESERVE:
+        needed = (n_bytes + _RESERVE) / 1e6
+        raise _full(at, f"up to {needed:,.1f} MB are needed, {free / 1e6:,.1f} MB are left")
+
+
+def unwritable(at: Place, error: Exception) -> LakeUnwritable | DiskFull:
     """Say in one line why a lake cannot be written and what to do."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    reason = " ".join(_COLOUR.sub("", str(error)).split()) or type(error).__name__
+    if any(each in reason for each in _FULL):
+        return _full(at, reason)
     return LakeUnwritable(
         f"cannot write the lake at {at.uri}: {reason}; give a writable place with --lake or TAPEHOUSE_LAKE"
+    )
+
+
+def _full(at: Place, reason: str) -> DiskFull:
+    return DiskFull(
+        f"cannot write the lake at {at.uri}: its disk is full ({reason}); free some space and run it again, "
+        "what was committed is whole"
     )
 
 

@@ -18,7 +18,7 @@ from warehouse.choosing import RANK, ranked
 from warehouse.compacting import compact_small
 from warehouse.errors import LakeBusy
 from warehouse.layout import DATE, arrow, arrow_schema, delta_writer, stored
-from warehouse.place import Place, unwritable
+from warehouse.place import Place, check_room, unwritable
 from warehouse.storage import (
     EVOLVED,
     check_files,
@@ -41,7 +41,7 @@ def append_new(at: Place, table: Table, rows: pl.DataFrame) -> tuple[int | None,
 
     Raises:
         LakeBusy: other writers won every try.
-        LakeUnwritable: the place refuses writing.
+        LakeUnwritable, DiskFull: the place refuses writing, or has no room.
         CorruptFile: a file that had to be read is damaged.
     """
     rows = rows.unique(list(table.key), keep="first", maintain_order=True)
@@ -150,12 +150,14 @@ def _create(at: Place, table: Table) -> DeltaTable:
 
 def _commit(at: Place, table: Table, delta: DeltaTable, rows: pl.DataFrame) -> int:
     turn = (delta.transaction_version(table.name) or 0) + 1
+    written = arrow(table, rows, is_packed=has_packed(delta, table))
+    check_room(at, written.nbytes)
     try:
         if not table.columns.keys() <= {each.name for each in delta.schema().fields}:
             delta.alter.set_table_properties({EVOLVED: "true"}, raise_if_not_exists=False)
         deltalake.write_deltalake(
             delta,
-            arrow(table, rows, is_packed=has_packed(delta, table)),
+            written,
             mode="append",
             schema_mode="merge",  # programs of two versions may share a lake
             writer_properties=delta_writer(table),
