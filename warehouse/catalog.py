@@ -91,10 +91,11 @@ def build(connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles 
     for view in VIEWS:
         connection.execute(f"create view {view.name} as {view.sql}")
         _comment(connection, view.name, view.sentence, view.comments)
-    for macro in MACROS:
-        connection.execute(f"create macro {macro.name}({macro.parameters}) as table {macro.sql}")
-        connection.execute(f"comment on macro table {macro.name} is {_quoted(macro.sentence)}")
     _snapshot(connection, files, lake)
+    for macro in MACROS:
+        kind = "table" if macro.is_table else ""
+        connection.execute(f"create macro {macro.name}({macro.parameters}) as {kind} {macro.sql}")
+        connection.execute(f"comment on macro {kind} {macro.name} is {_quoted(macro.sentence)}")
 
 
 def _write(path: Path, files: Mapping[str, TableFiles | None], lake: str) -> None:

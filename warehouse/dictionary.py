@@ -33,6 +33,13 @@ name before calling macros. An open connection keeps the versions it opened (`_s
 reconnect for newer ones.
 """
 
+_MACRO_NOTE: Final = """\
+Table macros stand in `from`, expressions in `select`; [sql-cookbook.md](sql-cookbook.md) has examples of all.
+A moment (`ts`) is a timestamptz or its text with a zone, as in `'2026-05-13 14:05:00Z'`; a length (`every`,
+`horizon`) is an interval or its text, as in `'15 minutes'`; bars start at multiples of it, in UTC. Names are
+exact. An argument may be a column: `from markets m, implied_probability(m.ticker, m.close_ts) p`.
+"""
+
 
 def dictionary() -> str:
     """Return docs/data.md as it should be."""
@@ -40,7 +47,11 @@ def dictionary() -> str:
     with duckdb.connect(":memory:") as connection:
         build(connection, {}, "")
         parts += ["## Views of warehouse.duckdb\n", _raw_note(), *_views(connection)]
-        parts += ["## Macros of warehouse.duckdb\n", *(_macro(connection, each) for each in MACROS)]
+        parts += [
+            "## Macros of warehouse.duckdb\n",
+            _MACRO_NOTE,
+            *(_macro(connection, each) for each in MACROS),
+        ]
     return "\n".join(parts)
 
 
@@ -96,14 +107,15 @@ def _views(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 def _macro(connection: duckdb.DuckDBPyConnection, macro: Macro) -> str:
     nothing = ", ".join("null" for _ in macro.parameters.split(","))
+    lines = [f"### {macro.name}({macro.parameters})\n", f"{macro.sentence}\n"]
+    if not macro.is_table:
+        (described,) = connection.execute(f"describe select {macro.name}({nothing})").fetchall()
+        return "\n".join([*lines, f"An expression: {str(described[1]).lower()}."]) + "\n"
     columns = connection.execute(f"describe from {macro.name}({nothing})").fetchall()
-    lines = [
-        f"### {macro.name}({macro.parameters})\n",
-        f"{macro.sentence}\n",
-        "| column | type |",
-        "|---|---|",
+    lines += ["| column | type | what |", "|---|---|---|"]
+    lines += [
+        f"| {column} | {str(dtype).lower()} | {macro.comments[column]} |" for column, dtype, *_ in columns
     ]
-    lines += [f"| {column[0]} | {str(column[1]).lower()} |" for column in columns]
     return "\n".join(lines) + "\n"
 
 

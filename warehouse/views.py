@@ -182,7 +182,7 @@ def _book_levels() -> View:
         _Column("method", "t.method", told["method"]),
         _Column("side", "t.side", "Whose bids: yes or no."),
         _Column("price", dollars("t.price_cc"), "The level, in the side's own prices. In dollars."),
-        _Column("yes_price", dollars("if(t.side = 'yes', t.price_cc, 10000 - t.price_cc)"), _YES_PRICE),
+        _Column("yes_price", dollars(YES_PRICE_CC.format("t")), _YES_PRICE),
         _Column("contracts", contracts("t.count_centi"), "Contracts resting there."),
         _Column("price_cc", "t.price_cc", "The level, in the side's own prices. Unit: centicents ($0.0001)."),
         _Column("count_centi", "t.count_centi", "Contracts resting there. Unit: 1/100 contract."),
@@ -193,7 +193,62 @@ def _book_levels() -> View:
     return _view("book_levels", sentence, columns, f"({sides}) t")
 
 
+# Not `if(...)`: DuckDB 2.0 stores it as a function that 1.x does not have.
+YES_PRICE_CC: Final = "case when {0}.side = 'yes' then {0}.price_cc else 10000 - {0}.price_cc end"
 _YES_PRICE: Final = "The level as a YES price: a NO bid at p is a YES ask at $1 minus p. In dollars."
+
+# The list of changes goes back beyond the first sighting: where it was pulled and has none, nothing changed.
+_FEE_TERMS: Final = """
+    with states as (
+        select 'series' as scope, s.ticker, s.ticker as series_ticker, s.observed_ts as at_ts,
+            false as is_change, s.fee_type, s.fee_multiplier_ppm as ppm
+        from raw.series s
+        union all
+        select 'event', e.ticker, e.series_ticker, e.observed_ts, false, e.fee_type_override,
+            e.fee_multiplier_override_ppm
+        from raw.events e
+        union all
+        select f.scope, f.ticker, null, f.effective_ts, true, f.fee_type, f.fee_multiplier_ppm
+        from raw.fee_changes f
+    ), ordered as (
+        select s.*, row_number() over each_one as place,
+            lag(s.fee_type) over each_one as type_before, lag(s.ppm) over each_one as ppm_before
+        from states s
+        window each_one as (partition by s.scope, s.ticker order by s.at_ts, s.is_change)
+        qualify bool_or(s.fee_type is not null or s.ppm is not null) over (partition by s.scope, s.ticker)
+    ), turns as (
+        select o.*, o.place = 1 and not o.is_change and exists (
+            select 1 from raw.windows w where w.resource = 'fees' and w.status = 'complete' and w.scope in (
+                'all', concat('series:', o.series_ticker), concat('event:', o.ticker))
+        ) as is_since_ever
+        from ordered o
+        where o.place = 1 or o.fee_type is distinct from o.type_before or o.ppm is distinct from o.ppm_before
+    )
+    select t.scope, t.ticker, case when not t.is_since_ever then t.at_ts end as from_ts,
+        lead(t.at_ts) over (partition by t.scope, t.ticker order by t.at_ts, t.is_change) as until_ts,
+        t.fee_type, cast(cast(t.ppm as decimal(12,0)) * 0.000001 as decimal(12,6)) as multiplier,
+        case when t.is_since_ever then 'unchanged' when t.is_change then 'change' else 'observed' end as basis
+    from turns t
+    order by t.scope, t.ticker, t.at_ts"""
+
+
+def _fee_terms() -> View:
+    return View(
+        name="fee_terms",
+        sentence="Which fee formula and multiplier hold for a series, or an event in its stead, and when.",
+        sql=_FEE_TERMS,
+        comments={
+            "scope": "series, or event: an override of the series' terms.",
+            "ticker": "The series or event.",
+            "from_ts": "From when on; empty: as far back as the exchange's list of changes goes.",
+            "until_ts": "Until when; empty: until further notice.",
+            "fee_type": "Name of the fee formula; empty for an event that has none of its own.",
+            "multiplier": "Factor on the standard fee; empty for an event that has none of its own.",
+            "basis": "change: the exchange says since when. observed: we saw it then. unchanged: as first "
+            "seen, and the exchange's list of changes has none before.",
+        },
+    )
+
 
 VIEWS: Final[tuple[View, ...]] = (
     _view("series", "Families of events, latest state of each.", _columns(SERIES), f"{latest(SERIES)} t"),
@@ -207,6 +262,7 @@ VIEWS: Final[tuple[View, ...]] = (
     _plain(BOOK_DELTAS, exact=("price_cc", "delta_centi")),
     _plain(BOOK_GAPS),
     _plain(FEE_CHANGES),
+    _fee_terms(),
     _plain(WINDOWS, "coverage"),
     _plain(QUARANTINE),
     _plain(DRIFT),

@@ -1,0 +1,117 @@
+"""Best quotes as they became known: the rows that `Lake.tops` has, as SQL for macros to build on."""
+
+from typing import Final
+
+from exchange.units import DOLLAR_CC
+from warehouse.macros.declaring import PRICE_CEILING_CC, PRICE_FLOOR_CC, utc_date
+from warehouse.tops import FROM_CANDLES
+
+# How candles' closes are named beside the sessions of recorders, as in warehouse.tops.
+_SESSION: Final = f"concat('{FROM_CANDLES}_', c.period_s)"
+_KNOWN: Final = "greatest(q.event_ts, q.received_ts)"
+_LAST_SEEN: Final = (
+    "max(case when u.period_s is null then u.event_ts end) over (partition by u.ticker order by u.event_ts "
+    "range between unbounded preceding and current row)"
+)
+
+
+def tops(where: str) -> str:
+    """Return CTEs that end in `tops`: every best quote of the markets in the CTE `asked`, known by then.
+
+    `asked` has one row for each ticker, with `at_ts`: no row known later is looked at, so that what comes
+    out is what would have come out then. `where` names the markets again, as a filter on `x.ticker` that
+    reaches the files.
+
+    `tops` has ticker, known_ts, event_ts, session, bid_cc, ask_cc, last_cc, source. Recorded quotes; closes
+    of the shortest candles of a market's day, where no quote of their period was recorded; and an empty
+    quote (both null) after the end of a recorded session. A side without size, or at $0 or $1, is null.
+    """
+    return f"""
+    recorded as (
+        select q.ticker, q.session, q.event_ts, {_KNOWN} as known_ts,
+            {_side("q.bid_cc", "q.bid_size_centi")} as bid_cc,
+            {_side("q.ask_cc", "q.ask_size_centi")} as ask_cc,
+            q.last_price_cc as last_cc, q.source, cast(null as integer) as period_s
+        from raw.quotes q join asked a on a.ticker = q.ticker
+        where {where.replace("x.", "q.")} and {_KNOWN} <= a.at_ts and q.date <= {utc_date("a.at_ts")}
+    ), bars as (
+        select c.ticker, {_SESSION} as session, c.end_ts as event_ts, c.end_ts as known_ts,
+            {_side("c.yes_bid_close_cc")} as bid_cc, {_side("c.yes_ask_close_cc")} as ask_cc,
+            coalesce(c.price_close_cc, c.price_previous_cc) as last_cc, '{FROM_CANDLES}' as source, c.period_s
+        from raw.candles c join asked a on a.ticker = c.ticker
+        where {where.replace("x.", "c.")} and c.end_ts <= a.at_ts and c.date <= {utc_date("a.at_ts")}
+        qualify c.period_s = min(c.period_s) over (partition by c.ticker, c.date)
+    ), shown as (
+        select * from (select * from recorded union all select * from bars) u
+        qualify u.period_s is null
+            or coalesce({_LAST_SEEN} <= u.event_ts - to_seconds(u.period_s), true)
+    ), ends as (
+        select r.ticker, r.session,
+            greatest(max(g.from_ts), max(r.known_ts)) + interval 1 microsecond as known_ts
+        from recorded r
+        join (select b.session, unnest(b.tickers) as ticker, b.from_ts from raw.book_gaps b
+            where b.cause = 'session_end') g on g.session = r.session and g.ticker = r.ticker
+        join asked a on a.ticker = r.ticker
+        where g.from_ts < a.at_ts
+        group by r.ticker, r.session, a.at_ts
+        having greatest(max(g.from_ts), max(r.known_ts)) < a.at_ts
+    ), tops as (
+        select s.ticker, s.known_ts, s.event_ts, s.session, s.bid_cc, s.ask_cc, s.last_cc, s.source
+        from shown s
+        union all
+        select d.ticker, d.known_ts, d.known_ts, d.session, null, null, null, 'session_end' from ends d
+    )"""
+
+
+def latest_tops(where: str) -> str:
+    """Return CTEs that end in `top`: for each asked market the quote that stood at `at_ts`, if any did.
+
+    `top` has ticker, bid_cc, ask_cc, quote_ts (when the quote became known), last_cc (the last price that
+    any quote had told), told_ts (when). Markets of which nothing was known have no row.
+    """
+    order = "(t.known_ts, t.event_ts, t.session)"
+    quote = "struct_pack(bid_cc := t.bid_cc, ask_cc := t.ask_cc, known_ts := t.known_ts)"
+    return f"""{tops(where)}, newest as (
+        select t.ticker, arg_max({quote}, {order}) as quote,
+            arg_max(t.last_cc, {order}) filter (where t.last_cc is not null) as last_cc,
+            max(t.known_ts) filter (where t.last_cc is not null) as told_ts
+        from tops t
+        group by t.ticker
+    ), top as (
+        select n.ticker, n.quote.bid_cc as bid_cc, n.quote.ask_cc as ask_cc, n.quote.known_ts as quote_ts,
+            n.last_cc, n.told_ts
+        from newest n
+    )"""
+
+
+def implied(where: str) -> str:
+    """Return CTEs that end in `implied`: for each asked market what its price said of YES at `at_ts`.
+
+    `implied` has ticker, prob, basis, bid_cc, ask_cc, last_cc, known_ts; markets of which nothing was known
+    have nulls.
+    """
+    return f"""{latest_tops(where)}, printed as (
+        select x.ticker, max(x.event_ts) as event_ts,
+            arg_max(x.yes_price_cc, (x.event_ts, x.trade_id)) as price_cc
+        from raw.trades x join asked a on a.ticker = x.ticker
+        where {where} and x.event_ts <= a.at_ts and x.date <= {utc_date("a.at_ts")}
+            and x.is_block_trade is distinct from true
+        group by x.ticker
+    ), heard as (
+        select a.ticker, k.bid_cc, k.ask_cc, coalesce(k.bid_cc < k.ask_cc, false) as is_two_sided,
+            coalesce(p.price_cc, k.last_cc) as last_cc, coalesce(p.event_ts, k.told_ts) as last_ts,
+            k.quote_ts
+        from asked a left join top k on k.ticker = a.ticker left join printed p on p.ticker = a.ticker
+    ), implied as (
+        select h.ticker, h.bid_cc, h.ask_cc, h.last_cc,
+            case when h.is_two_sided then (h.bid_cc + h.ask_cc) / {2 * DOLLAR_CC}.0
+                else h.last_cc / {DOLLAR_CC}.0 end as prob,
+            case when h.is_two_sided then 'mid' when h.last_cc is not null then 'last' end as basis,
+            case when h.is_two_sided then h.quote_ts else h.last_ts end as known_ts
+        from heard h
+    )"""
+
+
+def _side(price: str, size: str | None = None) -> str:
+    filled = f" and {size} is distinct from 0" if size else ""
+    return f"case when {price} between {PRICE_FLOOR_CC} and {PRICE_CEILING_CC}{filled} then {price} end"
