@@ -4,7 +4,8 @@ from prefect import flow
 
 from pipelines.flows.budget import client_of_flow
 from pipelines.flows.windows import pull_all, scopes, span
-from pipelines.ingest.windows import candles_resource, plan_windows
+from pipelines.ingest.planning import plan_tape
+from pipelines.ingest.windows import candles_resource
 from warehouse import Lake
 
 
@@ -36,7 +37,7 @@ async def sync_candles(
     windows = [
         each
         for scope in scopes(series, event, ticker)
-        for each in plan_windows(opened, candles_resource(period_s), scope, start_ts, end_ts)
+        for each in plan_tape(opened, candles_resource(period_s), scope, start_ts, end_ts)
     ]
     async with client_of_flow() as client:
         return await pull_all("sync-candles", windows, client, opened)

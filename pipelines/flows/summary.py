@@ -48,6 +48,8 @@ def as_markdown(receipts: Sequence[Receipt], missing: Sequence[tuple[str, str, I
     ]
     if len(receipts) > _LINES_MAX:
         lines.append(f"| … {len(receipts) - _LINES_MAX:,} more | | | | |")
+    for each in receipts:
+        lines += [f"\n{named(each)}: {note}" for note in each.notes]
     for resource, scope, (start_ts, end_ts) in missing[:_LINES_MAX]:
         lines += ["", f"Missing: {resource} {scope} [{format_ts(start_ts)}, {format_ts(end_ts)})"]
     return "\n".join(lines)

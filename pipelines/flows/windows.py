@@ -20,6 +20,7 @@ from pipelines.client import Client
 from pipelines.flows import summary
 from pipelines.ingest import market_data
 from pipelines.ingest.drifting import keep_drift
+from pipelines.ingest.planning import Planned, still_missing
 from pipelines.ingest.publishing import publish
 from pipelines.ingest.windows import Receipt, Window, scope_of
 from warehouse import Lake
@@ -51,14 +52,16 @@ class WindowsFailed(TapehouseError):
     """Some windows could not be pulled, although all were tried."""
 
 
-def scopes(series: Sequence[str] | None, event: str | None, ticker: str | None) -> list[str]:
+def scopes(
+    series: Sequence[str] | None, event: str | None, ticker: str | None, *, combos: bool = False
+) -> list[str]:
     """Return the scopes that a flow's parameters mean: every series, or the event, or the market, or all.
 
     Raises:
-        BadRequest: more than one kind was given.
+        BadRequest: more than one kind was given, or combos of something narrower than the exchange.
     """
     named: Sequence[str | None] = series or [None]
-    return [scope_of(series=each, event=event, ticker=ticker) for each in named]
+    return [scope_of(series=each, event=event, ticker=ticker, combos=combos) for each in named]
 
 
 def span(start: str | None, end: str | None, hours: int) -> tuple[datetime, datetime]:
@@ -98,13 +101,17 @@ async def pull(window: Window, client: Client, lake: Lake) -> Receipt:
     return receipt
 
 
-async def pull_all(key: str, windows: Sequence[Window], client: Client, lake: Lake) -> dict[str, int]:
+async def pull_all(key: str, planned: Sequence[Planned], client: Client, lake: Lake) -> dict[str, int]:
     """Pull every window, publish the catalog and leave an artifact under `key`; return the run in numbers.
+
+    What another run has pulled since it was planned is passed over.
 
     Raises:
         WindowsFailed: some stayed broken; the others are in the lake and in the catalog.
     """
-    receipts = [await _receipt_of(window, client, lake) for window in windows]
+    receipts = [
+        await _receipt_of(window, client, lake) for each in planned for window in still_missing(lake, each)
+    ]
     keep_drift(lake, client.drift)
     publish(lake)
     holes = summary.holes(lake, receipts)

@@ -90,10 +90,7 @@ async def _series(
     omitted = sorted(await _named_elsewhere(client, lake) - listed)
     found = [one for ticker in omitted[:SWEPT_MAX] if (one := await series_named(client, ticker)) is not None]
     if omitted:
-        notes.append(
-            f"{len(omitted):,} series are named elsewhere and not listed: {len(found):,} of them were "
-            "fetched by name"
-        )
+        notes.append(f"series named but not listed: {len(omitted):,}, of them fetched: {len(found):,}")
     if found:
         yield listing_columns.series(found, source=LIVE, fetched_ts=now())
 

@@ -67,9 +67,9 @@ class _Listing:
         self.seen |= {each.ticker for each in fresh}
         if not fresh:
             return
-        for event in await self._missing_events(fresh):
-            self.series_of[event.event_ticker] = event.series_ticker
-            rows = listing_columns.events([event], source=LIVE, fetched_ts=self.now())
+        if events := await self._missing_events(fresh):
+            self.series_of |= {each.event_ticker: each.series_ticker for each in events}
+            rows = listing_columns.events(events, source=LIVE, fetched_ts=self.now())
             self.lake.commit(EVENTS, rows.frame)
             yield Rows(pl.DataFrame(), rows.rejected)
         yield listing_columns.markets(fresh, self.series_of, source=tier, fetched_ts=self.now())
@@ -129,7 +129,7 @@ async def _unlisted(listing: _Listing, scope: str, notes: list[str]) -> AsyncGen
     """Yield what became of markets that are not final in the lake and that no listing showed."""
     sought = _unfinished(listing, scope)
     if len(sought) > ASKED_MAX:
-        notes.append(f"{len(sought) - ASKED_MAX:,} unlisted markets wait for the next run")
+        notes.append(f"unlisted markets that wait for the next run: {len(sought) - ASKED_MAX:,}")
     gone: list[str] = []
     n_found = 0
     for tickers in _chunks(sought[:ASKED_MAX], _MARKETS_A_CALL):
@@ -143,9 +143,9 @@ async def _unlisted(listing: _Listing, scope: str, notes: list[str]) -> AsyncGen
         gone += left
         n_found += len(tickers) - len(left)
     if n_found:
-        notes.append(f"{n_found:,} markets were found by name only")
+        notes.append(f"markets found by name only: {n_found:,}")
     if gone:
-        notes.append(f"{len(gone):,} markets are known to neither tier any more: kept as they were")
+        notes.append(f"markets that neither tier knows any more, kept as they were: {len(gone):,}")
         yield Rows(_vanished(listing.lake, gone, listing.now()))
 
 

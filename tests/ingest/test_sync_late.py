@@ -42,7 +42,8 @@ class Living:
 
         async def syncing() -> list[Receipt]:
             async with Client(Settings(base_url=self.server.base_url, tier="prestige")) as client:
-                given = {"start": START_TS, "now": lambda: from_us(self.clock.now_us())} | asked
+                given: dict[str, Any] = {"start": START_TS, "now": lambda: from_us(self.clock.now_us())}
+                given |= asked
                 return await sync(client, lake, ["trades"], **given)
 
         return asyncio.run(syncing())
