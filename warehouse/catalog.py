@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -45,7 +45,7 @@ _SNAPSHOT_COMMENTS: Final = {
 }
 
 
-def publish(lake: "Lake") -> Path:
+def publish(lake: "Lake", *, published_ts: datetime) -> Path:
     """Write the catalog of the lake's newest versions and put it in place atomically; return its path.
 
     Raises:
@@ -64,7 +64,7 @@ def publish(lake: "Lake") -> Path:
             for found in files.values():
                 if found is not None:
                     storage.check_files(lake.place, found)
-            _write(fresh, files, lake.uri)
+            _write(fresh, files, lake.uri, published_ts)
             synced(fresh)
             fresh.replace(target)
             synced(lake.path)
@@ -77,7 +77,13 @@ def publish(lake: "Lake") -> Path:
     return target
 
 
-def build(connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles | None], lake: str) -> None:
+def build(
+    connection: duckdb.DuckDBPyConnection,
+    files: Mapping[str, TableFiles | None],
+    lake: str,
+    *,
+    published_ts: datetime | None = None,
+) -> None:
     """Create schema raw, views, macros, `_snapshot` and all comments in an empty database."""
     connection.execute("create schema raw")
     for name, table in TABLES.items():
@@ -91,18 +97,18 @@ def build(connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles 
     for view in VIEWS:
         connection.execute(f"create view {view.name} as {view.sql}")
         _comment(connection, view.name, view.sentence, view.comments)
-    _snapshot(connection, files, lake)
+    _snapshot(connection, files, lake, published_ts)
     for macro in MACROS:
         kind = "table" if macro.is_table else ""
         connection.execute(f"create macro {macro.name}({macro.parameters}) as {kind} {macro.sql}")
         connection.execute(f"comment on macro {kind} {macro.name} is {_quoted(macro.sentence)}")
 
 
-def _write(path: Path, files: Mapping[str, TableFiles | None], lake: str) -> None:
+def _write(path: Path, files: Mapping[str, TableFiles | None], lake: str, published_ts: datetime) -> None:
     connection = duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE_VERSION})
     try:
         connection.execute("begin")  # one transaction: hundreds of comments would each wait for the disk
-        build(connection, files, lake)
+        build(connection, files, lake, published_ts=published_ts)
         connection.execute("commit")
         connection.execute("checkpoint")
     finally:
@@ -127,13 +133,15 @@ def _raw_select(table: Table, files: TableFiles | None) -> str:
 
 
 def _snapshot(
-    connection: duckdb.DuckDBPyConnection, files: Mapping[str, TableFiles | None], lake: str
+    connection: duckdb.DuckDBPyConnection,
+    files: Mapping[str, TableFiles | None],
+    lake: str,
+    published_ts: datetime | None,
 ) -> None:
     connection.execute(
         "create table _snapshot (table_name varchar, version bigint, n_rows bigint, n_files bigint, "
         "published_ts timestamptz, lake varchar)"
     )
-    published_ts = datetime.now(UTC)
     for name in TABLES:
         found = files.get(name)
         row = (

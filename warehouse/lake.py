@@ -340,7 +340,7 @@ class Lake:
 
     def publish(self) -> Path:
         """Write the DuckDB catalog of the newest versions and put it in place atomically."""
-        return catalog.publish(self)
+        return catalog.publish(self, published_ts=self._now())
 
     def _append(self, table: Table, rows: pl.DataFrame) -> tuple[int | None, int]:
         if rows.is_empty():

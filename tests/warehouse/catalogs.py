@@ -2,13 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from tests.warehouse.rows import frame
 from warehouse import Lake
+from warehouse.tables import TABLES
 
 Row = dict[str, Any]
+
+
+def lake_of(folder: Path, **rows: list[Row]) -> Lake:
+    """Return a lake with these rows by table."""
+    lake = Lake(folder)
+    for name, given in rows.items():
+        lake.commit(TABLES[name], frame(TABLES[name], *given))
+    return lake
 
 
 @contextmanager

@@ -9,20 +9,12 @@ import polars as pl
 import pytest
 
 from exchange.units import DOLLAR_CC
-from tests.warehouse.catalogs import Row, asked, opened
+from tests.warehouse.catalogs import Row, asked, lake_of, opened
 from tests.warehouse.rows import a_candle, a_gap, a_quote, a_trade, at, frame
 from warehouse import Lake
-from warehouse.tables import BOOK_GAPS, CANDLES, QUOTES, TABLES, TRADES, Table
+from warehouse.tables import BOOK_GAPS, CANDLES, QUOTES, TRADES, Table
 
 IMPLIED: Final = "select prob, basis, bid, ask, last, known_ts from implied_probability('KXA-1', ?)"
-
-
-def a_lake(folder: Path, **rows: list[Row]) -> Lake:
-    """Return a lake with these rows by table."""
-    lake = Lake(folder)
-    for name, given in rows.items():
-        lake.commit(TABLES[name], frame(TABLES[name], *given))
-    return lake
 
 
 def implied(lake: Lake, *seconds: float) -> list[tuple[Any, ...]]:
@@ -33,7 +25,7 @@ def implied(lake: Lake, *seconds: float) -> list[tuple[Any, ...]]:
 
 def test_implied_is_the_middle_of_what_both_sides_quote(tmp_path: Path) -> None:
     """0.45 x 0.50 at 0 s is 0.475; the next, a second late, from 11 s; one-sided, the last trade."""
-    lake = a_lake(
+    lake = lake_of(
         tmp_path,
         quotes=[
             a_quote(0),
@@ -68,12 +60,12 @@ def test_implied_is_the_middle_of_what_both_sides_quote(tmp_path: Path) -> None:
 )
 def test_a_quote_that_is_none_gives_the_last_price(tmp_path: Path, changes: dict[str, Any]) -> None:
     """Locked, crossed, at $0 or $1, without size, without a side: the last price told, 0.48."""
-    assert implied(a_lake(tmp_path, quotes=[a_quote(0, **changes)]), 1) == [(0.48, "last", at(0))]
+    assert implied(lake_of(tmp_path, quotes=[a_quote(0, **changes)]), 1) == [(0.48, "last", at(0))]
 
 
 def test_a_recording_that_ended_quotes_no_more(tmp_path: Path) -> None:
     """Its last quote is of 10 s; the end is noted at 9 s by a clock that is behind."""
-    lake = a_lake(
+    lake = lake_of(
         tmp_path,
         quotes=[a_quote(0), a_quote(10)],
         book_gaps=[a_gap(9, cause="session_end", to_seq=None, from_ts=at(9))],
@@ -88,7 +80,7 @@ def test_candles_speak_where_nobody_recorded(tmp_path: Path) -> None:
         a_candle(period_s=60, end_ts=at(120), yes_bid_close_cc=9_000, yes_ask_close_cc=9_200),
         a_candle(period_s=3_600, end_ts=at(60), yes_bid_close_cc=100, yes_ask_close_cc=200),
     ]
-    lake = a_lake(tmp_path, candles=bars, quotes=[a_quote(90)])
+    lake = lake_of(tmp_path, candles=bars, quotes=[a_quote(90)])
     assert implied(lake, 59, 60, 90, 120) == [
         (None, None, None),
         (0.21, "mid", at(60)),
@@ -148,8 +140,9 @@ KNOWN: Final[dict[str, Table]] = {
 def known_by(rows: dict[str, list[Row]], at_ts: datetime) -> dict[str, list[Row]]:
     """Return the rows that were known at a moment, by the declared rule of each table."""
     return {
-        name: frame(table, *rows[name]).filter(table.known_ts.expr <= at_ts).to_dicts()
+        name: known
         for name, table in KNOWN.items()
+        if (known := frame(table, *rows[name]).filter(table.known_ts.expr <= at_ts).to_dicts())
     }
 
 
@@ -180,9 +173,11 @@ def test_it_says_at_any_moment_what_a_lake_that_ends_there_says(tmp_path: Path, 
     """No look-ahead, and the readers' rules: each moment against a lake of what was known by then."""
     rows = made_up(seed)
     moments = [at(second + fraction) for second in range(-1, 125, 18) for fraction in (0, 0.000_001)]
-    with opened(a_lake(tmp_path / "whole", **rows)) as connection:
+    with opened(lake_of(tmp_path / "whole", **rows)) as connection:
         for number, at_ts in enumerate(moments):
-            past = a_lake(tmp_path / f"past{number}", **{n: r for n, r in known_by(rows, at_ts).items() if r})
+            past = lake_of(
+                tmp_path / f"past{number}", **{n: r for n, r in known_by(rows, at_ts).items() if r}
+            )
             for ticker in ("KXA-0", "KXA-1", "KXA-2"):
                 (row,) = asked(connection, IMPLIED.replace("KXA-1", ticker), at_ts)
                 assert (row["prob"], row["basis"]) == by_the_book(past, ticker, at_ts), (ticker, at_ts)
