@@ -14,10 +14,12 @@ import typer
 
 from exchange.units import format_ts
 from warehouse import upkeep_cli
+from warehouse.checks import cli as checks_cli
 from warehouse.errors import QueryFailed
 from warehouse.lake import Lake
 from warehouse.options import JsonOption, LakeOption
 from warehouse.place import CATALOG_FILE
+from warehouse.screen import print_table
 from warehouse.status import status as status_of
 
 app = typer.Typer(
@@ -26,6 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+app.command()(checks_cli.check)
 app.command()(upkeep_cli.compact)
 app.command()(upkeep_cli.vacuum)
 app.command()(upkeep_cli.history)
@@ -102,7 +105,7 @@ def _print_rows(
         typer.echo(json.dumps({"columns": columns, "rows": found}, default=_plain))
     else:
         rows = connection.fetchmany(ROWS_SHOWN + 1)
-        _table(columns, [[_cell(each) for each in row] for row in rows[:ROWS_SHOWN]])
+        print_table(columns, [[_cell(each) for each in row] for row in rows[:ROWS_SHOWN]])
         if len(rows) > ROWS_SHOWN:
             typer.echo(f"only the first {ROWS_SHOWN} rows: add a limit, or --csv for all", err=True)
 
@@ -149,7 +152,7 @@ def _show_tables(told: dict[str, Any]) -> None:
         ]
         for each in told["tables"]
     ]
-    _table(header, rows, right=(1, 2, 3, 4))
+    print_table(header, rows, right=(1, 2, 3, 4))
 
 
 def _show_coverage(told: dict[str, Any]) -> None:
@@ -168,23 +171,7 @@ def _show_coverage(told: dict[str, Any]) -> None:
         ]
         for each in told["coverage"]
     ]
-    _table(["resource", "scope", "from", "to", "holes", "failed"], rows)
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for index, name in enumerate(header):
-        table.add_column(name, justify="right" if index in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(each) for each in row))
-    console = Console()
-    # A pipe has no width: give every column what it needs.
-    wide = Console(width=10_000) if not console.is_terminal else console
-    wide.print(table) if console.is_terminal else wide.print(table, crop=False, soft_wrap=True)
+    print_table(["resource", "scope", "from", "to", "holes", "failed"], rows)
 
 
 def _cell(value: object) -> str:

@@ -15,7 +15,9 @@ WarehouseError
 ├── UnknownTicker            no such market here
 │   ├── UnknownEvent
 │   ├── UnknownSeries
-│   └── UnknownTable
+│   ├── UnknownTable
+│   └── UnknownCheck
+├── ChecksFailed             a check flagged what nobody can explain; the lake is as it was
 ├── BookUnknown              the book at this moment cannot be known from what was recorded
 └── QueryFailed              SQL that DuckDB refuses
 """
@@ -79,6 +81,10 @@ class BookUnknown(WarehouseError, BadInput):
     """Nobody can say what the book was: no snapshot yet, or the stream was broken."""
 
 
+class ChecksFailed(WarehouseError):
+    """Checks of the lake flagged something; what and where was told before."""
+
+
 class QueryFailed(WarehouseError, BadInput):
     """SQL that DuckDB does not accept."""
 
@@ -112,6 +118,12 @@ class UnknownTable(UnknownTicker):
     """A table that is not declared."""
 
     kind = "table"
+
+
+class UnknownCheck(UnknownTicker):
+    """A check that does not exist."""
+
+    kind = "check"
 
 
 class UnknownSeries(UnknownTicker):

@@ -52,3 +52,32 @@ class Drift(dy.Schema):
     example = text("A value that was seen, as JSON, cut after 80 characters.")
     first_seen_ts = moment("When this run met it first, by our clock.")
     n_seen = whole("How often this run met it.", least=1)
+
+
+class Checks(dy.Schema):
+    """What one run of one check found."""
+
+    run_ts = moment("When the run began; one for all of its checks.")
+    check_name = name("Which check; docs/checks.md says what each one is.")
+    status = text(
+        "How it went: ok, warned, failed, or nothing where there was nothing to check.",
+        regex="^(ok|warned|failed|nothing)$",
+    )
+    n_looked_at = whole("How many things it looked at.", least=0)
+    n_explained = whole("How many of them are not as they should be, for a reason it knows.", least=0)
+    n_flagged = whole("How many are not as they should be, for no reason that it knows.", least=0)
+    classes = text("How many of each class, as JSON.")
+    examples = text("The first flagged ones, as JSON: place, expected, found.")
+    versions = text("The versions of all tables that it read, as JSON.")
+    wall_ms = dy.Int64(description="How long it took.", min=0, metadata={"unit": "milliseconds"})
+
+
+class DayDigests(dy.Schema):
+    """What a day of a table was when a check looked at it; a row only where its files had changed."""
+
+    table_name = name("The table.")
+    day_ts = moment("Start of the UTC day.")
+    checked_ts = moment("When the run began that looked at it.")
+    n_rows = whole("Rows of that day.", least=0)
+    digest = text("Digest of the rows, in whatever order and files they lie.")
+    files = text("Digest of the names of its files: the same files need no second look.")

@@ -207,6 +207,24 @@ DRIFT: Final = Table(
     sort=("kind", "place", "word", "first_seen_ts"),
     known_ts=_at("first_seen_ts", "first_seen_ts: provenance of our own work, not market knowledge."),
 )
+CHECKS: Final = Table(
+    name="checks",
+    sentence="What every run of `tapehouse warehouse check` found, one row for each check.",
+    schema=ledger_schemas.Checks,
+    key=("run_ts", "check_name"),
+    partition_by=None,
+    sort=("check_name", "run_ts"),
+    known_ts=_at("run_ts", "run_ts: provenance of our own work, not market knowledge."),
+)
+DAY_DIGESTS: Final = Table(
+    name="day_digests",
+    sentence="How many rows a day of a table had and which, as often as a check saw it change.",
+    schema=ledger_schemas.DayDigests,
+    key=("table_name", "day_ts", "checked_ts"),
+    partition_by=None,
+    sort=("table_name", "day_ts", "checked_ts"),
+    known_ts=_at("checked_ts", "checked_ts: provenance of our own work, not market knowledge."),
+)
 
 TABLES: Final[dict[str, Table]] = {
     each.name: each
@@ -224,5 +242,7 @@ TABLES: Final[dict[str, Table]] = {
         WINDOWS,
         QUARANTINE,
         DRIFT,
+        CHECKS,
+        DAY_DIGESTS,
     )
 }

@@ -16,6 +16,8 @@ from warehouse.tables import (
     BOOK_GAPS,
     BOOK_SNAPSHOTS,
     CANDLES,
+    CHECKS,
+    DAY_DIGESTS,
     DRIFT,
     EVENTS,
     FEE_CHANGES,
@@ -266,6 +268,8 @@ VIEWS: Final[tuple[View, ...]] = (
     _plain(WINDOWS, "coverage"),
     _plain(QUARANTINE),
     _plain(DRIFT),
+    _plain(CHECKS),
+    _plain(DAY_DIGESTS),
 )
 
 RAW_TABLES: Final = tuple(TABLES.values())

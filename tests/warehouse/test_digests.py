@@ -60,7 +60,11 @@ def test_where_a_row_came_from_and_columns_that_are_empty_do_not_matter() -> Non
 
 def test_lists_are_content_and_an_empty_list_is_not_a_missing_one() -> None:
     """Grids of one market: none known, one without bands, one of a cent."""
-    grids = (None, [], [{"start_cc": 0, "end_cc": 10_000, "step_cc": 100}])
+    grids: tuple[list[dict[str, int]] | None, ...] = (
+        None,
+        [],
+        [{"start_cc": 0, "end_cc": 10_000, "step_cc": 100}],
+    )
     rows = pl.concat([frame(MARKETS, a_market(price_ranges=grid)) for grid in grids])
     assert row_digests(MARKETS, rows).n_unique() == 3
 
