@@ -11,7 +11,7 @@ from pipelines.ingest.discovery import LIVE, event_named, family_of, series_name
 from pipelines.ingest.market_states import market_states
 from pipelines.ingest.pages import Rows
 from pipelines.ingest.pulling import Now, listing_window, pull, utc_now
-from pipelines.ingest.windows import Receipt, Window
+from pipelines.ingest.windows import Receipt, Window, has_combos
 from warehouse import storage
 from warehouse.lake import Lake
 from warehouse.tables import EVENTS, FEE_CHANGES, MARKETS, SERIES
@@ -39,7 +39,7 @@ async def sync_series(client: Client, lake: Lake, window: Window, *, now: Now = 
 
 
 async def sync_events(client: Client, lake: Lake, window: Window, *, now: Now = utc_now) -> Receipt:
-    """Bring the present state of the scope's events (or of all events but combos) into `events`.
+    """Bring the present state of the scope's events into `events`; combos only where the scope means them.
 
     Window and errors as in `sync_series`.
     """
@@ -113,6 +113,9 @@ async def _events(client: Client, scope: str, now: Now) -> AsyncGenerator[Rows, 
         return
     async for page in client.events(series_ticker=family.series_ticker or None):
         yield listing_columns.events(page, source=LIVE, fetched_ts=now())
+    if has_combos(scope):
+        async for page in client.multivariate_events(series_ticker=family.series_ticker or None):
+            yield listing_columns.events(page, source=LIVE, fetched_ts=now())
 
 
 async def _fees(

@@ -61,7 +61,7 @@ class Scripted:
             return {"trades": self._tape(is_live=path == "/markets/trades", query=query), "cursor": ""}
         if path.endswith("candlesticks"):
             return self._bars(path, query)
-        if path in {"/series", "/events", "/markets", "/historical/markets"}:
+        if path in {"/series", "/events", "/events/multivariate", "/markets", "/historical/markets"}:
             return self._listing(path)
         if path.endswith("/fee_changes"):
             return {"series_fee_change_arr": [], "event_fee_changes": [], "cursor": ""}
@@ -71,10 +71,12 @@ class Scripted:
         rows = {
             "/series": self.series,
             "/events": self.events,
+            "/events/multivariate": [],
             "/markets": self.markets,
             "/historical/markets": self.archived,
         }
-        return {path.rpartition("/")[2]: rows[path], "cursor": ""}
+        name = path.removeprefix("/historical").split("/")[1]
+        return {name: rows[path], "cursor": ""}
 
     def _one(self, path: str) -> Json | None:
         kind, _, name = path.removeprefix("/historical").strip("/").partition("/")

@@ -13,7 +13,7 @@ from pipelines.client import Client
 from pipelines.ingest.market_data import sync_candles
 from pipelines.ingest.windows import Window
 from tests.client.loopback import Asked, Reply
-from tests.client.payloads import a_candle, a_trade
+from tests.client.payloads import a_candle, a_market, a_trade
 from tests.ingest.scripted import DAY_TS, TICKER, Scripted, synced, told
 from warehouse import Lake
 from warehouse.tables import CANDLES, TRADES
@@ -144,3 +144,73 @@ def test_a_trade_right_on_the_border_is_asked_of_the_archive_too(tmp_path: Path)
     scripted.hook = hook
     synced(scripted, lake, ["trades"], series="KXS", start=DAY_TS, end=DAY_TS + DAY)
     assert lake.scan(TRADES).collect()["trade_id"].to_list() == ["trade-1"]
+
+
+def archive_asked(scripted: Scripted) -> list[str]:
+    """Let a scripted exchange note what it is asked of the archive, the border aside."""
+    paths: list[str] = []
+
+    def hook(asked: Asked) -> Reply | None:
+        if asked.path.startswith("/historical/") and asked.path != "/historical/cutoff":
+            paths.append(asked.path)
+        return None
+
+    scripted.hook = hook
+    return paths
+
+
+@pytest.mark.slow
+def test_recent_windows_do_not_list_the_archive(tmp_path: Path) -> None:
+    """The window begins two days after the border; what is archived had its last bar a day after it."""
+    scripted = Scripted(candles=bars(47), cutoff="2026-09-29T00:00:00Z")
+    paths = archive_asked(scripted)
+    windows = {"start": DAY_TS, "end": DAY_TS + DAY}
+    synced(scripted, Lake(tmp_path / "recent"), ["candles"], series="KXS", **windows)
+    # A sync looks a month further back, for windows that it may have to read again.
+    assert paths == ["/historical/markets"]
+    window = Window("candles_3600", "series:KXS", DAY_TS, DAY_TS + DAY)
+    told(scripted, lambda client: sync_candles(client, Lake(tmp_path / "lake"), window))
+    assert paths == ["/historical/markets"]
+    scripted.cutoff = "2026-09-30T00:00:00Z"
+    told(scripted, lambda client: sync_candles(client, Lake(tmp_path / "lake"), window))
+    assert paths == ["/historical/markets"] * 2
+
+
+@pytest.mark.slow
+def test_a_market_that_leaves_while_recent_windows_are_listed_keeps_its_bars(tmp_path: Path) -> None:
+    """The border is old when it is read first; then the market leaves before the live tier is listed."""
+    scripted, lake = Scripted(candles=bars(23), cutoff="2026-08-01T00:00:00Z"), Lake(tmp_path / "lake")
+
+    def hook(asked: Asked) -> Reply | None:
+        if asked.path == "/markets" and scripted.markets:
+            scripted.archive()
+        return None
+
+    scripted.hook = hook
+    window = Window("candles_3600", "series:KXS", DAY_TS, DAY_TS + DAY)
+    told(scripted, lambda client: sync_candles(client, lake, window))
+    assert len(ends_in(lake)) == 23
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("settled", "n_asked"), [("2026-10-03T23:59:59Z", 1), ("2026-10-04T00:00:02Z", 0)])
+def test_only_markets_behind_a_border_that_moved_are_sought_in_the_archive(
+    tmp_path: Path, settled: str, n_asked: int
+) -> None:
+    """The border moves to 4 October after the bars came: whose market settled later is live as before."""
+    times = {"open_time": "2026-10-01T00:00:00Z", "close_time": "2026-10-03T00:00:00Z"}
+    scripted = Scripted(markets=[a_market(TICKER, settlement_ts=settled, **times)], candles=bars(23))
+    paths: list[str] = []
+
+    def hook(asked: Asked) -> Reply | None:
+        paths.append(asked.path)
+        if asked.path == "/markets/candlesticks":
+            scripted.cutoff = "2026-10-04T00:00:00Z"
+        return None
+
+    scripted.hook = hook
+    window = Window("candles_3600", "series:KXS", DAY_TS, DAY_TS + DAY)
+    lake = Lake(tmp_path / "lake")
+    told(scripted, lambda client: sync_candles(client, lake, window))
+    assert paths.count(f"/historical/markets/{TICKER}/candlesticks") == n_asked
+    assert len(ends_in(lake)) == 23

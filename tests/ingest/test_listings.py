@@ -200,6 +200,8 @@ def test_combos_are_left_out_unless_they_are_asked_for(tmp_path: Path) -> None:
         assert [each.n_rows for each in receipts] == [len(tickers)] * 2
         assert set(lake.scan(TRADES).collect()["ticker"]) == tickers
         assert set(lake.scan(MARKETS).collect()["ticker"]) == tickers
+    synced(scripted, lake, ["events"], combos=True)
+    assert [each.path for each in heard.asked][-2:] == ["/events", "/events/multivariate"]
     filters = [each.query.get("mve_filter") for each in heard.asked if each.path == "/markets"]
     assert filters == [["exclude"], None]
     assert set(lake.scan(WINDOWS).collect()["scope"]) == {"all", "all+combos"}
