@@ -83,17 +83,15 @@ def build(
     lake: str,
     *,
     published_ts: datetime | None = None,
+    is_native: bool = False,
 ) -> None:
-    """Create schema raw, views, macros, `_snapshot` and all comments in an empty database."""
+    """Create schema raw, views, macros, `_snapshot` and all comments in an empty database.
+
+    Native, `raw` has empty tables to be filled instead of views of the files.
+    """
     connection.execute("create schema raw")
     for name, table in TABLES.items():
-        select = _raw_select(table, files.get(name))
-        if table.ranks:
-            connection.execute(f"create view raw.{name}_all as {select}")
-            _comment(connection, f"raw.{name}_all", ALL_SENTENCE.format(name=name), raw_comments(table))
-            select = spoken_select(connection, table, files.get(name), lake, _raw_select)
-        connection.execute(f"create view raw.{name} as {select}")
-        _comment(connection, f"raw.{name}", table.sentence, raw_comments(table))
+        _raw(connection, table, files.get(name), lake, is_native=is_native)
     for view in VIEWS:
         connection.execute(f"create view {view.name} as {view.sql}")
         _comment(connection, view.name, view.sentence, view.comments)
@@ -102,6 +100,27 @@ def build(
         kind = "table" if macro.is_table else ""
         connection.execute(f"create macro {macro.name}({macro.parameters}) as {kind} {macro.sql}")
         connection.execute(f"comment on macro {kind} {macro.name} is {_quoted(macro.sentence)}")
+
+
+def _raw(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    files: TableFiles | None,
+    lake: str,
+    *,
+    is_native: bool,
+) -> None:
+    """Create `raw.<table>`; where sources have ranks, also `raw.<table>_all` with what each of them told."""
+    name, kind = f"raw.{table.name}", "table" if is_native else "view"
+    everything = read = _raw_select(table, None if is_native else files)
+    if table.ranks and not is_native:
+        read = spoken_select(connection, table, files, lake, _raw_select)
+    connection.execute(f"create {kind} {name} as {read}")
+    _comment(connection, name, table.sentence, raw_comments(table), kind)
+    if table.ranks:
+        everything = f"select * from {name}" if is_native else everything
+        connection.execute(f"create view {name}_all as {everything}")
+        _comment(connection, f"{name}_all", ALL_SENTENCE.format(name=table.name), raw_comments(table))
 
 
 def _write(path: Path, files: Mapping[str, TableFiles | None], lake: str, published_ts: datetime) -> None:

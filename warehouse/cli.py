@@ -13,7 +13,7 @@ import duckdb
 import typer
 
 from exchange.units import format_ts
-from warehouse import upkeep_cli
+from warehouse import exporting_cli, upkeep_cli
 from warehouse.checks import cli as checks_cli
 from warehouse.errors import QueryFailed
 from warehouse.lake import Lake
@@ -31,6 +31,8 @@ app = typer.Typer(
 app.command()(checks_cli.check)
 app.command()(upkeep_cli.compact)
 app.command()(upkeep_cli.vacuum)
+app.command("export")(exporting_cli.export_command)
+app.command("verify-export")(exporting_cli.verify_command)
 app.command()(upkeep_cli.history)
 
 ROWS_SHOWN: Final = 100

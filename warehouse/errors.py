@@ -19,6 +19,8 @@ WarehouseError
 │   └── UnknownCheck
 ├── ChecksFailed             a check flagged what nobody can explain; the lake is as it was
 ├── BookUnknown              the book at this moment cannot be known from what was recorded
+├── ExportRefused            an export whose target is not free, or that has no rows
+├── ExportDamaged            an export whose files are not what its manifest says
 └── QueryFailed              SQL that DuckDB refuses
 """
 
@@ -83,6 +85,14 @@ class BookUnknown(WarehouseError, BadInput):
 
 class ChecksFailed(WarehouseError):
     """Checks of the lake flagged something; what and where was told before."""
+
+
+class ExportRefused(WarehouseError, BadInput):
+    """An export that is not begun, or not kept: its target is not free, or nothing is what was asked for."""
+
+
+class ExportDamaged(WarehouseError, BadInput):
+    """An export whose files are not what its manifest says, or that has no manifest."""
 
 
 class QueryFailed(WarehouseError, BadInput):

@@ -13,6 +13,7 @@ from pipelines.ingest.errors import BadRequest, RowsQuarantined
 from pipelines.ingest.import_archive import KINDS, import_archive
 from pipelines.ingest.import_archive_rows import EXACT_UNTIL
 from pipelines.ingest.import_candles import import_candles
+from pipelines.ingest.import_export import import_export
 from pipelines.ingest.import_trades import import_trades
 from pipelines.ingest.import_ws import import_ws
 from pipelines.ingest.publishing import publish
@@ -124,6 +125,23 @@ def archive(
         )
     for why, n_rows in receipt.ignored.items():
         typer.echo(f"left out: {n_rows:,} {why}", err=True)
+    _finish(into, receipt, as_json=as_json)
+
+
+@import_app.command("export")
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder that `warehouse export` made.", show_default=False)],
+    *,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a Parquet export of another lake, after comparing every file with its manifest.
+
+    Rows keep the source that the other lake had. An export fills no windows: `sync` still asks for all.
+    """
+    into = Lake(lake)
+    with terminal_progress() as progress:
+        receipt = import_export(into, folder, progress)
     _finish(into, receipt, as_json=as_json)
 
 
