@@ -26,7 +26,15 @@ from warehouse.errors import LakeTooNew
 from warehouse.layout import DATE, ROWS_PER_GROUP, arrow_schema, arrow_writer, in_order
 from warehouse.place import Place, check_room, filesystem, synced, unwritable
 from warehouse.progress import Progress, silent
-from warehouse.storage import TableFiles, check_files, collected, files_of, open_table, scan_stored
+from warehouse.storage import (
+    TableFiles,
+    check_files,
+    collected,
+    files_of,
+    open_table,
+    scan_stored,
+    writable_table,
+)
 from warehouse.tables import Table
 
 ROWS_PER_FILE: Final = 4_000_000  # what is sorted in memory at once; a million trades take about 0.2 GB
@@ -70,7 +78,7 @@ def compact(
         LakeUnwritable, DiskFull: the place refuses writing, or has no room; what was swapped before stays so.
         CorruptFile: a file that had to be read is damaged; its partition stays as it is.
     """
-    delta = open_table(at, table)
+    delta = writable_table(at, table)
     if delta is None:
         return Compacted(table.name, None, 0, 0, 0, 0, 0, 0, 0)
     strange = {each.name for each in delta.schema().fields} - {*table.columns, DATE}

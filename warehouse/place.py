@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from warehouse.errors import CorruptFile, DiskFull, LakeTooNew, LakeUnwritable, NeedsFolder
-from warehouse.tables import Table
+from warehouse.tables import TABLES, Table
 
 FORMAT: Final = 1
 FORMAT_FILE: Final = "tapehouse.json"
@@ -87,6 +87,7 @@ def check_format(at: Place) -> int | None:
     where = f"{at.uri}/{FORMAT_FILE}"
     text = _read_text(at, FORMAT_FILE)
     if text is None:
+        _check_unmade(at)
         return None
     try:
         found = int(json.loads(text)["format"])
@@ -97,6 +98,14 @@ def check_format(at: Place) -> int | None:
             f"{where}: the lake has format {found}, this Tapehouse reads up to {FORMAT}; upgrade Tapehouse"
         )
     return found
+
+
+def _check_unmade(at: Place) -> None:
+    if at.is_local and any(Path(at.of(each), "_delta_log").is_dir() for each in TABLES.values()):
+        raise CorruptFile(
+            f"{at.uri}/{FORMAT_FILE}: is gone though tables are there; restore it from a copy, or write "
+            f'{{"format": {FORMAT}}}'
+        )
 
 
 def write_format(at: Place) -> None:

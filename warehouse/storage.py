@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import PrimitiveType
 
+from warehouse import logs
 from warehouse.errors import CorruptFile, NoSuchVersion
 from warehouse.layout import stored_schema, told
 from warehouse.place import Place, first_line
@@ -66,13 +67,16 @@ def open_table(at: Place, table: Table, *, version: int | None = None) -> DeltaT
     Raises:
         NoSuchVersion: the pinned version is not in the log.
         CorruptFile: the log cannot be read.
+        LakeTooNew: it has features that would be misread.
     """
     uri = at.of(table)
-    if at.is_local and not Path(uri, "_delta_log").is_dir():
+    if at.is_local and not logs.is_there(Path(uri)):
         if version is not None:
             raise NoSuchVersion(f"{uri}: the table does not exist, so it has no version {version}")
         return None
     try:
+        if at.is_local:
+            logs.check_entries(Path(uri))
         delta = DeltaTable(uri, storage_options=dict(at.options) or None)
         if version is not None and not 0 <= version <= delta.version():
             raise NoSuchVersion(f"{uri}: no version {version}; the newest is {delta.version()}")
@@ -81,7 +85,20 @@ def open_table(at: Place, table: Table, *, version: int | None = None) -> DeltaT
     except TableNotFoundError:
         return None
     except (DeltaError, OSError) as error:
-        raise CorruptFile(f"{uri}: its log cannot be read ({first_line(error)}); restore it") from error
+        raise logs.misread(uri, error, is_local=at.is_local) from error
+    logs.check_reader(uri, delta)
+    return delta
+
+
+def writable_table(at: Place, table: Table) -> DeltaTable | None:
+    """Open a table's newest version to write on top of it; errors as in `open_table`.
+
+    Raises:
+        LakeTooNew: it has rules for writers that we do not know.
+    """
+    delta = open_table(at, table)
+    if delta is not None:
+        logs.check_writer(at.of(table), delta)
     return delta
 
 

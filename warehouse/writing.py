@@ -28,6 +28,7 @@ from warehouse.storage import (
     open_table,
     scan_files,
     scan_stored,
+    writable_table,
 )
 from warehouse.tables import Table
 
@@ -51,7 +52,7 @@ def append_new(at: Place, table: Table, rows: pl.DataFrame) -> tuple[int | None,
             CommitFailedError, attempts=TRIES, timeout=120, wait_initial=0.01, wait_max=0.5, wait_jitter=0.2
         ):
             with attempt:
-                delta = open_table(at, table)
+                delta = writable_table(at, table)
                 is_packed = delta is None or has_packed(delta, table)
                 if is_packed not in forms:
                     forms[is_packed] = stored(table, rows, is_packed=is_packed)

@@ -86,4 +86,4 @@ def test_a_program_that_does_not_know_a_column_does_not_compact_it_away(tmp_path
     new.commit(TRADES, frame(TRADES, a_trade("t2")))
     with pytest.raises(LakeTooNew, match=r"trades: has the column is_block_trade, .*; upgrade Tapehouse"):
         old.compact([BEFORE])
-    assert new.scan(TRADES).collect()["is_block_trade"].to_list() == [True, False]
+    assert new.scan(TRADES).sort("trade_id").collect()["is_block_trade"].to_list() == [True, False]
