@@ -77,6 +77,24 @@ def publish(lake: "Lake", *, published_ts: datetime) -> Path:
     return target
 
 
+@contextmanager
+def in_memory(lake: "Lake") -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield the catalog of a lake, pinned or not, without writing it anywhere.
+
+    Raises:
+        NeedsFolder: the lake lies in a bucket.
+        CorruptFile: a log cannot be read, or a file is damaged or was vacuumed.
+    """
+    where = str(lake.path)
+    files = {name: lake.files(table) for name, table in TABLES.items()}
+    for found in files.values():
+        if found is not None:
+            storage.check_files(lake.place, found)
+    with duckdb.connect() as connection:
+        build(connection, files, where)
+        yield connection
+
+
 def build(
     connection: duckdb.DuckDBPyConnection,
     files: Mapping[str, TableFiles | None],

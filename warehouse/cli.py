@@ -5,6 +5,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -14,8 +15,9 @@ import typer
 
 from exchange.units import format_ts
 from warehouse import exporting_cli, upkeep_cli
+from warehouse.catalog import in_memory
 from warehouse.checks import cli as checks_cli
-from warehouse.errors import QueryFailed
+from warehouse.errors import NoLake, QueryFailed
 from warehouse.lake import Lake
 from warehouse.options import JsonOption, LakeOption
 from warehouse.place import CATALOG_FILE
@@ -57,26 +59,41 @@ def sql(
     lake: LakeOption = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    at: Annotated[
+        str | None, typer.Option("--at", help="Ask the lake as it stood then: a date, or a time with a zone.")
+    ] = None,
 ) -> None:
     """Ask the published catalog; it is published first when there is none for this address yet.
 
-    Examples: "from markets limit 5", "from ohlc('TICKER', interval 1 hour)", "from _snapshot".
+    Examples: "from markets limit 5", "from ohlc('TICKER', interval 1 hour)", "from _snapshot". What could be
+    known of markets at a time is markets_asof(TIME); --at is about the lake: what was in it then.
     """
     if not query.strip():
         raise QueryFailed('no query: say, for example, tapehouse warehouse sql "from trades limit 5"')
-    opened = Lake(lake)
-    path = opened.path / CATALOG_FILE
-    if not path.is_file() or _address(path) != opened.uri:
-        opened.publish()
     try:
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with _catalog(Lake(lake), at) as connection:
             connection.execute("set TimeZone = 'UTC'")
-            _warn_if_old(connection, opened)
             connection.execute(query)
             columns = [str(each[0]) for each in connection.description or []]
             _print_rows(columns, connection, as_json=as_json, as_csv=as_csv)
     except duckdb.Error as error:
         raise QueryFailed(f"DuckDB: {_one_line(error)}") from error
+
+
+@contextmanager
+def _catalog(lake: Lake, at: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    if at is not None:
+        if not lake.exists():
+            raise NoLake(f"{lake.uri}: no lake there; `tapehouse sync` or `tapehouse import` makes one")
+        with in_memory(lake.at(at)) as connection:
+            yield connection
+        return
+    path = lake.path / CATALOG_FILE
+    if not path.is_file() or _address(path) != lake.uri:
+        lake.publish()
+    with duckdb.connect(str(path), read_only=True) as connection:
+        _warn_if_old(connection, lake)
+        yield connection
 
 
 @app.command()
