@@ -4,6 +4,7 @@ sync_trades       trades.py       holes of the tape between a start and now
 sync_reference    reference.py    series, events, markets and fee changes as they are now
 sync_candles      candles.py      holes of the bars
 backfill          backfill.py     the past of trades or candles, newest or oldest first; no schedule
+upkeep            upkeep.py       few files instead of many, and none for ever
 nightly_backtest  backtests.py    one configuration, replayed and reported
 check_key         keys.py         the age of the API key
 
