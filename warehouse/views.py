@@ -221,7 +221,7 @@ _FEE_TERMS: Final = """
     ), turns as (
         select o.*, o.place = 1 and not o.is_change and exists (
             select 1 from raw.windows w where w.resource = 'fees' and w.status = 'complete' and w.scope in (
-                'all', concat('series:', o.series_ticker), concat('event:', o.ticker))
+                'all', 'all+combos', concat('series:', o.series_ticker), concat('event:', o.ticker))
         ) as is_since_ever
         from ordered o
         where o.place = 1 or o.fee_type is distinct from o.type_before or o.ppm is distinct from o.ppm_before

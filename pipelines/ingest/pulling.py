@@ -10,7 +10,8 @@ from pipelines.client import Client, KalshiError, WireError
 from pipelines.ingest.pages import Rows
 from pipelines.ingest.tally import Tally
 from pipelines.ingest.windows import Receipt, Window
-from warehouse.lake import COMPLETE, FAILED, Lake
+from warehouse.lake import Lake
+from warehouse.ledger import COMPLETE, FAILED
 from warehouse.quarantine import Rejected
 from warehouse.tables import Table
 
@@ -44,8 +45,8 @@ async def pull(
     """Commit page after page, then write the window into the coverage ledger.
 
     Until then the lake does not call the window complete, so whatever stops this between two commits, the
-    same window is pulled again and its rows are found to be known. An answer that adds nothing to a window
-    that is complete already is no news and no entry.
+    same window is pulled again and its rows are found to be known. An answer that adds no row to a tape's
+    window that is complete already is no news and no entry.
 
     A payload that cannot be read is quarantined whole and makes the window failed, and so does an exchange
     that cannot be asked; rows before are kept.
@@ -72,7 +73,8 @@ async def pull(
     if reason is None and tally.n_rejected:
         reason = f"{tally.n_rejected} rows could not be read; see the table quarantine"
     receipt = _receipt(window, tally, reason, client.n_requests - n_requests_before, notes)
-    is_news = receipt.n_new or reason is not None or not lake.is_complete(*window)
+    is_listing = table.partition_by is None
+    is_news = receipt.n_new or reason is not None or is_listing or not lake.is_complete(*window)
     return _entered(lake, receipt, started_ts + skew_of(client)) if is_news else receipt
 
 

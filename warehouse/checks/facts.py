@@ -29,7 +29,8 @@ _ISLANDS: Final = """
 _MARKETS: Final = """
     with latest as (
         select ticker, observed_ts, event_ticker, series_ticker, open_ts, close_ts, status, result,
-               settlement_value_cc, settlement_ts, notional_value_cc, market_type, volume_centi, source
+               settlement_value_cc, settlement_ts, notional_value_cc, market_type, volume_centi, source,
+               coalesce(has_vanished, false) as has_vanished
         from raw.markets qualify row_number() over (partition by ticker order by observed_ts desc) = 1
     ), events as (
         select ticker, series_ticker, mutually_exclusive
@@ -51,7 +52,8 @@ _COVERED: Final = _ISLANDS.format(
         select s.resource, m.ticker, s.start_ts, s.end_ts
         from (
             select ticker, first_open_ts, last_close_ts, unnest([
-                'all', 'series:' || series_ticker, 'event:' || event_ticker, 'ticker:' || ticker
+                if(is_combo, null, 'all'), 'all+combos',
+                'series:' || series_ticker, 'event:' || event_ticker, 'ticker:' || ticker
             ]) as scope
             from facts.markets
         ) m join facts.spans s using (scope)

@@ -15,10 +15,12 @@ from typing import Any, Final
 
 import polars as pl
 
+from exchange.fees import COMBO_PREFIX
 from warehouse.checks.kept import Earlier, changed_dates
 from warehouse.checks.turns import Turn, turns
 from warehouse.digests import FORMAT, row_digests, summed_up
-from warehouse.lake import COMPLETE, Lake
+from warehouse.lake import Lake
+from warehouse.ledger import COMPLETE
 from warehouse.progress import Progress
 from warehouse.storage import collected
 from warehouse.tables import CANDLES, EVENTS, MARKETS, TRADES, WINDOWS, Table
@@ -136,6 +138,8 @@ def _inside(rows: pl.DataFrame, window: dict[str, Any]) -> pl.DataFrame:
     kind, _, name = window["scope"].partition(":")
     if name:
         found = found.filter(pl.col(kind) == name)
+    elif kind == "all":  # the exchange without combos
+        found = found.filter(~pl.col("ticker").str.starts_with(COMBO_PREFIX))
     if "period_s" in found.columns:
         found = found.filter(pl.col("period_s") == int(window["resource"].removeprefix("candles_")))
     return found.select("fetched_ts", "is_exchange", "digest") if found.height else _NONE

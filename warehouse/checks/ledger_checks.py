@@ -72,8 +72,8 @@ _FAILED: Final = f"""
                bool_or(coalesce(s.start_ts <= f.start_ts and s.end_ts >= f.end_ts, false)) as is_covered,
                bool_or(coalesce(l.asked_ts >= f.asked_ts, false)) as is_asked_again
         from failed f
-        left join facts.spans s on s.resource = f.resource and s.scope in (f.scope, 'all')
-        left join facts.listings l on l.resource = f.resource and l.scope in (f.scope, 'all')
+        left join facts.spans s on s.resource = f.resource and s.scope in (f.scope, 'all', 'all+combos')
+        left join facts.listings l on l.resource = f.resource and l.scope in (f.scope, 'all', 'all+combos')
         group by all
     )
     select case when is_covered then 'pulled_since' when is_asked_again then 'pulled_since'

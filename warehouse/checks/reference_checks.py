@@ -6,7 +6,7 @@ from warehouse.checks.declaring import COMBO, NOT_LISTED, Check, Class, utc
 
 _FAMILY: Final = """
     with listed as (
-        select resource, max(asked_ts) filter (where scope = 'all') as asked_ts
+        select resource, max(asked_ts) filter (where scope in ('all', 'all+combos')) as asked_ts
         from facts.listings group by resource
     ), members as (
         select 'market ' || ticker as place, 'event ' || event_ticker as expected, has_event as is_there,
@@ -40,7 +40,8 @@ _FEES: Final = f"""
         from raw.events qualify row_number() over (partition by ticker order by observed_ts desc) = 1
     ), asked as (
         select case resource when 'events' then 'event' else 'series' end as scope, max(asked_ts) as asked_ts
-        from facts.listings where scope = 'all' and resource in ('series', 'events', 'fees') group by all
+        from facts.listings
+        where scope in ('all', 'all+combos') and resource in ('series', 'events', 'fees') group by all
     ), seen as (
         select t.*, greatest(t.observed_ts, a.asked_ts) as seen_ts
         from terms t left join asked a using (scope)

@@ -76,14 +76,18 @@ _EXCLUSIVE: Final = f"""
 _STALE: Final = f"""
     with asked as (
         select m.ticker, max(l.asked_ts) as asked_ts
-        from (select ticker, unnest(['all', 'series:' || series_ticker, 'event:' || event_ticker,
-                  'ticker:' || ticker]) as scope from facts.markets where not is_combo) m
+        from (
+            select ticker, unnest(['all', 'all+combos', 'series:' || series_ticker,
+                'event:' || event_ticker, 'ticker:' || ticker]) as scope
+            from facts.markets where not is_combo
+        ) m
         join facts.listings l on l.resource = 'markets' and l.scope = m.scope
         group by m.ticker
     )
     select case
              when m.status is null or m.status not in ('initialized', 'active', 'inactive')
                or m.close_ts > c.exchange_ts - interval 2 days then 'ok'
+             when m.has_vanished then 'vanished'
              when a.asked_ts is null or m.is_combo then 'not_listed'
              else 'flagged'
            end as class,
@@ -129,7 +133,13 @@ RESULT_CHECKS: Final[tuple[Check, ...]] = (
         things="markets",
         sql=_STALE,
         needs=("markets", "listings", "clock"),
-        explained=(NOT_LISTED,),
+        explained=(
+            NOT_LISTED,
+            Class(
+                name="vanished",
+                sentence="Neither tier of the exchange knows it any more: it stays as it was seen last.",
+            ),
+        ),
         advice="Refresh it: `tapehouse sync markets --ticker TICKER`; is reference-nightly running?",
     ),
 )

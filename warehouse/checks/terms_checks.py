@@ -42,7 +42,7 @@ _VOLUME: Final = f"""
     ), asked as (
         select c.ticker, max(w.asked_ts) as asked_ts
         from compared c join raw.windows w
-          on w.scope in ('all', 'series:' || c.series_ticker, 'event:' || c.event_ticker,
+          on w.scope in ('all', 'all+combos', 'series:' || c.series_ticker, 'event:' || c.event_ticker,
                          'ticker:' || c.ticker)
          and w.start_ts <= c.last_close_ts and w.end_ts > c.last_close_ts
         where w.resource = 'trades' and w.status = 'complete' and c.sum_centi <> c.volume_centi
@@ -76,7 +76,7 @@ _KNOWN_MARKETS: Final = f"""
            t.n, t.ticker as place, 'a market of this name' as expected,
            printf('%d trades from %s on', t.n, {utc("t.first_ts")}) as found
     from traded t left join facts.markets m using (ticker)
-    left join (select max(asked_ts) as asked_ts from listed where scope = 'all') l on true"""
+    left join (select max(asked_ts) as asked_ts from listed where scope in ('all', 'all+combos')) l on true"""
 
 _HOURS: Final = f"""
     with looked as (

@@ -6,8 +6,9 @@ from warehouse.macros.declaring import Macro
 from warehouse.tables import EVENTS, MARKETS
 from warehouse.views import latest
 
-# A window counts for a market if its scope is the market, its event, its series, or everything. Windows are
-# merged within each scope before they meet the markets: a year of hours is one piece, not 8,760.
+# A window counts for a market if its scope is the market, its event, its series, or everything; "all" is
+# everything but combos. Windows are merged within each scope before they meet the markets: a year of hours is
+# one piece, not 8,760.
 _COVERAGE: Final = f"""
     with family as (
         select m.ticker, m.event_ticker, m.open_ts,
@@ -15,7 +16,8 @@ _COVERAGE: Final = f"""
         from {latest(MARKETS)} m left join {latest(EVENTS)} e on e.ticker = m.event_ticker
         where coalesce(m.series_ticker, e.series_ticker) = series
     ), scopes as (
-        select f.ticker, f.open_ts, f.until_ts, unnest(['all', concat('series:', series),
+        select f.ticker, f.open_ts, f.until_ts, unnest([
+            if(starts_with(f.ticker, 'KXMVE'), null, 'all'), 'all+combos', concat('series:', series),
             concat('event:', f.event_ticker), concat('ticker:', f.ticker)]) as scope
         from family f
     ), asked as (
