@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 
 from sandbox.bulk import BulkSource
+from tests.stories.week_history import history_differences
 from warehouse import Lake
 from warehouse.tables import EVENTS, FEE_CHANGES, MARKETS, SERIES, Table
 
@@ -24,7 +25,7 @@ _RENAMED: Final = {
 }
 LIVES: Final = (
     "created_us", "open_us", "first_close_us", "moved_us", "close_us", "determined_us", "disputed_us",
-    "amended_us", "settled_us", "pause_us",
+    "amended_us", "settled_us", "pause_us", "vanishes",
 )  # fmt: skip
 
 
@@ -62,7 +63,7 @@ def differences(lake: Lake, truth: Path) -> list[str]:
         latest = lake.scan(table).sort("observed_ts").unique("ticker", keep="last").collect()
         found += _row_differences(table, latest, _told(truth, table.name))
     found += _row_differences(FEE_CHANGES, lake.scan(FEE_CHANGES).collect(), _told(truth, "fee_changes"))
-    return found
+    return found + history_differences(lake, truth)
 
 
 def _trades(source: BulkSource) -> pl.DataFrame:
