@@ -127,7 +127,7 @@ def markets(
         )
         .with_columns(
             pl.Series("series_ticker", [series_of.get(each.event_ticker) for each in kept], dtype=pl.String),
-            pl.Series("price_ranges", [_ranges(each.price_ranges) for each in kept], dtype=_RANGES),
+            _grids([each.price_ranges for each in kept]),
             *(values_of(kept, text, dtype, called=name) for name, (text, dtype) in _MARKET_VALUES.items()),
             *observed(source, fetched_ts),
         )
@@ -171,10 +171,20 @@ def event_fee_changes(page: Sequence[wire.EventFeeChange], *, source: str, fetch
     return Rows(rows.frame, rejected + rows.rejected)
 
 
+def _grids(page: Sequence[Sequence[wire.PriceRange] | None]) -> pl.Series:
+    """Lay grids out as a column: each different one is built once, for there are a handful."""
+    bands = [None if ranges is None else _bands(ranges) for ranges in page]
+    ranks = {each: rank for rank, each in enumerate(dict.fromkeys(bands))}
+    grids = [None if each is None else _grid(each) for each in ranks]
+    return pl.Series("price_ranges", grids, dtype=_RANGES).gather([ranks[each] for each in bands])
+
+
 def _ranges(ranges: Sequence[wire.PriceRange] | None) -> list[dict[str, int]] | None:
-    if ranges is None:
-        return None
-    return _grid(tuple((each.start, each.end, each.step) for each in ranges))
+    return None if ranges is None else _grid(_bands(ranges))
+
+
+def _bands(ranges: Sequence[wire.PriceRange]) -> tuple[tuple[str, str, str], ...]:
+    return tuple((each.start, each.end, each.step) for each in ranges)
 
 
 @lru_cache(maxsize=256)
