@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
 
 import polars as pl
 
 from exchange.books import OrderBook
-from exchange.fees import is_combo
-from warehouse import books, catalog, panels, storage
+from warehouse import books, catalog, ledger, panels, storage
 from warehouse.asking import Moment, interval
 from warehouse.books import BookEvents
 from warehouse.casting import conform
@@ -18,7 +16,8 @@ from warehouse.choosing import spoken
 from warehouse.compacting import Compacted, compact
 from warehouse.errors import LakeUnwritable
 from warehouse.history import history, versions_at
-from warehouse.intervals import Interval, uncovered
+from warehouse.intervals import Interval
+from warehouse.ledger import COMPLETE, Window
 from warehouse.naming import Tickers
 from warehouse.place import Place, check_format, write_format
 from warehouse.place import place as located
@@ -28,9 +27,6 @@ from warehouse.tables import QUARANTINE, TABLES, WINDOWS, Table
 from warehouse.tops import tops
 from warehouse.vacuuming import KEEP_DAYS, Vacuumed, vacuum
 from warehouse.writing import append_new
-
-COMPLETE: Final = "complete"
-FAILED: Final = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +38,6 @@ class Commit:
     n_new: int
     n_known: int
     n_quarantined: int
-
-
-def covering(scope: str) -> list[str]:
-    """Return the scopes whose windows cover a scope: itself, and the whole exchange.
-
-    "all" is the exchange without combos, so only "all+combos" covers a scope of combos.
-    """
-    of_combos = scope == "all+combos" or is_combo(scope.partition(":")[2])
-    return list(dict.fromkeys([scope, "all+combos"] if of_combos else [scope, "all", "all+combos"]))
 
 
 def _utc_now() -> datetime:
@@ -213,21 +200,11 @@ class Lake:
         Raises:
             ReversedInterval, NaiveTime: the window is none.
         """
-        start_ts, end_ts = interval(start_ts, end_ts)
-        row = {
-            "resource": resource,
-            "scope": scope,
-            "start_ts": start_ts,
-            "end_ts": end_ts,
-            "asked_ts": asked_ts or self._now(),
-            "n_rows": n_rows,
-            "digest": digest,
-            "status": status,
-            "reason": reason,
-        }
-        return self.commit(
-            WINDOWS, pl.DataFrame([row], schema=WINDOWS.polars_schema), location="record_window"
+        window = Window(resource, scope, *interval(start_ts, end_ts))
+        row = ledger.entry(
+            window, asked_ts or self._now(), n_rows=n_rows, digest=digest, status=status, reason=reason
         )
+        return self.commit(WINDOWS, row, location="record_window")
 
     def is_complete(self, resource: str, scope: str, start_ts: Moment, end_ts: Moment) -> bool:
         """Tell whether complete windows together cover `[start_ts, end_ts)`."""
@@ -236,23 +213,9 @@ class Lake:
     def missing(self, resource: str, scope: str, start_ts: Moment, end_ts: Moment) -> list[Interval]:
         """Return the parts of `[start_ts, end_ts)` that no complete window covers, ascending.
 
-        A window of a wider scope covers it too; see `covering`.
+        A window of a wider scope covers it too; see `warehouse.ledger.covering`.
         """
-        start_ts, end_ts = interval(start_ts, end_ts)
-        complete = (
-            self.scan(WINDOWS)
-            .filter(
-                pl.col("resource") == resource,
-                pl.col("scope").is_in(covering(scope)),
-                pl.col("status") == COMPLETE,
-            )
-            .select("start_ts", "end_ts")
-        )
-        covered = storage.collected(complete, self.uri)
-        spans = (
-            (begin_ts.astimezone(UTC), until_ts.astimezone(UTC)) for begin_ts, until_ts in covered.iter_rows()
-        )
-        return uncovered(start_ts, end_ts, spans)
+        return ledger.missing(self, Window(resource, scope, *interval(start_ts, end_ts)))
 
     def series(self) -> pl.LazyFrame:
         """Return the latest state of every series, sorted by ticker."""

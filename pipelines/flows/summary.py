@@ -7,7 +7,7 @@ from exchange.units import format_ts
 from pipelines.ingest.windows import Receipt
 from warehouse import Lake
 from warehouse.intervals import Interval
-from warehouse.lake import FAILED
+from warehouse.ledger import FAILED
 
 # An artifact is for people and lies in Prefect's database; the ledger has every window.
 _LINES_MAX: Final = 200

@@ -22,9 +22,9 @@ from pipelines.ingest import market_data
 from pipelines.ingest.drifting import keep_drift
 from pipelines.ingest.planning import Planned, still_missing
 from pipelines.ingest.publishing import publish
-from pipelines.ingest.windows import Receipt, Window, scope_of
+from pipelines.ingest.windows import Receipt, scope_of
 from warehouse import Lake
-from warehouse.lake import COMPLETE, FAILED
+from warehouse.ledger import COMPLETE, FAILED, Window
 
 PULLS: Final[dict[str, Callable[[Client, Lake, Window], Awaitable[Receipt]]]] = {
     "series": market_data.sync_series,

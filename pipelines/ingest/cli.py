@@ -16,7 +16,8 @@ from pipelines.ingest.planning import OLDEST
 from pipelines.ingest.publishing import publish
 from pipelines.ingest.sync import RESOURCES, sync
 from pipelines.ingest.windows import Receipt
-from warehouse.lake import COMPLETE, Lake
+from warehouse.lake import Lake
+from warehouse.ledger import COMPLETE
 from warehouse.progress import terminal_progress
 
 EVERYTHING: Final = "all"

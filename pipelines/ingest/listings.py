@@ -11,9 +11,10 @@ from pipelines.ingest.discovery import LIVE, event_named, family_of, series_name
 from pipelines.ingest.market_states import market_states
 from pipelines.ingest.pages import Rows
 from pipelines.ingest.pulling import Now, listing_window, pull, utc_now
-from pipelines.ingest.windows import Receipt, Window, has_combos
+from pipelines.ingest.windows import Receipt, has_combos
 from warehouse import storage
 from warehouse.lake import Lake
+from warehouse.ledger import Window
 from warehouse.tables import EVENTS, FEE_CHANGES, MARKETS, SERIES
 
 # Some two dozen of 14,191 series were not listed [KALSHI.md §17]; many more would be another fault.

@@ -30,8 +30,9 @@ from pipelines.ingest.discovery import (
 from pipelines.ingest.listings import sync_events, sync_fees, sync_markets, sync_series
 from pipelines.ingest.pages import Rows
 from pipelines.ingest.pulling import Now, pull, utc_now
-from pipelines.ingest.windows import ALL, Receipt, Window, candles_period_s, has_combos, scope_parts
+from pipelines.ingest.windows import ALL, Receipt, candles_period_s, has_combos, scope_parts
 from warehouse.lake import Lake
+from warehouse.ledger import Window
 from warehouse.tables import CANDLES, TRADES
 
 __all__ = ["sync_candles", "sync_events", "sync_fees", "sync_markets", "sync_series", "sync_trades"]

@@ -36,7 +36,8 @@ from pipelines.ingest.planning import last_asked_ts
 from pipelines.ingest.pulling import Now
 from pipelines.ingest.windows import ALL, has_combos, scope_parts
 from warehouse import storage
-from warehouse.lake import Lake, covering
+from warehouse.lake import Lake
+from warehouse.ledger import covering
 from warehouse.tables import EVENTS, MARKETS
 
 FINAL: Final = "finalized"

@@ -13,11 +13,12 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from pipelines.ingest.errors import BadRequest
-from pipelines.ingest.windows import Window, plan_windows
+from pipelines.ingest.windows import plan_windows
 from warehouse import storage
 from warehouse.asking import Moment, moment
 from warehouse.intervals import Interval, uncovered
-from warehouse.lake import COMPLETE, Lake
+from warehouse.lake import Lake
+from warehouse.ledger import COMPLETE, Window
 from warehouse.tables import WINDOWS
 
 # No report says how late a trade of Kalshi's appears; a trailing re-read is advice [KALSHI.md §12.32].
@@ -63,10 +64,7 @@ def plan_tape(
         ReversedInterval, NaiveTime: the interval is none.
         BadRequest: `every`, `trailing` or `order` is none.
     """
-    if order not in ORDERS:
-        raise BadRequest(f"{order!r} is no order: write oldest or newest")
-    if trailing < timedelta():
-        raise BadRequest("--trailing must not be negative: give 0s to read nothing again")
+    check_manner(order, trailing)
     windows = plan_windows(lake, resource, scope, start, end, every=every, reread=reread)
     again = [] if reread or not trailing else _read_too_soon(lake, windows, moment(start), trailing)
     ordered = windows if order == OLDEST else windows[::-1]
@@ -74,6 +72,18 @@ def plan_tape(
         *(Planned(window, is_again=True) for window in again),
         *(Planned(window, is_again=reread) for window in ordered),
     ]
+
+
+def check_manner(order: str, trailing: timedelta) -> None:
+    """Refuse an order or a trailing time that is none.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    if order not in ORDERS:
+        raise BadRequest(f"{order!r} is no order: write oldest or newest")
+    if trailing < timedelta():
+        raise BadRequest("--trailing must not be negative: give 0s to read nothing again")
 
 
 def still_missing(lake: Lake, planned: Planned) -> list[Window]:

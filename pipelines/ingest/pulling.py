@@ -9,9 +9,9 @@ from exchange.errors import BadInput
 from pipelines.client import Client, KalshiError, WireError
 from pipelines.ingest.pages import Rows
 from pipelines.ingest.tally import Tally
-from pipelines.ingest.windows import Receipt, Window
+from pipelines.ingest.windows import Receipt
 from warehouse.lake import Lake
-from warehouse.ledger import COMPLETE, FAILED
+from warehouse.ledger import COMPLETE, FAILED, Window
 from warehouse.quarantine import Rejected
 from warehouse.tables import Table
 

@@ -12,11 +12,12 @@ from pipelines.ingest.discovery import Discovered, Listed, discover, family_of
 from pipelines.ingest.errors import BadRequest
 from pipelines.ingest.listings import sync_events, sync_fees, sync_markets, sync_series
 from pipelines.ingest.market_data import PAGE_SIZE, sync_candles, sync_trades
-from pipelines.ingest.planning import OLDEST, TRAILING, Planned, plan_tape, still_missing
+from pipelines.ingest.planning import OLDEST, TRAILING, Planned, check_manner, plan_tape, still_missing
 from pipelines.ingest.pulling import Now, failed, listing_window, skew_of, utc_now
-from pipelines.ingest.windows import ALL, Receipt, Window, candles_resource, scope_of, scope_parts
+from pipelines.ingest.windows import ALL, Receipt, candles_resource, scope_of, scope_parts
 from warehouse.asking import Moment, interval, moment
 from warehouse.lake import Lake
+from warehouse.ledger import Window
 from warehouse.progress import Progress, silent
 from warehouse.tables import CANDLES, TRADES
 
@@ -115,6 +116,7 @@ async def sync(
         )
     if not 1 <= page_size <= PAGE_SIZE:
         raise BadRequest(f"page_size is {page_size}: a page holds 1 to {PAGE_SIZE} trades")
+    check_manner(order, trailing)
     names = {"trades": "trades", "candles": candles_resource(period_s)}
     asked = _Asked(
         scope=scope_of(series=series, event=event, ticker=ticker, combos=combos),

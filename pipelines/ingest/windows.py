@@ -7,6 +7,7 @@ from exchange.fees import is_combo
 from pipelines.ingest.errors import BadRequest
 from warehouse.asking import Moment, interval
 from warehouse.lake import Lake
+from warehouse.ledger import Window
 
 ALL: Final = "all"
 WITH_COMBOS: Final = "all+combos"
@@ -17,19 +18,6 @@ _DAY: Final = timedelta(days=1)
 _LONG: Final = timedelta(days=31)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CANDLES: Final = "candles_"
-
-
-class Window(NamedTuple):
-    """One piece of work: a resource, a scope, and `[start_ts, end_ts)`.
-
-    `scope` is all (the exchange without combos), all+combos, series:X, event:X or ticker:X; `resource` is
-    series, events, markets, trades, fees or candles_<seconds>.
-    """
-
-    resource: str
-    scope: str
-    start_ts: datetime
-    end_ts: datetime
 
 
 class Receipt(NamedTuple):

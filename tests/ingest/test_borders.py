@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from pipelines.client import Client
 from pipelines.ingest.market_data import sync_candles
-from pipelines.ingest.windows import Window
 from tests.client.loopback import Asked, Reply
 from tests.client.payloads import a_candle, a_market, a_trade
 from tests.ingest.scripted import DAY_TS, TICKER, Scripted, synced, told
 from warehouse import Lake
+from warehouse.ledger import Window
 from warehouse.tables import CANDLES, TRADES
 
 HOUR = timedelta(hours=1)

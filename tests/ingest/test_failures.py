@@ -9,11 +9,11 @@ import pytest
 
 from pipelines.ingest.errors import BadRequest
 from pipelines.ingest.market_data import sync_candles, sync_fees, sync_trades
-from pipelines.ingest.windows import Window
 from tests.client.loopback import Asked, Reply
 from tests.client.payloads import a_candle, a_market, a_series, a_trade, an_event
 from tests.ingest.scripted import DAY_TS, TICKER, Scripted, synced, told
 from warehouse import Lake
+from warehouse.ledger import Window
 from warehouse.tables import MARKETS, QUARANTINE, TRADES, WINDOWS
 
 pytestmark = pytest.mark.slow

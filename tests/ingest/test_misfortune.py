@@ -11,11 +11,12 @@ import pytest
 from pipelines.client import Client, Settings
 from pipelines.ingest.market_data import sync_trades
 from pipelines.ingest.sync import sync
-from pipelines.ingest.windows import Receipt, Window
+from pipelines.ingest.windows import Receipt
 from sandbox.serve import running
 from sandbox.world import World
 from tests.client.loopback import Answer, Asked, Reply, exchange, patient
 from warehouse import Lake
+from warehouse.ledger import Window
 from warehouse.tables import QUARANTINE, TRADES, WINDOWS
 
 DAY_TS = datetime(2026, 2, 1, tzinfo=UTC)

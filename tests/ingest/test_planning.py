@@ -14,8 +14,8 @@ from pipelines.ingest.planning import (
     plan_tape,
     still_missing,
 )
-from pipelines.ingest.windows import Window
 from warehouse import Lake
+from warehouse.ledger import Window
 
 DAY_TS = datetime(2026, 5, 13, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -16,11 +16,12 @@ from pipelines.ingest import tally
 from pipelines.ingest.errors import BadRequest, UnknownTicker
 from pipelines.ingest.market_data import sync_trades
 from pipelines.ingest.sync import RESOURCES, sync
-from pipelines.ingest.windows import Receipt, Window
+from pipelines.ingest.windows import Receipt
 from sandbox.serve import running
 from sandbox.world import World
 from warehouse import Lake
 from warehouse.errors import NaiveTime, ReversedInterval
+from warehouse.ledger import Window
 from warehouse.progress import silent
 from warehouse.tables import CANDLES, EVENTS, FEE_CHANGES, MARKETS, SERIES, TRADES, WINDOWS, Table
 

@@ -18,7 +18,7 @@ from sandbox import Faults, Running, fault, running
 from sandbox.clock import Stepped
 from sandbox.world import World
 from warehouse import Lake
-from warehouse.lake import COMPLETE
+from warehouse.ledger import COMPLETE
 from warehouse.tables import TRADES, WINDOWS
 
 pytestmark = pytest.mark.slow

@@ -28,7 +28,7 @@ from sandbox import Faults, World, read_faults, running
 from sandbox.fault_kinds import Fault
 from sandbox.world import DEFAULT_END_TS
 from warehouse import Lake
-from warehouse.lake import COMPLETE
+from warehouse.ledger import COMPLETE
 from warehouse.tables import TRADES, Table
 
 ROOT: Final = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from pipelines.ingest.sync import sync
 from tests.stories.storm import a_client
 from tests.stories.week_exchange import Time
 from warehouse import Lake
-from warehouse.lake import COMPLETE
+from warehouse.ledger import COMPLETE
 
 # As the deployments of prefect.yaml have it, but that a night reads two days again: trades of this exchange
 # are up to twenty hours late.
