@@ -162,6 +162,24 @@ def test_a_sync_that_fails_in_part_publishes_the_rest_and_prints_its_json(
 
 
 @pytest.mark.slow
+def test_a_listing_says_what_it_left_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First live tier, event, border, archive. Then no archive, and the market has vanished: a line each."""
+    scripted = Scripted()
+    with exchange(scripted) as served:
+        monkeypatch.setenv("KALSHI_BASE_URL", served.base_url)
+        first = run("sync", "markets")
+        scripted.markets = []
+        second = run("sync", "markets")
+        third = run("sync", "markets", "--json")
+    assert first.out == "markets (all): 1 rows, 1 new, in 1 windows and 4 requests\n"
+    assert second.out.splitlines()[1:] == [
+        "  the archive was not listed: all it has was seen before",
+        "  markets that neither tier knows any more, kept as they were: 1",
+    ]
+    assert len(third.json["receipts"][0]["notes"]) == 2
+
+
+@pytest.mark.slow
 def test_what_is_covered_is_read_again_on_demand(run: Run, world: World) -> None:
     """`--reread` pulls the same windows once more; nothing is new."""
     span = ("--start", f"{world.now_ts - timedelta(days=1):%Y-%m-%d}", "--end", world.now_ts.isoformat())
@@ -209,6 +227,9 @@ def test_sync_all_brings_every_resource_of_one_series(run: Run, world: World) ->
         (("trades", "--series", "KXA", "--event", "KXA-1"), "exclude each other"),
         (("trades", "--start", "2026-02-01", "--every", "often"), "is not a duration"),
         (("trades", "--start", "2026-02-01", "--page-size", "0"), "page_size is 0"),
+        (("trades", "--start", "2026-02-01", "--trailing", "soon"), "is not a duration"),
+        (("all", "--start", "2026-02-01", "--order", "sideways"), "is no order: write oldest or newest"),
+        (("trades", "--series", "KXA", "--combos"), "--combos and --series exclude each other"),
         (("candles", "--start", "2026-02-01", "--period", "2h"), "candles of 60, 3600 and 86400 seconds"),
     ],
 )
