@@ -105,7 +105,7 @@ async def sync(
         order: which missing windows come first, oldest or newest.
         combos: the whole exchange with combos, which are left out otherwise; no other scope.
         progress: told of every window.
-        now: our clock.
+        now: our clock; of a made-up exchange its own, for the ledger tells by it what was read too soon.
 
     Raises:
         BadRequest, ReversedInterval, NaiveTime, UnknownTicker: before anything is written.

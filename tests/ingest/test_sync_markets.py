@@ -67,12 +67,10 @@ def facts_of(market: Market) -> Facts:
 
 @pytest.fixture(scope="module")
 def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
-    """List the markets every three hours; at times a page comes twice, and the border moves between pages."""
+    """List the markets every three hours; five times the border moves between two requests."""
     clock = Stepped(to_us(START_TS))
     world = World(seed=11, days=6, activity=0.1, archive_days=4, end_ts=END_TS, clock=clock, oddities=True)
-    faults = Faults(
-        (fault("duplicate_rows", chance=0.3, rows=5), fault("move_cutoff", chance=0.02, hours=3)), seed=4
-    )
+    faults = Faults((fault("move_cutoff", chance=0.1, hours=3, limit=5),), seed=4)
     lake = Lake(tmp_path_factory.mktemp("markets") / "lake")
     seen: list[tuple[datetime, dict[str, Market]]] = []
     receipts: list[Receipt] = []
@@ -88,6 +86,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
 
     with running(world, tier="prestige", faults=faults) as server:
         asyncio.run(journeying(server.base_url))
+    assert server.faults.injected["move_cutoff"] == 5
     return Journey(lake, seen, receipts)
 
 
