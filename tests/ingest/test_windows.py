@@ -9,6 +9,7 @@ from pipelines.ingest.errors import BadRequest
 from pipelines.ingest.windows import (
     candles_period_s,
     candles_resource,
+    has_combos,
     plan_windows,
     scope_of,
     scope_parts,
@@ -75,6 +76,14 @@ def test_a_scope_is_one_name_or_the_whole_exchange() -> None:
         scope_of(series="KXA", ticker="KXA-1-Y")
     with pytest.raises(BadRequest):
         scope_parts("market:KXA-1-Y")
+
+
+def test_combos_are_meant_where_they_are_asked_for_or_named() -> None:
+    """The whole exchange with them is a scope of its own; a series of theirs needs no asking."""
+    assert scope_of(combos=True) == "all+combos"
+    assert scope_parts("all+combos") == scope_parts("all") == ("all", "")
+    assert [has_combos(scope) for scope in ("all+combos", "series:KXMVEA", "ticker:KXMVEA-1-Z")] == [True] * 3
+    assert [has_combos(scope) for scope in ("all", "series:KXA", "event:KXA-1")] == [False] * 3
 
 
 def test_a_candles_resource_names_their_length() -> None:
