@@ -18,10 +18,12 @@ from pipelines.ingest import exact
 from pipelines.ingest.receipts import ImportReceipt
 from pipelines.ingest.refused import as_refused, quarantine
 from pipelines.ingest.tape_files import check_tape, tape_chunks
+from warehouse.choosing import lacking
 from warehouse.lake import Lake
 from warehouse.progress import Progress, silent
 from warehouse.tables import TRADES
 
+COMMIT_ROWS: Final = 1_000_000
 COLUMNS: Final = ("trade_id", "ticker", "count", "created_time", "yes_price", "no_price", "taker_side")
 
 
@@ -39,19 +41,27 @@ def import_trades(lake: Lake, files: Sequence[Path], progress: Progress = silent
         check_tape(path, COLUMNS)
     for done, path in enumerate(files):
         progress("import trades", done, len(files))
+        waiting: list[pl.DataFrame] = []
+        is_whole = True
         for chunk in tape_chunks(path, COLUMNS):
-            _commit(lake, path, chunk, receipt)
+            waiting.append(_good(lake, path, chunk, receipt))
+            if sum(each.height for each in waiting) >= COMMIT_ROWS:
+                _commit(lake, path, pl.concat(waiting), receipt, is_whole=False)
+                waiting, is_whole = [], False
+        if waiting:
+            _commit(lake, path, pl.concat(waiting), receipt, is_whole=is_whole)
     progress("import trades", len(files), len(files))
     receipt.wall_s = time.monotonic() - started_s
     return receipt
 
 
-def _commit(lake: Lake, path: Path, chunk: pl.DataFrame, receipt: ImportReceipt) -> None:
+def _good(lake: Lake, path: Path, chunk: pl.DataFrame, receipt: ImportReceipt) -> pl.DataFrame:
+    """Return the trades of a chunk; what is none goes into quarantine."""
     receipt.n_rows += chunk.height
     read = read_trades(chunk)
     is_good = pl.col("reason").is_null()
     quarantine(lake, TRADES, _refused(path, read.filter(~is_good)), receipt)
-    trades = read.filter(is_good).select(
+    return read.filter(is_good).select(
         "trade_id",
         "ticker",
         "event_ts",
@@ -60,8 +70,14 @@ def _commit(lake: Lake, path: Path, chunk: pl.DataFrame, receipt: ImportReceipt)
         "taker_side",
         pl.lit(f"import:{path.name}").alias("source"),
     )
-    commit = lake.commit(TRADES, trades, location=path.name)
-    receipt.count(TRADES.name, n_new=commit.n_new, n_known=commit.n_known, n_quarantined=commit.n_quarantined)
+
+
+def _commit(lake: Lake, path: Path, trades: pl.DataFrame, receipt: ImportReceipt, *, is_whole: bool) -> None:
+    """Commit trades; of a whole tape, only days of a market that the lake does not have whole and better."""
+    told = lacking(lake.place, TRADES, lake.files(TRADES), trades) if is_whole else trades
+    commit = lake.commit(TRADES, told, location=path.name)
+    n_known = trades.height - told.height + commit.n_known
+    receipt.count(TRADES.name, n_new=commit.n_new, n_known=n_known, n_quarantined=commit.n_quarantined)
 
 
 def read_trades(chunk: pl.DataFrame) -> pl.DataFrame:

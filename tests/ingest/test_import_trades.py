@@ -193,3 +193,28 @@ def test_a_missing_file_is_said_in_one_line(tmp_path: Path) -> None:
     """Which file, and that it is not there."""
     with pytest.raises(UnreadableFile, match=r"gone\.csv: no such file"):
         import_trades(Lake(tmp_path / "lake"), [tmp_path / "gone.csv"])
+
+
+def test_a_tape_of_what_the_exchange_told_is_known(tmp_path: Path) -> None:
+    """All of a market's day is there from a better source: no row, no version. Else the whole day stays."""
+    lake = Lake(tmp_path / "lake")
+    tape = a_tape(tmp_path / "tape.csv", a_trade("t-1"), a_trade("t-2"))
+    import_trades(Lake(tmp_path / "other"), [tape])
+    told = trades_in(Lake(tmp_path / "other")).with_columns(pl.lit("rest").alias("source"))
+    lake.commit(TRADES, told)
+    version = lake.version(TRADES)
+    receipt = import_trades(lake, [tape])
+    assert (receipt.n_new, receipt.tables["trades"].n_known, lake.version(TRADES)) == (0, 2, version)
+    more = a_tape(tmp_path / "more.csv", *(a_trade(f"t-{n}") for n in (1, 2, 3)))
+    assert import_trades(lake, [more]).n_new == 3
+    assert trades_in(lake)["source"].unique().to_list() == ["import:more.csv"]
+
+
+def test_a_long_tape_is_committed_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A piece is not the whole of a day, so nothing of it is left out on that ground."""
+    monkeypatch.setattr("pipelines.ingest.import_trades.COMMIT_ROWS", 2)
+    monkeypatch.setattr("pipelines.ingest.tape_files._CHUNK_BYTES", 150)
+    lake = Lake(tmp_path / "lake")
+    receipt = import_trades(lake, [a_tape(tmp_path / "tape.csv", *(a_trade(f"t-{n}") for n in range(7)))])
+    assert receipt.n_new == 7
+    assert lake.version(TRADES) == 3
