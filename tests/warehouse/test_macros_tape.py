@@ -1,5 +1,6 @@
 """Mean prices and taker flow, by hand and against polars on a made-up tape."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ import pytest
 from tests.warehouse.catalogs import Row, asked, opened
 from tests.warehouse.rows import a_market, a_trade, an_event, at, frame
 from warehouse import Lake
+from warehouse.macros import MACROS
 from warehouse.tables import EVENTS, MARKETS, TRADES
 
 HOUR_S = 3_600
@@ -178,3 +180,20 @@ def test_vwap_and_ohlc_say_what_polars_says_of_the_lake(
         assert row["volume"] * 100 == bar["volume"]
         assert row["dollars"] * 1_000_000 == bar["micros"]
         assert abs(float(row["vwap"]) - bar["micros"] / bar["volume"] / 10_000) <= 0.000_000_6
+
+
+@pytest.mark.parametrize("macro", ["ohlc", "vwap", "spread", "taker_flow", "implied_probability", "book_at"])
+def test_an_argument_may_be_a_column_whatever_its_table_is_called(
+    catalog: duckdb.DuckDBPyConnection, macro: str
+) -> None:
+    """DuckDB would take a caller's `t.ticker` for that of a table of ours that is called t, and count all."""
+    second = {"implied_probability": "'2026-05-13 14:00:00Z'", "book_at": "'2026-05-13 14:00:00Z'"}.get(
+        macro, "'1 hour'"
+    )
+    direct = asked(catalog, f"from {macro}('KXA-1', {second})")
+    ours = next(each.sql for each in MACROS if each.name == macro)
+    callers = "(select 'KXA-1' as ticker, 'KXA-1' as name)"
+    aliases = sorted(set(re.findall(r"\b([a-z]+)\.", ours)) - {"raw"})
+    for alias, argument in [*((each, f"{each}.ticker") for each in aliases), ("t", "ticker"), ("t", "name")]:
+        query = f"select own_rows.* from {callers} {alias}, {macro}({argument}, {second}) own_rows"
+        assert sorted(map(repr, asked(catalog, query))) == sorted(map(repr, direct)), query

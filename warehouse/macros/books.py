@@ -2,30 +2,32 @@
 
 from typing import Final
 
-from warehouse.macros.declaring import Macro
+from warehouse.macros.declaring import Macro, given
 from warehouse.views import YES_PRICE_CC, contracts, dollars
 
 _BOOK_AT: Final = f"""
-    with stream as (
+    with {given("ticker, ts")}, stream as (
         select d.session, d.sid, d.seq, greatest(d.event_ts, d.received_ts) as known_ts from raw.book_deltas d
         union all
         select s.session, s.sid, s.seq, s.captured_ts from raw.book_snapshots s
     ), blind as (
-        select g.session from raw.book_gaps g
-        where list_contains(g.tickers, ticker) and g.from_ts < ts and (g.until_ts is null or g.until_ts > ts)
+        select g.session from raw.book_gaps g cross join given
+        where list_contains(g.tickers, given._ticker) and g.from_ts < given._ts
+          and (g.until_ts is null or g.until_ts > given._ts)
           and not (g.cause = 'session_end' and exists (
             from stream r where r.session = g.session and r.sid = g.sid
-              and (r.seq = g.from_seq or (r.seq > g.from_seq and r.known_ts <= ts))
+              and (r.seq = g.from_seq or (r.seq > g.from_seq and r.known_ts <= given._ts))
         ))
     ), base as (
         select s.*
-        from raw.book_snapshots s
-        where s.ticker = ticker and s.captured_ts <= ts and s.session not in (select b.session from blind b)
+        from raw.book_snapshots s join given on given._ticker = s.ticker
+        where s.captured_ts <= given._ts and s.session not in (select b.session from blind b)
         order by s.captured_ts desc limit 1
     ), changes as (
         select d.side, d.price_cc, d.delta_centi as count_centi
         from raw.book_deltas d join base b on d.session = b.session and d.sid = b.sid and d.seq > b.seq
-        where d.ticker = ticker and greatest(d.event_ts, d.received_ts) <= ts
+        join given on given._ticker = d.ticker
+        where greatest(d.event_ts, d.received_ts) <= given._ts
     ), resting as (
         select 'yes' as side, unnest(yes_prices_cc) as price_cc, unnest(yes_counts_centi) as count_centi
         from base

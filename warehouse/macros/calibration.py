@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from warehouse.macros.declaring import Macro
+from warehouse.macros.declaring import Macro, given
 from warehouse.macros.quotes import IMPLIED_RULE
-from warehouse.macros.tops import implied
+from warehouse.macros.tops import IMPLIED
 from warehouse.tables import EVENTS, MARKETS
 from warehouse.views import latest
 
@@ -16,11 +16,11 @@ def _tenth(sql: str) -> str:
 
 
 _CALIBRATION: Final = f"""
-    with family as (
+    with {given("series, horizon")}, family as (
         select m.ticker, m.status, m.result, m.settlement_value_cc,
-            m.close_ts - cast(horizon as interval) as at_ts, m.open_ts
+            m.close_ts - given._horizon as at_ts
         from {latest(MARKETS)} m left join {latest(EVENTS)} e on e.ticker = m.event_ticker
-        where coalesce(m.series_ticker, e.series_ticker) = series
+        join given on given._series = coalesce(m.series_ticker, e.series_ticker)
     ), settled as (
         select f.ticker, f.at_ts, case when f.result = 'yes' then 1 when f.result = 'no' then 0 end as came,
             coalesce(f.result = 'yes' and coalesce(f.settlement_value_cc, 10000) = 10000
@@ -29,7 +29,7 @@ _CALIBRATION: Final = f"""
         where f.status = 'finalized' or f.settlement_value_cc is not null or coalesce(f.result, '') <> ''
     ), asked as (
         select s.ticker, s.at_ts from settled s where s.is_plain and s.at_ts is not null
-    ), {implied("x.ticker in (select b.ticker from asked b)")}, told as (
+    ), {IMPLIED}, told as (
         select s.came, i.prob,
             least(cast(floor(i.prob * {N_BUCKETS}) as integer), {N_BUCKETS - 1}) as place
         from settled s join implied i on i.ticker = s.ticker

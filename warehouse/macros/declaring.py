@@ -29,16 +29,27 @@ class Macro:
 PRICE_FLOOR_CC: Final = 1
 PRICE_CEILING_CC: Final = DOLLAR_CC - 1
 
-# What an analyst writes for a moment or a length is text as often as not; `ts` and `every` are parameters.
-MOMENT: Final = "cast(ts as timestamptz)"
-LENGTH: Final = "cast(every as interval)"
+_TYPES: Final = {"ts": "timestamptz", "every": "interval", "horizon": "interval"}
 BLOCKS_OUT: Final = "t.is_block_trade is distinct from true"
 
 
+def given(parameters: str) -> str:
+    """Return the CTE `given`: one row of the arguments (`_ticker` and so on), of the types they stand for.
+
+    DuckDB puts arguments in place as they are written. Anywhere else than here, where there is no other
+    table, a caller's `t.ticker` would be taken for the column of a table of ours that is called t, and not
+    be refused. Materialized, because DuckDB 1.2 and 1.3 put the CTE itself in place otherwise.
+    """
+    typed = ", ".join(
+        f"cast({each} as {_TYPES.get(each, 'varchar')}) as _{each}" for each in parameters.split(", ")
+    )
+    return f"given as materialized (select {typed})"
+
+
 def bar_ts(moment: str) -> str:
-    """Return SQL of the start of the bar `every` that a moment lies in, in UTC."""
+    """Return SQL of the start of the bar `given._every` that a moment lies in, in UTC."""
     # Without a zone, because buckets of times with one go through ICU, four times slower (DuckDB 2.0).
-    return f"time_bucket({LENGTH}, make_timestamp(epoch_us({moment}))) at time zone 'UTC'"
+    return f"time_bucket(given._every, make_timestamp(epoch_us({moment}))) at time zone 'UTC'"
 
 
 def utc_date(moment: str) -> str:

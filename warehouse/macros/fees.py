@@ -11,17 +11,17 @@ from exchange.fees import (
     TAKER_RATE_PPM,
 )
 from exchange.units import DOLLAR_CC
-from warehouse.macros.declaring import MOMENT, Macro, money
+from warehouse.macros.declaring import Macro, money
 
 # rate_ppm x multiplier_ppm x centi x cc x cc has this many units to one millionth of a dollar.
 _UNITS_PER_MICRO: Final = 10**12 * DOLLAR_CC
 
-# DuckDB puts a macro's arguments in place as they are written: a caller's column that has the name of one of
-# ours would be taken for ours. Hence the underscores.
+# An expression has no place for `given`: here underscores keep a caller's columns from being taken for ours.
 _TERMS: Final = (
     "select s.ticker as _of, s.from_ts as _from, s.until_ts as _until, s.fee_type as _type, "
     "cast(s.multiplier * 1000000 as hugeint) as _ppm from fee_terms s where s.scope = 'series'"
 )
+_MOMENT: Final = "cast(ts as timestamptz)"
 # Exact, or null: half a centicent is no price, and half a hundredth no count.
 _CC: Final = f"cast(price as decimal(18,9)) * {DOLLAR_CC}"
 _CENTI: Final = "cast(count as decimal(28,9)) * 100"
@@ -37,7 +37,7 @@ def _cases(of: str, cases: dict[str, int]) -> str:
 def _unit_micros() -> str:
     newest_first = sorted(ROUNDING, key=lambda each: each.effective_ts, reverse=True)
     told = " ".join(
-        f"when {MOMENT} >= cast('{each.effective_ts:%Y-%m-%d %H:%M:%S}+00' as timestamptz) "
+        f"when {_MOMENT} >= cast('{each.effective_ts:%Y-%m-%d %H:%M:%S}+00' as timestamptz) "
         f"then {each.unit_micros}"
         for each in newest_first
     )
@@ -68,8 +68,8 @@ def _fee(*, is_taker: bool) -> str:
                         cast(case {quanta} end as hugeint) * {_UNITS_PER_MICRO} as _quantum,
                         {_cases("_type", rates)} as _rate, _ppm
                     from ({_TERMS}) _terms
-                    where _of = series and coalesce(_from <= {MOMENT}, true)
-                        and coalesce({MOMENT} < _until, true)
+                    where _of = series and coalesce(_from <= {_MOMENT}, true)
+                        and coalesce({_MOMENT} < _until, true)
                 ) _asked
             ) _exact
         ) _modelled)"""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from warehouse.macros.declaring import Macro
+from warehouse.macros.declaring import Macro, given
 from warehouse.tables import EVENTS, MARKETS
 from warehouse.views import latest
 
@@ -10,16 +10,17 @@ from warehouse.views import latest
 # everything but combos. Windows are merged within each scope before they meet the markets: a year of hours is
 # one piece, not 8,760.
 _COVERAGE: Final = f"""
-    with family as (
+    with {given("series")}, family as (
         select m.ticker, m.event_ticker, m.open_ts,
             least(m.close_ts, (select max(s.published_ts) from _snapshot s)) as until_ts
         from {latest(MARKETS)} m left join {latest(EVENTS)} e on e.ticker = m.event_ticker
-        where coalesce(m.series_ticker, e.series_ticker) = series
+        join given on given._series = coalesce(m.series_ticker, e.series_ticker)
     ), scopes as (
         select f.ticker, f.open_ts, f.until_ts, unnest([
-            if(starts_with(f.ticker, 'KXMVE'), null, 'all'), 'all+combos', concat('series:', series),
+            case when not starts_with(f.ticker, 'KXMVE') then 'all' end, 'all+combos',
+            concat('series:', given._series),
             concat('event:', f.event_ticker), concat('ticker:', f.ticker)]) as scope
-        from family f
+        from family f cross join given
     ), asked as (
         select w.resource, w.scope, w.start_ts, w.end_ts,
             max(w.end_ts) over (partition by w.resource, w.scope order by w.start_ts, w.end_ts

@@ -1,11 +1,12 @@
 """Macros over listings: which markets there were, and what was known of them."""
 
+import re
 from typing import Final
 
 from warehouse.asof import ASSUMED, MASKS, OBSERVED, SQL_CONDITIONS
-from warehouse.macros.declaring import MOMENT, Macro, utc_date
+from warehouse.macros.declaring import Macro, given, utc_date
 from warehouse.macros.quotes import IMPLIED_RULE
-from warehouse.macros.tops import implied
+from warehouse.macros.tops import IMPLIED
 from warehouse.tables import EVENTS, MARKETS
 from warehouse.views import contracts, dollars, latest, market_columns
 
@@ -13,23 +14,24 @@ _BASIS: Final = "observed: we had seen this state by then. assumed: first seen l
 
 
 def _known(where: str = "true") -> str:
-    """Return CTEs that end in `known`: markets as of `ts`, one row each, with basis; `where` is about `s`."""
+    """Return CTEs that end in `known`: markets as of `given._ts`, one row each, with basis."""
+    truths = {name: re.sub(r"\bts\b", "given._ts", each) for name, each in SQL_CONDITIONS.items()}
     masked = ", ".join(
-        f"case when {SQL_CONDITIONS[MASKS[column]]} then {column} end as {column}"
-        if column in MASKS
-        else column
+        f"case when {truths[MASKS[column]]} then {column} end as {column}" if column in MASKS else column
         for column in MARKETS.columns
     )
     newest = "row_number() over (partition by s.ticker order by s.observed_ts desc) = 1"
-    oldest = "row_number() over (partition by ticker order by observed_ts) = 1"
+    oldest = "row_number() over (partition by s.ticker order by s.observed_ts) = 1"
     return f"""
         states as (
-            select s.* from raw.markets s where {where}
+            select s.* from raw.markets s cross join given where {where}
         ), observed as (
-            select s.*, '{OBSERVED}' as basis from states s where s.observed_ts <= {MOMENT} qualify {newest}
+            select s.*, '{OBSERVED}' as basis from states s cross join given
+            where s.observed_ts <= given._ts qualify {newest}
         ), assumed as (
-            select {masked}, '{ASSUMED}' as basis from (select * from states qualify {oldest})
-            where observed_ts > {MOMENT} and least(created_ts, open_ts) <= {MOMENT}
+            select {masked}, '{ASSUMED}' as basis
+            from (select s.* from states s qualify {oldest}) cross join given
+            where observed_ts > given._ts and least(created_ts, open_ts) <= given._ts
         ), known as (
             select * from observed union all select * from assumed
         )"""
@@ -38,7 +40,7 @@ def _known(where: str = "true") -> str:
 def _markets_asof() -> str:
     columns = ", ".join(f"{each.sql} as {each.name}" for each in market_columns())
     return f"""
-        with {_known()}
+        with {given("ts")}, {_known()}
         select {columns}, t.basis
         from known t left join {latest(EVENTS)} e on e.ticker = t.event_ticker
         order by t.ticker"""
@@ -63,13 +65,12 @@ def _whole(column: str) -> str:
 
 
 _EVENT_BOARD: Final = f"""
-    with {_known("s.event_ticker = event")}, asked as (
-        select k.ticker, {MOMENT} as at_ts from known k
-    ), {implied("x.ticker in (select b.ticker from asked b)")}, traded as (
+    with {given("event, ts")}, {_known("s.event_ticker = given._event")}, asked as (
+        select k.ticker, given._ts as at_ts from known k cross join given
+    ), {IMPLIED}, traded as (
         select t.ticker, sum(t.count_centi) as volume_centi
-        from raw.trades t
-        where t.ticker in (select b.ticker from asked b) and t.event_ts <= {MOMENT}
-            and t.date <= {utc_date(MOMENT)}
+        from raw.trades t join asked a on a.ticker = t.ticker
+        where t.event_ts <= a.at_ts and t.date <= {utc_date("a.at_ts")}
         group by t.ticker
     )
     select k.ticker, k.yes_sub_title, k.status, {dollars("i.bid_cc")} as bid, {dollars("i.ask_cc")} as ask,

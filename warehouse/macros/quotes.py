@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from warehouse.macros.declaring import LENGTH, MOMENT, Macro, mean_dollars
-from warehouse.macros.tops import implied, tops
+from warehouse.macros.declaring import Macro, given, mean_dollars
+from warehouse.macros.tops import IMPLIED, TOPS
 from warehouse.tables import MARKETS
 from warehouse.views import dollars, latest
 
-_ONE: Final = "x.ticker = ticker"
 # A moment after all others, for macros that look at a market's whole life.
 _EVER: Final = "cast('9999-12-31 00:00:00+00' as timestamptz)"
 
@@ -25,9 +24,9 @@ IMPLIED_PROBABILITY: Final = Macro(
         "end of its recording. Block trades do not count."
     ),
     sql=f"""
-    with asked as (
-        select cast(ticker as varchar) as ticker, {MOMENT} as at_ts
-    ), {implied(_ONE)}
+    with {given("ticker, ts")}, asked as (
+        select given._ticker as ticker, given._ts as at_ts from given
+    ), {IMPLIED}
     select i.ticker, i.prob, i.basis, {dollars("i.bid_cc")} as bid, {dollars("i.ask_cc")} as ask,
         {dollars("i.last_cc")} as last, i.known_ts
     from implied i""",
@@ -42,7 +41,7 @@ IMPLIED_PROBABILITY: Final = Macro(
     },
 )
 
-_STEP: Final = f"time_bucket({LENGTH}, make_timestamp(w.from_us))"
+_STEP: Final = "time_bucket(given._every, make_timestamp(w.from_us))"
 
 _QUOTED_US: Final = "sum(m.for_us) filter (where m.spread_cc is not null)"
 
@@ -53,10 +52,11 @@ def _mean_over_time(column: str) -> str:
 
 # Every quote stands until the next one; the bars' own starts cut what stands across them.
 _SPREAD: Final = f"""
-    with asked as (
-        select cast(ticker as varchar) as ticker, {_EVER} as at_ts
-    ), {tops(_ONE)}, closing as (
-        select epoch_us(m.close_ts) as close_us from {latest(MARKETS)} m where m.ticker = ticker
+    with {given("ticker, every")}, asked as (
+        select given._ticker as ticker, {_EVER} as at_ts from given
+    ), {TOPS}, closing as (
+        select epoch_us(m.close_ts) as close_us
+        from {latest(MARKETS)} m join given on given._ticker = m.ticker
     ), quoted as (
         select epoch_us(t.known_ts) as at_us,
             arg_max(struct_pack(bid_cc := t.bid_cc, ask_cc := t.ask_cc), (t.event_ts, t.session)) as quote,
@@ -68,8 +68,8 @@ _SPREAD: Final = f"""
         select min(q.at_us) as from_us, coalesce((select c.close_us from closing c), max(q.at_us)) as until_us
         from quoted q
     ), cuts as (
-        select epoch_us(unnest(generate_series({_STEP}, make_timestamp(w.until_us), {LENGTH}))) as at_us
-        from whole w where w.from_us is not null
+        select epoch_us(unnest(generate_series({_STEP}, make_timestamp(w.until_us), given._every))) as at_us
+        from whole w cross join given where w.from_us is not null
     ), placed as (
         select q.at_us, q.quote, q.n_quotes from quoted q
         union all
@@ -87,14 +87,14 @@ _SPREAD: Final = f"""
         from standing s
     )
     select
-        time_bucket({LENGTH}, make_timestamp(m.at_us)) at time zone 'UTC' as bar_ts,
+        time_bucket(given._every, make_timestamp(m.at_us)) at time zone 'UTC' as bar_ts,
         {mean_dollars(_mean_over_time("m.spread_cc"))} as mean_spread,
         {dollars("min(m.spread_cc)")} as min_spread,
         {dollars("max(m.spread_cc)")} as max_spread,
         {mean_dollars(_mean_over_time("m.twice_mid_cc") + " / 2")} as mean_mid,
         round(coalesce({_QUOTED_US}, 0) / nullif(sum(m.for_us), 0), 6) as quoted_share,
         cast(sum(m.n_quotes) as bigint) as n_quotes
-    from measured m
+    from measured m cross join given
     group by bar_ts
     order by bar_ts"""
 

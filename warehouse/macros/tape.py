@@ -3,7 +3,7 @@
 from typing import Final
 
 from exchange.units import DOLLAR_CC
-from warehouse.macros.declaring import BLOCKS_OUT, Macro, bar_ts, mean_dollars, money
+from warehouse.macros.declaring import BLOCKS_OUT, Macro, bar_ts, given, mean_dollars, money
 from warehouse.tables import EVENTS, MARKETS
 from warehouse.views import contracts, dollars, latest
 
@@ -12,6 +12,7 @@ _BAR: Final = "Start of the bar, UTC; the bar ends `every` later, excluded."
 _N_TRADES: Final = "Trades in the bar."
 
 _OHLC: Final = f"""
+    with {given("ticker, every")}
     select
         {bar_ts("t.event_ts")} as bar_ts,
         {dollars(f"arg_min(t.yes_price_cc, {_FIRST})")} as open,
@@ -20,8 +21,8 @@ _OHLC: Final = f"""
         {dollars(f"arg_max(t.yes_price_cc, {_FIRST})")} as close,
         {contracts("sum(t.count_centi)")} as volume,
         count(*) as n_trades
-    from raw.trades t
-    where t.ticker = ticker and {BLOCKS_OUT}
+    from raw.trades t join given on given._ticker = t.ticker
+    where {BLOCKS_OUT}
     group by bar_ts
     order by bar_ts"""
 
@@ -47,14 +48,15 @@ OHLC: Final = Macro(
 _PAID: Final = "cast(t.yes_price_cc as hugeint) * t.count_centi"
 
 _VWAP: Final = f"""
+    with {given("ticker, every")}
     select
         {bar_ts("t.event_ts")} as bar_ts,
         {mean_dollars(f"sum({_PAID}) / sum(t.count_centi)")} as vwap,
         {contracts("sum(t.count_centi)")} as volume,
         {money(f"sum({_PAID})")} as dollars,
         count(*) as n_trades
-    from raw.trades t
-    where t.ticker = ticker and {BLOCKS_OUT}
+    from raw.trades t join given on given._ticker = t.ticker
+    where {BLOCKS_OUT}
     group by bar_ts
     order by bar_ts"""
 
@@ -85,12 +87,12 @@ def _sum(sql: str, condition: str) -> str:
 
 
 _TAKER_FLOW: Final = f"""
-    with named as (
+    with {given("name, every")}, named as (
         select m.ticker
-        from {latest(MARKETS)} m left join {latest(EVENTS)} e on e.ticker = m.event_ticker
-        where m.event_ticker = name or coalesce(m.series_ticker, e.series_ticker) = name
+        from {latest(MARKETS)} m left join {latest(EVENTS)} e on e.ticker = m.event_ticker cross join given
+        where given._name in (m.event_ticker, coalesce(m.series_ticker, e.series_ticker))
         union
-        select name
+        select given._name as ticker from given
     )
     select
         {bar_ts("t.event_ts")} as bar_ts,
@@ -103,8 +105,8 @@ _TAKER_FLOW: Final = f"""
         round(sum(case when t.taker_side = 'yes' then t.count_centi else -t.count_centi end)
             / sum(t.count_centi), 6) as imbalance,
         count(*) as n_trades
-    from raw.trades t
-    where t.ticker in (select n.ticker from named n) and {BLOCKS_OUT}
+    from raw.trades t join named n on n.ticker = t.ticker cross join given
+    where {BLOCKS_OUT}
     group by bar_ts
     order by bar_ts"""
 

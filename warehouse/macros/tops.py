@@ -15,12 +15,16 @@ _LAST_SEEN: Final = (
 )
 
 
-def tops(where: str) -> str:
+def _side(price: str, size: str | None = None) -> str:
+    filled = f" and {size} is distinct from 0" if size else ""
+    return f"case when {price} between {PRICE_FLOOR_CC} and {PRICE_CEILING_CC}{filled} then {price} end"
+
+
+def _tops() -> str:
     """Return CTEs that end in `tops`: every best quote of the markets in the CTE `asked`, known by then.
 
     `asked` has one row for each ticker, with `at_ts`: no row known later is looked at, so that what comes
-    out is what would have come out then. `where` names the markets again, as a filter on `x.ticker` that
-    reaches the files.
+    out is what would have come out then.
 
     `tops` has ticker, known_ts, event_ts, session, bid_cc, ask_cc, last_cc, source. Recorded quotes; closes
     of the shortest candles of a market's day, where no quote of their period was recorded; and an empty
@@ -33,13 +37,13 @@ def tops(where: str) -> str:
             {_side("q.ask_cc", "q.ask_size_centi")} as ask_cc,
             q.last_price_cc as last_cc, q.source, cast(null as integer) as period_s
         from raw.quotes q join asked a on a.ticker = q.ticker
-        where {where.replace("x.", "q.")} and {_KNOWN} <= a.at_ts and q.date <= {utc_date("a.at_ts")}
+        where {_KNOWN} <= a.at_ts and q.date <= {utc_date("a.at_ts")}
     ), bars as (
         select c.ticker, {_SESSION} as session, c.end_ts as event_ts, c.end_ts as known_ts,
             {_side("c.yes_bid_close_cc")} as bid_cc, {_side("c.yes_ask_close_cc")} as ask_cc,
             coalesce(c.price_close_cc, c.price_previous_cc) as last_cc, '{FROM_CANDLES}' as source, c.period_s
         from raw.candles c join asked a on a.ticker = c.ticker
-        where {where.replace("x.", "c.")} and c.end_ts <= a.at_ts and c.date <= {utc_date("a.at_ts")}
+        where c.end_ts <= a.at_ts and c.date <= {utc_date("a.at_ts")}
         qualify c.period_s = min(c.period_s) over (partition by c.ticker, c.date)
     ), shown as (
         select * from (select * from recorded union all select * from bars) u
@@ -63,7 +67,10 @@ def tops(where: str) -> str:
     )"""
 
 
-def latest_tops(where: str) -> str:
+TOPS: Final = _tops()
+
+
+def _latest() -> str:
     """Return CTEs that end in `top`: for each asked market the quote that stood at `at_ts`, if any did.
 
     `top` has ticker, bid_cc, ask_cc, quote_ts (when the quote became known), last_cc (the last price that
@@ -71,7 +78,7 @@ def latest_tops(where: str) -> str:
     """
     order = "(t.known_ts, t.event_ts, t.session)"
     quote = "struct_pack(bid_cc := t.bid_cc, ask_cc := t.ask_cc, known_ts := t.known_ts)"
-    return f"""{tops(where)}, newest as (
+    return f"""{TOPS}, newest as (
         select t.ticker, arg_max({quote}, {order}) as quote,
             arg_max(t.last_cc, {order}) filter (where t.last_cc is not null) as last_cc,
             max(t.known_ts) filter (where t.last_cc is not null) as told_ts
@@ -84,17 +91,20 @@ def latest_tops(where: str) -> str:
     )"""
 
 
-def implied(where: str) -> str:
+_LATEST: Final = _latest()
+
+
+def _implied() -> str:
     """Return CTEs that end in `implied`: for each asked market what its price said of YES at `at_ts`.
 
     `implied` has ticker, prob, basis, bid_cc, ask_cc, last_cc, known_ts; markets of which nothing was known
     have nulls.
     """
-    return f"""{latest_tops(where)}, printed as (
+    return f"""{_LATEST}, printed as (
         select x.ticker, max(x.event_ts) as event_ts,
             arg_max(x.yes_price_cc, (x.event_ts, x.trade_id)) as price_cc
         from raw.trades x join asked a on a.ticker = x.ticker
-        where {where} and x.event_ts <= a.at_ts and x.date <= {utc_date("a.at_ts")}
+        where x.event_ts <= a.at_ts and x.date <= {utc_date("a.at_ts")}
             and x.is_block_trade is distinct from true
         group by x.ticker
     ), heard as (
@@ -112,6 +122,4 @@ def implied(where: str) -> str:
     )"""
 
 
-def _side(price: str, size: str | None = None) -> str:
-    filled = f" and {size} is distinct from 0" if size else ""
-    return f"case when {price} between {PRICE_FLOOR_CC} and {PRICE_CEILING_CC}{filled} then {price} end"
+IMPLIED: Final = _implied()
