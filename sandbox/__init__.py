@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from sandbox.app import create_app
+    from sandbox.bulk import BulkSource
+    from sandbox.bulk_plan import BulkSize
     from sandbox.fault_kinds import fault
     from sandbox.fault_script import read_faults
     from sandbox.faults import Faults
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from sandbox.world import World
 
 __all__ = [
+    "BulkSize",
+    "BulkSource",
     "Faults",
     "Running",
     "Source",
@@ -31,6 +35,8 @@ __all__ = [
 
 # Loaded when asked for: `tapehouse --help` must not start a web server's imports.
 _HOMES: Final = {
+    "BulkSize": "bulk_plan",
+    "BulkSource": "bulk",
     "Faults": "faults",
     "Running": "serve",
     "Source": "source",

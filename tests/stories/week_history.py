@@ -63,7 +63,10 @@ def _untrue(rows: pl.DataFrame, at_us: pl.Expr, what: str) -> list[str]:
         for moment in moments
     )
     wrong = rows.filter(~is_so.fill_null(value=False))
-    return [f"{wrong.height:,} {what}: {wrong.row(0, named=True)}"] if wrong.height else []
+    if wrong.is_empty():
+        return []
+    one = wrong.row(0, named=True)
+    return [f"{wrong.height:,} {what}: {one['ticker']} {one['status']}, closing {one['close_ts']}"]
 
 
 def _status(at_us: pl.Expr) -> pl.Expr:

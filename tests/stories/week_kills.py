@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 # Imported once, in the process that all others are forked from: two seconds less for each of them.
 PRELOADED: Final = [
@@ -20,6 +20,7 @@ PRELOADED: Final = [
 AIMS: Final = ("anywhere", "data file", "log entry", "catalog")
 PATIENCE_S: Final = 120.0
 GLANCE_S: Final = 0.0005
+SETTLED_S: Final = 60.0
 DAY_S: Final = 86_400
 LONG_S: Final = 8.0  # no kill is drawn for later than that
 
@@ -45,32 +46,47 @@ class Graves:
     by_worker: Counter[str] = field(default_factory=Counter)
     by_aim: Counter[str] = field(default_factory=Counter)
     by_place: Counter[str] = field(default_factory=Counter)
-    _known: set[str] = field(default_factory=set)
+    _buried: list["_Burial"] = field(default_factory=list)
+    _settled: set[str] = field(default_factory=set)
     _named: set[str] = field(default_factory=set)
     _read: set[str] = field(default_factory=set)
 
     def bury(self, worker: str, aim: str) -> None:
-        """Count a kill and look where it struck."""
+        """Count a kill, and note what lies about that may be the dead one's."""
         self.n_kills += 1
         self.by_worker[worker] += 1
         self.by_aim[aim] += 1
-        left = self._left_behind()
-        what = "compaction" if worker == "compact" else "commit"
-        places = {f"inside a {what}"} if any(each.endswith((".parquet", ".tmp")) for each in left) else set()
-        if any("warehouse.duckdb" in each for each in left):
-            places.add("inside a publish")
-        self.by_place.update(places or {"between"})
+        self._buried.append(_Burial(worker, time.monotonic(), frozenset(self._loose())))
+
+    def settle(self, *, at_once: bool = False) -> set[str]:
+        """Tell where the kills of a minute ago and earlier struck, by what still lies about; return that.
+
+        What another program was writing at the time is named by a log or gone by now.
+        """
+        left, still, fresh = set[str](), self._loose(), []
+        for each in self._buried:
+            if not at_once and time.monotonic() - each.at_s < SETTLED_S:
+                fresh.append(each)
+                continue
+            what = "compaction" if each.worker == "compact" else "commit"
+            own = each.left & still - self._settled
+            self._settled |= own
+            left |= own
+            places = {"publish" if "warehouse.duckdb" in path else what for path in own}
+            self.by_place.update(f"inside a {place}" for place in places)
+            self.by_place["between"] += not places
+        self._buried = fresh
+        return left
 
     def decay(self) -> None:
-        """Let what the killed left behind look two days old, so that it is vacuumed."""
+        """Let what killed programs left behind look two days old, so that it is cleared away."""
         two_days_ago_s = time.time() - 2 * DAY_S
-        for left in self._known:
-            path = self.folder / left
-            if path.exists():
-                os.utime(path, (two_days_ago_s, two_days_ago_s))
+        for path in self.settle():
+            os.utime(self.folder / path, (two_days_ago_s, two_days_ago_s))
 
     def as_json(self) -> dict[str, Any]:
         """Return the counts."""
+        self.settle(at_once=True)
         return {
             "kills": self.n_kills,
             "ended_before_the_kill": self.n_missed,
@@ -79,8 +95,8 @@ class Graves:
             "kills_by_place": dict(self.by_place),
         }
 
-    def _left_behind(self) -> set[str]:
-        """Return the files that no log entry names and that were not there at the last burial."""
+    def _loose(self) -> set[str]:
+        """Return the files that no log entry names."""
         found = {
             str(path.relative_to(self.folder))
             for pattern in ("*/*.parquet", "*/date=*/*.parquet", "*/_delta_log/*.tmp", ".warehouse.duckdb.*")
@@ -92,9 +108,15 @@ class Graves:
                 table = log.parent.parent.name
                 actions = map(json.loads, log.read_text().splitlines())
                 self._named |= {f"{table}/{each['add']['path']}" for each in actions if "add" in each}
-        left = found - self._named - self._known
-        self._known |= left
-        return left
+        return found - self._named
+
+
+class _Burial(NamedTuple):
+    """A kill whose place is not known yet."""
+
+    worker: str
+    at_s: float
+    left: frozenset[str]
 
 
 @dataclass(slots=True)

@@ -25,11 +25,12 @@ WINDOWS_FAILED: Final = 3  # not 1, with which Python ends after an error that n
 
 
 def hourly(base_url: str, folder: Path, at: Time, log: Path, series: str) -> None:
-    """Bring everything up to now: listings, a day of trades, and at night what may have come late."""
+    """Bring markets and a day of trades up to now, at night the other listings and what may be late."""
     end_ts = at.now_ts() - timedelta(minutes=5)
     asked = {"start": end_ts - LOOK_BACK, "end": end_ts}
-    jobs: list[tuple[tuple[str, ...], dict[str, Any]]] = [(("events", "markets", "fees", "trades"), asked)]
+    jobs: list[tuple[tuple[str, ...], dict[str, Any]]] = [(("markets", "trades"), asked)]
     if at.now_ts().hour == NIGHT_HOUR:
+        jobs.append((("series", "events", "fees"), {}))
         jobs.append((("trades",), {"start": end_ts - NIGHTLY_AGAIN, "end": end_ts, "reread": True}))
         jobs.append((("candles",), asked | {"series": series}))
     _run(base_url, folder, at, jobs, log)
