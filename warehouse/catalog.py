@@ -107,9 +107,7 @@ def build(
 
     Native, `raw` has empty tables to be filled instead of views of the files.
     """
-    connection.execute("create schema raw")
-    for name, table in TABLES.items():
-        _raw(connection, table, files.get(name), lake, is_native=is_native)
+    build_raw(connection, files, lake, is_native=is_native)
     for view in VIEWS:
         connection.execute(f"create view {view.name} as {view.sql}")
         _comment(connection, view.name, view.sentence, view.comments)
@@ -118,6 +116,19 @@ def build(
         kind = "table" if macro.is_table else ""
         connection.execute(f"create macro {macro.name}({macro.parameters}) as {kind} {macro.sql}")
         connection.execute(f"comment on macro {kind} {macro.name} is {_quoted(macro.sentence)}")
+
+
+def build_raw(
+    connection: duckdb.DuckDBPyConnection,
+    files: Mapping[str, TableFiles | None],
+    lake: str,
+    *,
+    is_native: bool = False,
+) -> None:
+    """Create schema raw alone, as `build` does."""
+    connection.execute("create schema raw")
+    for name, table in TABLES.items():
+        _raw(connection, table, files.get(name), lake, is_native=is_native)
 
 
 def _raw(

@@ -5,6 +5,7 @@ sync_reference    reference.py    series, events, markets and fee changes as the
 sync_candles      candles.py      holes of the bars
 backfill          backfill.py     the past of trades or candles, newest or oldest first; no schedule
 upkeep            upkeep.py       few files instead of many, and none for ever
+check_lake        checks.py       does the lake agree with itself, and with what the exchange tells
 nightly_backtest  backtests.py    one configuration, replayed and reported
 check_key         keys.py         the age of the API key
 

@@ -17,7 +17,8 @@ from exchange.trades import Candle, Ohlc
 from exchange.units import DOLLAR_CC
 from pipelines.client import Client, Settings
 from pipelines.ingest.market_data import sync_events, sync_fees, sync_markets, sync_series, sync_trades
-from pipelines.ingest.windows import ALL, PERIODS_S, Window, candles_resource, plan_windows
+from pipelines.ingest.pulling import listing_window
+from pipelines.ingest.windows import ALL, PERIODS_S, candles_resource, plan_windows
 from sandbox import World, running
 from warehouse import Lake
 from warehouse.digests import row_digests, summed_up
@@ -61,10 +62,22 @@ async def _pulled(
     base_url: str, lake: Lake, start_ts: datetime, end_ts: datetime, now: Callable[[], datetime]
 ) -> None:
     async with Client(Settings(base_url=base_url, tier="prestige")) as client:
-        for resource, listing in _LISTINGS.items():
-            await listing(client, lake, Window(resource, ALL, start_ts, end_ts), now=now)
+        await _listed(client, lake, now)
         for window in plan_windows(lake, "trades", ALL, start_ts, end_ts):
             receipt = await sync_trades(client, lake, window, PAGE_SIZE, now=now)
+            assert receipt.status == "complete", receipt
+
+
+async def _listed(client: Client, lake: Lake, now: Callable[[], datetime]) -> None:
+    """Ask for all listings as two nights do: in the second nothing is new but when it was asked."""
+    for days in (0, 1):
+
+        def later(days: int = days) -> datetime:
+            return now() + timedelta(days=days)
+
+        for resource, listing in _LISTINGS.items():
+            window = listing_window(resource, ALL, later())
+            receipt = await listing(client, lake, window, now=later)
             assert receipt.status == "complete", receipt
 
 

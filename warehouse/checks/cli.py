@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from warehouse.checks.running import run_checks
+from warehouse.checks.running import EXAMPLES, run_checks
 from warehouse.checks.telling import HEADER, as_json, as_lines, as_rows, summary
 from warehouse.errors import ChecksFailed
 from warehouse.lake import Lake
@@ -25,6 +25,9 @@ def check(
     accept: Annotated[
         bool, typer.Option("--accept", help="Take days that lost or changed rows as they are, from now on.")
     ] = False,
+    examples: Annotated[
+        int, typer.Option("--examples", min=1, help="How many flagged things of each check to name.")
+    ] = EXAMPLES,
     lake: LakeOption = None,
     as_json_: JsonOption = False,
 ) -> None:
@@ -34,7 +37,14 @@ def check(
     docs/checks.md says what each check is.
     """
     with terminal_progress() as progress:
-        report = run_checks(Lake(lake), only or (), keep=not no_keep, accept=accept, progress=progress)
+        report = run_checks(
+            Lake(lake),
+            only or (),
+            keep=not no_keep,
+            accept=accept,
+            n_examples=examples,
+            progress=progress,
+        )
     if as_json_:
         typer.echo(json.dumps(as_json(report)))
     else:

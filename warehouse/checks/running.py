@@ -27,7 +27,7 @@ from warehouse.tables import CHECKS as CHECKS_TABLE
 from warehouse.tables import DAY_DIGESTS, TABLES
 
 MEMORY_LIMIT: Final = "2GB"  # of DuckDB; what does not fit goes to a temporary folder
-EXAMPLES_MAX: Final = 5
+EXAMPLES: Final = 5
 _DAWN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FAILED: Final = "failed"
 
@@ -100,6 +100,7 @@ def run_checks(
     *,
     keep: bool = True,
     accept: bool = False,
+    n_examples: int = EXAMPLES,
     progress: Progress = silent,
     now: Callable[[], datetime] = _utc_now,
 ) -> Report:
@@ -110,6 +111,7 @@ def run_checks(
         only: names of checks; docs/checks.md has them.
         keep: write what was found into the tables `checks` and `day_digests`.
         accept: take days that lost or changed rows as they are from now on.
+        n_examples: how many flagged things of each check to name.
         progress: told of every check.
         now: our clock, which stamps the run.
 
@@ -131,7 +133,7 @@ def run_checks(
             progress("checks", done, len(checks))
             started_s = time.monotonic()
             _make_facts(connection, check, pinned, made, earlier.get(check.name), days, progress)
-            finding = _run(connection, pinned, check, earlier.get(check.name))
+            finding = _run(connection, pinned, check, earlier.get(check.name), n_examples)
             findings.append(replace(finding, wall_ms=round((time.monotonic() - started_s) * 1_000)))
         progress("checks", len(checks), len(checks))
     report = Report(lake.uri, run_ts, pinned.versions(), tuple(findings))
@@ -174,7 +176,7 @@ def _database(pinned: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
         duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,
     ):
         connection.execute("set TimeZone = 'UTC'")
-        catalog.build(connection, files, pinned.uri)
+        catalog.build_raw(connection, files, pinned.uri)
         connection.execute("create schema facts")
         yield connection
 
@@ -204,14 +206,20 @@ def _put(connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame) -
     connection.unregister("made")
 
 
-def _run(connection: duckdb.DuckDBPyConnection, lake: Lake, check: Check, earlier: Earlier | None) -> Finding:
+def _run(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    check: Check,
+    earlier: Earlier | None,
+    n_examples: int,
+) -> Finding:
     connection.execute("set variable since_ts = ?::timestamptz", [earlier.run_ts if earlier else _DAWN])
     classes: dict[str, int] = {}
     examples: list[Example] = []
     for _ in _turns(connection, lake, check):
         rows = connection.execute(
             f"select class, sum(n)::bigint, arg_min(struct_pack(p := place, e := expected, f := found), "
-            f"place, {EXAMPLES_MAX}) from ({check.sql}) where n > 0 group by class"
+            f"place, {n_examples}) from ({check.sql}) where n > 0 group by class"
         ).fetchall()
         for name, n, first in rows:
             classes[name] = classes.get(name, 0) + n
@@ -219,7 +227,7 @@ def _run(connection: duckdb.DuckDBPyConnection, lake: Lake, check: Check, earlie
                 examples += [Example(*map(str, each.values())) for each in first or ()]
     known = {OK, FLAGGED, *(each.name for each in check.explained)}
     assert classes.keys() <= known, (check.name, classes)
-    return Finding(check, classes, tuple(examples[:EXAMPLES_MAX]), 0)
+    return Finding(check, classes, tuple(examples[:n_examples]), 0)
 
 
 def _turns(connection: duckdb.DuckDBPyConnection, lake: Lake, check: Check) -> Iterator[None]:

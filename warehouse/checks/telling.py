@@ -24,6 +24,18 @@ def as_rows(report: Report) -> list[tuple[str, ...]]:
     ]
 
 
+def as_table(report: Report) -> list[dict[str, str]]:
+    """Return the same rows by column, those that flagged something first and with their first example."""
+    flagged_first = sorted(
+        zip(report.findings, as_rows(report), strict=True), key=lambda it: not it[0].n_flagged
+    )
+    return [
+        dict(zip(HEADER, row, strict=True))
+        | {"for example": _example(each), "must hold": each.check.sentence}
+        for each, row in flagged_first
+    ]
+
+
 def as_lines(report: Report) -> Iterator[str]:
     """Yield what was flagged, check by check: the sentence, the first examples, what to do."""
     for each in report.findings:
@@ -71,6 +83,10 @@ def summary(report: Report) -> str:
     words = [("failed", "failed"), ("warned", "warned"), ("ok", "ok"), ("nothing", "had nothing to check")]
     counts = [(sum(each.status == status for each in report.findings), said) for status, said in words]
     return f"{len(report.findings)} checks: " + ", ".join(f"{n} {said}" for n, said in counts if n)
+
+
+def _example(finding: Finding) -> str:
+    return "".join(f"{each.place}: {each.found}" for each in finding.examples[:1])
 
 
 def _explained(finding: Finding) -> str:
