@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from warehouse import storage
-from warehouse.errors import NoLake
+from warehouse.errors import CorruptFile, NoLake
 from warehouse.macros import MACROS
 from warehouse.packing import sql_text
 from warehouse.place import CATALOG_FILE, synced, unwritable
@@ -64,6 +64,7 @@ def publish(lake: "Lake", *, published_ts: datetime) -> Path:
             for found in files.values():
                 if found is not None:
                     storage.check_files(lake.place, found)
+            _check_order(target, files, lake.uri)
             _write(fresh, files, lake.uri, published_ts)
             synced(fresh)
             fresh.replace(target)
@@ -150,6 +151,29 @@ def _raw(
         everything = f"select * from {name}" if is_native else everything
         connection.execute(f"create view {name}_all as {everything}")
         _comment(connection, f"{name}_all", ALL_SENTENCE.format(name=table.name), raw_comments(table))
+
+
+def _check_order(catalog: Path, files: Mapping[str, TableFiles | None], lake: str) -> None:
+    """Refuse to go back to an earlier version of a table than the catalog in place names.
+
+    Raises:
+        CorruptFile: the last entries of a log are lost, with the rows that they committed.
+    """
+    try:
+        with duckdb.connect(str(catalog), read_only=True) as connection:
+            query = "select table_name, version from _snapshot where lake = ? and version is not null"
+            named = connection.execute(query, [lake]).fetchall()
+    except duckdb.Error:
+        return  # there is none yet, or none of ours
+    for name, version in named:
+        found = files.get(name)
+        newest = None if found is None else found.version
+        if newest is None or newest < version:
+            raise CorruptFile(
+                f"{lake}/{name}: its log ends at version {newest}, the catalog names version {version}: "
+                "entries of the log are lost; restore them from a copy, or delete "
+                f"{CATALOG_FILE} to go on without"
+            )
 
 
 def _write(path: Path, files: Mapping[str, TableFiles | None], lake: str, published_ts: datetime) -> None:

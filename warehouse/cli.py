@@ -14,10 +14,11 @@ import duckdb
 import typer
 
 from exchange.units import format_ts
-from warehouse import exporting_cli, upkeep_cli
+from warehouse import exporting_cli, upkeep_cli, verify_cli
 from warehouse.catalog import in_memory
 from warehouse.checks import cli as checks_cli
-from warehouse.errors import NoLake, QueryFailed
+from warehouse.damage import check_footers
+from warehouse.errors import DiskFull, LakeTooNew, LakeUnwritable, NoLake, QueryFailed
 from warehouse.lake import Lake
 from warehouse.options import JsonOption, LakeOption
 from warehouse.place import CATALOG_FILE
@@ -33,12 +34,14 @@ app = typer.Typer(
 app.command()(checks_cli.check)
 app.command()(upkeep_cli.compact)
 app.command()(upkeep_cli.vacuum)
+app.command()(verify_cli.verify)
 app.command("export")(exporting_cli.export_command)
 app.command("verify-export")(exporting_cli.verify_command)
 app.command()(upkeep_cli.history)
 
 ROWS_SHOWN: Final = 100
 _BATCH: Final = 10_000
+_MISTAKES: Final = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 
 
 @app.command()
@@ -71,12 +74,15 @@ def sql(
     if not query.strip():
         raise QueryFailed('no query: say, for example, tapehouse warehouse sql "from trades limit 5"')
     try:
-        with _catalog(Lake(lake), at) as connection:
+        opened = Lake(lake)
+        with _catalog(opened, at) as connection:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute(query)
             columns = [str(each[0]) for each in connection.description or []]
             _print_rows(columns, connection, as_json=as_json, as_csv=as_csv)
     except duckdb.Error as error:
+        if not isinstance(error, _MISTAKES):
+            check_footers(opened)
         raise QueryFailed(f"DuckDB: {_one_line(error)}") from error
 
 
@@ -89,8 +95,11 @@ def _catalog(lake: Lake, at: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         return
     path = lake.path / CATALOG_FILE
-    if not path.is_file() or _address(path) != lake.uri:
-        lake.publish()
+    is_ours = path.is_file() and _address(path) == lake.uri
+    if not is_ours and not _is_published(lake):
+        with in_memory(lake) as connection:
+            yield connection
+        return
     with duckdb.connect(str(path), read_only=True) as connection:
         _warn_if_old(connection, lake)
         yield connection
@@ -139,12 +148,26 @@ def _batches(connection: duckdb.DuckDBPyConnection) -> Iterator[list[Any]]:
         yield rows
 
 
+def _is_published(lake: Lake) -> bool:
+    """Publish; a lake that cannot be written can still be asked."""
+    try:
+        lake.publish()
+    except (DiskFull, LakeUnwritable):
+        return False
+    return True
+
+
 def _address(catalog: Path) -> str | None:
     """Return where the lake lay when this catalog was published: a copied or moved lake needs its own."""
     try:
         with duckdb.connect(str(catalog), read_only=True) as connection:
             return str(connection.execute("select any_value(lake) from _snapshot").fetchall()[0][0])
-    except duckdb.Error:
+    except duckdb.Error as error:
+        if "newer version of DuckDB" in str(error):
+            raise LakeTooNew(
+                f"{catalog}: a newer DuckDB wrote this catalog; upgrade Tapehouse, or write it anew with "
+                "`tapehouse warehouse publish`"
+            ) from error
         return None  # not one of ours, or damaged: publishing replaces it, or says why it cannot
 
 

@@ -90,6 +90,7 @@ def arrow_writer(table: Table) -> dict[str, Any]:
         "use_dictionary": [each for each in table.columns if each not in growing and each not in _UNIQUE],
         "column_encoding": dict.fromkeys(growing, _DIFFERENCES),
         "write_statistics": list(table.measured),
+        "write_page_checksum": True,  # `verify` reads them; delta-rs cannot write any
     }
 
 

@@ -199,7 +199,8 @@ def collected(rows: pl.LazyFrame, where: str) -> pl.DataFrame:
         return rows.collect()
     except (pl.exceptions.ComputeError, OSError) as error:
         raise CorruptFile(
-            f"{where}: a data file cannot be read ({first_line(error)}); restore it from a copy"
+            f"{where}: a data file cannot be read ({first_line(error)}); `tapehouse warehouse verify` names "
+            "it, restore it from a copy"
         ) from error
 
 

@@ -37,7 +37,7 @@ def compact(
 
     Rows do not change. Earlier versions and open readers keep the files they name, until `vacuum`.
     """
-    opened, tables = _opened(lake), _named(table)
+    opened, tables = _opened(lake), named(table)
     with terminal_progress() as progress:
         done = opened.compact(tables, before=None if today else _yesterday(), progress=progress)
     if opened.place.is_local and any(each.n_partitions for each in done):
@@ -66,7 +66,7 @@ def vacuum(
     What the published catalog names is kept, and what is younger than a day. A backtest that pins versions
     older than --keep-days can not be repeated afterwards.
     """
-    done = _opened(lake).vacuum(_named(table), keep_days=keep_days)
+    done = _opened(lake).vacuum(named(table), keep_days=keep_days)
     if as_json:
         typer.echo(json.dumps({"keep_days": keep_days, "tables": [asdict(each) for each in done]}))
         return
@@ -89,7 +89,7 @@ def history(
 
     `tapehouse warehouse sql --at TIME` asks the lake as it stood then.
     """
-    found = _opened(lake).history(*_named(table))
+    found = _opened(lake).history(*named(table))
     shown = found.head(limit)
     if as_json:
         rows = shown.with_columns(pl.col("committed_ts").dt.to_string("iso:strict")).to_dicts()
@@ -109,7 +109,8 @@ def _opened(lake: str | None) -> Lake:
     return opened
 
 
-def _named(names: Sequence[str] | None) -> list[Table]:
+def named(names: Sequence[str] | None) -> list[Table]:
+    """Return the tables of these names, or all."""
     for each in names or ():
         if each not in TABLES:
             raise UnknownTable(each, TABLES, where="the lake")
