@@ -83,7 +83,8 @@ def _type(dtype: pl.DataType) -> str:
 def _raw_note() -> str:
     return (
         "`raw.<table>` has the columns above as they lie in the files, and `date` where the files are\n"
-        "partitioned. The views below are the same in dollars and contracts.\n"
+        "partitioned. The views below are the same in dollars and contracts. One source speaks for each day of\n"
+        "a market in `raw.trades`; `raw.trades_all` has all that every source told.\n"
     )
 
 
