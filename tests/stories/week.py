@@ -138,14 +138,16 @@ class Week:
         backfilling.start()
         for hour in range(script.hours):
             self._move_to(self._start_ts + hour * HOUR + PAST_THE_HOUR)
-            self._until_done(self._killer, "hourly", hourly, SAMPLED_SERIES, share=(hour + 1) / script.hours)
+            due = self._due(100 - BACKFILL_SHARE - UPKEEP_SHARE, (hour + 1) / script.hours)
+            self._until_done(self._killer, "hourly", hourly, SAMPLED_SERIES, due=due)
             self.outcome.n_syncs += 1
             if (hour + 1) % script.upkeep_every == 0:
                 self._keep_up(share=(hour + 1) / script.hours)
         backfilling.join()
         # Every trade shows a day after the last one; then the clock stands, and all must agree.
         self._move_to(END_TS + 24 * HOUR, is_running=False)
-        self._until_done(self._killer, "reread", reread, END_TS - 2 * LATEST, END_TS)
+        due = script.kills - self.graves.n_kills
+        self._until_done(self._killer, "reread", reread, END_TS - 2 * LATEST, END_TS, due=due)
         self._keep_up(share=1.0)
         (self.folder / STOP).touch()
         for reader, told in readers:
@@ -194,10 +196,9 @@ class Week:
         worker: str,
         target: Callable[..., None],
         *arguments: object,
-        share: float | None = None,
+        due: int = 0,
     ) -> None:
-        """Run a program until it says that it is done; before that kill it as often as its `share` is due."""
-        due = 0 if share is None else self._due(100 - BACKFILL_SHARE - UPKEEP_SHARE, share)
+        """Run a program until it says that it is done; before that see that it was killed `due` times."""
         while self.graves.by_worker[worker] < due:
             self._note(
                 worker, killer.run(worker, target, *self._where(worker, *arguments), aim=killer.an_aim())
