@@ -27,6 +27,16 @@ LakeOption = Annotated[
     typer.Option("--lake", envvar="TAPEHOUSE_LAKE", help="Folder or s3:// address; default ./lake."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+RereadOption = Annotated[
+    bool, typer.Option(help="Pull trades and candles again where the lake covers them, for late rows.")
+]
+TrailingOption = Annotated[
+    str, typer.Option(help="How late a trade may appear: so much before a hole is read again.")
+]
+OrderOption = Annotated[str, typer.Option(help="Which missing windows come first: oldest or newest.")]
+CombosOption = Annotated[
+    bool, typer.Option(help="The whole exchange with its combos, which are left out otherwise.")
+]
 
 
 def sync_app(
@@ -47,17 +57,10 @@ def sync_app(
         str | None, typer.Option(help="Length of a window, such as 1d; a window is what is retried whole.")
     ] = None,
     period: Annotated[str, typer.Option(help="Length of candles: 1m, 1h or 1d.")] = "1h",
-    reread: Annotated[
-        bool,
-        typer.Option(help="Pull trades and candles again where the lake covers them, for late rows."),
-    ] = False,
-    trailing: Annotated[
-        str, typer.Option(help="How late a trade may appear: so much before a hole is read again.")
-    ] = "2h",
-    order: Annotated[str, typer.Option(help="Which missing windows come first: oldest or newest.")] = OLDEST,
-    combos: Annotated[
-        bool, typer.Option(help="The whole exchange with its combos, which are left out otherwise.")
-    ] = False,
+    reread: RereadOption = False,
+    trailing: TrailingOption = "2h",
+    order: OrderOption = OLDEST,
+    combos: CombosOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Pull what the lake lacks: live tier first, then the archive; interrupted, run it again.
