@@ -27,6 +27,9 @@ LakeOption = Annotated[
     typer.Option("--lake", envvar="TAPEHOUSE_LAKE", help="Folder or s3:// address; default ./lake."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+EveryOption = Annotated[
+    str | None, typer.Option(help="Length of a window, such as 1d; a window is what is retried whole.")
+]
 RereadOption = Annotated[
     bool, typer.Option(help="Pull trades and candles again where the lake covers them, for late rows.")
 ]
@@ -53,9 +56,7 @@ def sync_app(
     end: Annotated[str | None, typer.Option(help="The moment after the last; default now.")] = None,
     lake: LakeOption = None,
     page_size: Annotated[int, typer.Option(help="Trades a page, 1 to 1000.")] = 1_000,
-    every: Annotated[
-        str | None, typer.Option(help="Length of a window, such as 1d; a window is what is retried whole.")
-    ] = None,
+    every: EveryOption = None,
     period: Annotated[str, typer.Option(help="Length of candles: 1m, 1h or 1d.")] = "1h",
     reread: RereadOption = False,
     trailing: TrailingOption = "2h",
