@@ -1,5 +1,7 @@
 """`tapehouse import archive` as it is typed: what it prints, and its exit codes."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import pytest
 
 from tests.ingest.made_archives import a_market, a_trade, an_archive
 from tests.ingest.test_cli import Run, run
+from warehouse import Lake
+from warehouse.tables import TRADES
 
 __all__ = ["run"]  # the fixture
 
@@ -55,3 +59,43 @@ def test_bad_input_is_one_line_and_exit_code_two(
     assert [line for line in said.err.splitlines() if line.startswith("error: ")] == [said.err.strip()]
     assert said.err.startswith(message)
     assert not (tmp_path / "lake").exists()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from pipelines.ingest import import_archive, import_archive_runs
+from warehouse import Lake
+
+import_archive.RUN_ROWS = 40
+import_archive_runs.COMMIT_ROWS = 30
+print("ready", flush=True)
+import_archive.import_archive(Lake(sys.argv[1]), Path(sys.argv[2]))
+print("done", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_killed_for_real_it_ends_the_same(tmp_path: Path) -> None:
+    """SIGKILL twice, then one run gets through: every trade once, no day in two files."""
+    pieces = [[a_trade(f"t-{n}-{k}", 1 + (n + k) % 28) for k in range(10)] for n in range(24)]
+    made = an_archive(tmp_path / "made", pieces, [[a_market()]])
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "lake"), str(made)]
+    n_killed = 0
+    for delay_ms in (100, 350, None):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as importing:
+            assert importing.stdout is not None
+            assert importing.stdout.readline() == "ready\n"
+            try:
+                importing.wait(None if delay_ms is None else delay_ms / 1_000)
+            except subprocess.TimeoutExpired:
+                importing.kill()
+                n_killed += 1
+    assert n_killed > 0
+    lake = Lake(tmp_path / "lake")
+    ids = lake.scan(TRADES).select("trade_id").collect()["trade_id"]
+    assert sorted(ids) == sorted(f"t-{n}-{k}" for n in range(24) for k in range(10))
+    files = lake.files(TRADES)
+    assert files is not None
+    assert files.files.height == 28
+    assert sorted(path.name for path in lake.path.iterdir()) == ["markets", "tapehouse.json", "trades"]
