@@ -41,7 +41,8 @@ app.command()(upkeep_cli.history)
 
 ROWS_SHOWN: Final = 100
 _BATCH: Final = 10_000
-_MISTAKES: Final = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+_MISTAKES: Final = (duckdb.ParserException, duckdb.CatalogException)
+_NEWER: Final = ("newer version of DuckDB", "Unsupported Storage Version")
 
 
 @app.command()
@@ -163,7 +164,7 @@ def _address(catalog: Path) -> str | None:
         with duckdb.connect(str(catalog), read_only=True) as connection:
             return str(connection.execute("select any_value(lake) from _snapshot").fetchall()[0][0])
     except duckdb.Error as error:
-        if "newer version of DuckDB" in str(error):
+        if any(each in str(error) for each in _NEWER):
             raise LakeTooNew(
                 f"{catalog}: a newer DuckDB wrote this catalog; upgrade Tapehouse, or write it anew with "
                 "`tapehouse warehouse publish`"
