@@ -113,8 +113,12 @@ class Selection:
 
     def parts(self, table: Table, day: date | None) -> Iterator[pl.DataFrame]:
         """Yield the rows of one day in the table's order, in pieces that fit into memory; none if none."""
+        found = self._lake.files(table)
+        if found is None:
+            return
         rows = self._lake.scan(table, dates=(day, day)).filter(self._filters(table))
-        if day is None or table.sort[0] != "ticker":
+        n_rows = int(found.between(day, day).files["n_rows"].sum())
+        if n_rows <= _ROWS_AT_ONCE or table.sort[0] != "ticker":
             whole = collected(rows.sort(table.sort), self._lake.uri)
             yield from [whole] if whole.height else []
             return

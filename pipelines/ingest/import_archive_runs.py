@@ -62,11 +62,15 @@ def workplace(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as lock:
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise _no_room(folder, error) from error
+    with lock:
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield folder
-    except BlockingIOError as error:
-        raise BadRequest(f"{folder}: another import of an archive is at work there; wait for it") from error
+        except BlockingIOError as error:
+            raise BadRequest(f"{folder}: another import of an archive is at work; wait for it") from error
+        yield folder
 
 
 def finished_runs(folder: Path, files: Sequence[ArchiveFile], until: str) -> list[Run]:
@@ -88,16 +92,23 @@ def finished_runs(folder: Path, files: Sequence[ArchiveFile], until: str) -> lis
 
 
 def keep_run(folder: Path, number: int, run: Run, rows: pl.DataFrame, bad: pl.DataFrame) -> None:
-    """Write one run; it counts from its last step on."""
+    """Write one run; it counts from its last step on.
+
+    Raises:
+        BadRequest: the folder cannot be written; runs before this one stay.
+    """
     data, refused, told = _paths(folder, number)
-    rows.sort("event_ts").write_parquet(data, row_group_size=_ROWS_PER_GROUP)
-    bad.write_parquet(refused)
     fresh = told.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(run)))
-    for path in (data, refused, fresh):
-        with path.open("rb") as written:
-            os.fsync(written.fileno())
-    fresh.replace(told)
+    try:
+        rows.sort("event_ts").write_parquet(data, row_group_size=_ROWS_PER_GROUP)
+        bad.write_parquet(refused)
+        fresh.write_text(json.dumps(asdict(run)))
+        for path in (data, refused, fresh):
+            with path.open("rb") as written:
+                os.fsync(written.fileno())
+        fresh.replace(told)
+    except (OSError, pl.exceptions.ComputeError) as error:
+        raise _no_room(folder, error) from error
 
 
 def bad_rows(folder: Path, number: int) -> pl.DataFrame:
@@ -152,6 +163,13 @@ def clear(folder: Path) -> None:
 def digest_so_far(files: Sequence[ArchiveFile], run: Run) -> str:
     """Return the digest of all files that were read with this run and before it."""
     return digest_of(_touched(files, run))
+
+
+def _no_room(folder: Path, error: Exception) -> BadRequest:
+    said = " ".join(str(error).split()) or type(error).__name__
+    return BadRequest(
+        f"{folder}: cannot be written ({said}); make room and run it again, or name another folder with --tmp"
+    )
 
 
 def _touched(files: Sequence[ArchiveFile], run: Run) -> Sequence[ArchiveFile]:

@@ -247,7 +247,7 @@ def test_two_imports_do_not_share_a_workplace(tmp_path: Path) -> None:
     """The second is told to wait; the first is not disturbed."""
     lake = Lake(tmp_path / "lake")
     made = an_archive(tmp_path / "made", [[a_trade()]])
-    with workplace(lake.path / WORKPLACE), pytest.raises(BadRequest, match="at work there"):
+    with workplace(lake.path / WORKPLACE), pytest.raises(BadRequest, match="at work; wait for it"):
         import_archive(lake, made)
     assert import_archive(lake, made).n_new == 1
 
@@ -269,3 +269,25 @@ def test_market_days_that_the_exchange_told_whole_are_left_out(tmp_path: Path) -
     ]
     lake.commit(TRADES, told)
     assert trades_in(lake)["source"].unique().to_list() == ["historical"]
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file where the folder should be; a disk that is full at the second run: the first one is kept."""
+    made = an_archive(tmp_path / "made", [[a_trade(f"t-{n}")] for n in range(3)])
+    lake = Lake(tmp_path / "lake")
+    (tmp_path / "file").touch()
+    with pytest.raises(BadRequest, match=r"cannot be written .* --tmp"):
+        import_archive(lake, made, tmp=tmp_path / "file")
+    monkeypatch.setattr("pipelines.ingest.import_archive.RUN_ROWS", 1)
+    full = tmp_path / "tmp" / WORKPLACE / "run-00001.parquet"
+
+    def filling(stage: str, done: int, total: int | None) -> None:
+        assert total is not None, stage
+        if done == 1:
+            full.mkdir()
+
+    with pytest.raises(BadRequest, match="make room"):
+        import_archive(lake, made, filling, tmp=tmp_path / "tmp")
+    assert not lake.exists()
+    full.rmdir()
+    assert import_archive(lake, made, tmp=tmp_path / "tmp").n_new == 3
