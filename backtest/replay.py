@@ -28,6 +28,7 @@ from backtest.plan import Wanted, orders
 from backtest.results import SCHEMAS, TIME
 from backtest.tape import QUOTE_COLUMNS, Tape, book_tape, known_us, quotes_tape
 from backtest.venue import Rules, Venue, rules, venue
+from warehouse.books import IS_WHOLE
 from warehouse.storage import collected
 from warehouse.tables import (
     BOOK_DELTAS,
@@ -190,7 +191,7 @@ def _tape(lake: "LakeReader", fills: str, known: Rules) -> tuple[Tape, list[str]
         told = [f"{n_candles} markets were not recorded all the time: there, quotes are closes of candles"]
         ended = pl.concat([shown, _ends(lake, shown)])
         return quotes_tape(ended, known.markets), [QUOTES_STAND, *(told if n_candles else [])]
-    snapshots = _of(lake, BOOK_SNAPSHOTS, "ticker", names)
+    snapshots = _of(lake, BOOK_SNAPSHOTS, "ticker", names).filter(IS_WHOLE)
     deltas = _of(lake, BOOK_DELTAS, "ticker", names)
     return book_tape(snapshots, deltas, collected(lake.scan(BOOK_GAPS), "book_gaps"), known.markets), []
 

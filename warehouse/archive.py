@@ -18,6 +18,7 @@ from exchange.markets import Event, Market, Series
 from exchange.ticks import PriceRange
 from exchange.trades import Candle, Ohlc, Trade
 from exchange.units import DOLLAR_CC, from_us, to_us
+from warehouse.books import IS_WHOLE
 from warehouse.errors import BookUnknown
 from warehouse.lake import Lake
 from warehouse.tables import BOOK_SNAPSHOTS, CANDLES, FEE_CHANGES, TRADES, Table
@@ -96,7 +97,12 @@ class LakeSource:
         self._tapes: dict[tuple[str | None, bool | None], LakeTape] = {}
         self._market_rows = self._lake.markets().collect()
         self._booked = frozenset(
-            self._lake.scan(BOOK_SNAPSHOTS).select("ticker").unique().collect()["ticker"].to_list()
+            self._lake.scan(BOOK_SNAPSHOTS)
+            .filter(IS_WHOLE)
+            .select("ticker")
+            .unique()
+            .collect()["ticker"]
+            .to_list()
         )
         self._now_ts = self._last_fact_ts() + SECOND
         archived_ts = max(self._now_ts - live_days * DAY, DAWN)

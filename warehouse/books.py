@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A stream's order in time: one counter per subscription, subscriptions one after the other.
 STREAM: Final = ["ticker", "session", "sid"]
+IS_WHOLE: Final = pl.col("depth").is_null()
+"""Of a row of book_snapshots: every level was recorded. Without the others, no book can be told from it."""
 _ORDER: Final = [*STREAM, "seq", "captured_ts"]
 _SIDES: Final = ["yes_prices_cc", "yes_counts_centi", "no_prices_cc", "no_counts_centi"]
 # Clocks of recorder and exchange differ by seconds at most; a base snapshot this much older is safe.
@@ -111,7 +113,7 @@ def _rebuilt(snapshot: dict[str, Any], deltas: pl.DataFrame) -> OrderBook:
 def _snapshots(
     lake: "Lake", named: list[str] | None, start_ts: datetime | None, end_ts: datetime | None
 ) -> pl.DataFrame:
-    rows = lake.scan(BOOK_SNAPSHOTS, dates=dates_around(None, end_ts))
+    rows = lake.scan(BOOK_SNAPSHOTS, dates=dates_around(None, end_ts)).filter(IS_WHOLE)
     if named is not None:
         rows = rows.filter(pl.col("ticker").is_in(named))
     if end_ts is not None:

@@ -197,9 +197,11 @@ def _raw_select(table: Table, files: TableFiles | None) -> str:
     hive = "hive_partitioning = true, hive_types = {'date': date}" if dated else "hive_partitioning = false"
     # Qualified, because DuckDB takes a bare `ticker` for the parameter of a macro that reads this view.
     packed = table.packed if files.is_packed else ()
+    told = {each: f"{sql_text(f'f.{each}')} as {each}" for each in packed} | {
+        each: f"cast(null as {sql_type(table.polars_schema[each])}) as {each}" for each in files.lacks
+    }
     columns = ", ".join(
-        f"{sql_text(f'f.{each}')} as {each}" if each in packed else f"f.{each}"
-        for each in [*table.columns, *(["date"] if dated else [])]
+        told.get(each, f"f.{each}") for each in [*table.columns, *(["date"] if dated else [])]
     )
     return f"select {columns} from read_parquet([{listed}], {hive}{union}) f"
 

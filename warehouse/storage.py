@@ -30,13 +30,14 @@ class TableFiles:
 
     first_source and last_source bound the names of their sources where the log tells (warehouse.choosing).
     `is_packed` says whether ids lie in them as binary (warehouse.packing), `is_evolved` whether some may lack
-    columns that others have.
+    columns that others have, `lacks` which columns none of them has: an earlier Tapehouse wrote them all.
     """
 
     version: int
     files: pl.DataFrame
     is_packed: bool = True
     is_evolved: bool = False
+    lacks: frozenset[str] = frozenset()
 
     def between(self, first: date | None, last: date | None) -> "TableFiles":
         """Keep files of dates `first`..`last`, both included; files without a date always stay."""
@@ -131,6 +132,7 @@ def files_of(at: Place, table: Table, delta: DeltaTable) -> TableFiles:
         files.sort("date", "path"),
         is_packed=has_packed(delta, table),
         is_evolved=EVOLVED in delta.metadata().configuration,
+        lacks=frozenset(table.columns) - {each.name for each in delta.schema().fields},
     )
 
 

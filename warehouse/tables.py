@@ -137,7 +137,7 @@ CANDLES: Final = Table(
 )
 BOOK_SNAPSHOTS: Final = Table(
     name="book_snapshots",
-    sentence="Whole order books, one row each, from the stream and from polls.",
+    sentence="Order books, one row each, from the stream, polls and imports; whole unless depth is given.",
     schema=tape_schemas.BookSnapshots,
     key=("ticker", "session", "captured_ts"),
     partition_by="captured_ts",

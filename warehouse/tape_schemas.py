@@ -62,18 +62,27 @@ class Candles(Sourced):
 
 
 class BookSnapshots(Sourced):
-    """Whole order books, one row each; an empty book is an observation too."""
+    """Order books, one row each; an empty book is an observation too."""
 
     ticker = name("The market.")
     session = name("One connection or one poller; sequence numbers mean something only inside it.")
     captured_ts = moment("When we had it, by the recorder's clock.")
-    sid = whole("Subscription id that Kalshi gave; empty for REST polls.", nullable=True)
-    seq = whole("Sequence number inside the sid; empty for REST polls.", nullable=True)
+    sid = whole(
+        "Subscription id that Kalshi gave; empty for REST polls, 0 for imports without.", nullable=True
+    )
+    seq = whole(
+        "Sequence number inside the sid; empty for REST polls; the file's line in imports.", nullable=True
+    )
     yes_prices_cc = prices("Prices of YES bids, ascending.")
     yes_counts_centi = sizes("Contracts resting at each YES price.")
     no_prices_cc = prices("Prices of NO bids in NO prices, ascending.")
     no_counts_centi = sizes("Contracts resting at each NO price.")
-    method = text("ws or rest.", regex="^(ws|rest)$")
+    method = text("ws, rest, or import: a recording that others made.", regex="^(ws|rest|import)$")
+    depth = whole(
+        "How many levels a side were recorded, best first; empty: all. Limited, it is not the book.",
+        nullable=True,
+        least=1,
+    )
 
     @dy.rule()
     def yes_lists_match(cls) -> pl.Expr:  # noqa: N805 -- dataframely hands the schema in
@@ -100,14 +109,16 @@ class BookDeltas(Sourced):
     """Changes of order books as they were received."""
 
     session = name("One connection; sequence numbers mean something only inside it.")
-    sid = whole("Subscription id that Kalshi gave.")
-    seq = whole("Sequence number inside the sid; one counter for all its markets.")
+    sid = whole("Subscription id that Kalshi gave; 0 for imports that have none.")
+    seq = whole("Sequence number inside the sid, one counter for all its markets; else the file's line.")
     ticker = name("The market.")
     side = text("Which side's bids changed: yes or no.", regex="^(yes|no)$")
     price_cc = price("The level, in the side's own prices.")
     delta_centi = contracts("Signed change of the contracts resting there.")
     event_ts = moment("When the exchange says it happened.")
-    received_ts = moment("When we received it, by the recorder's clock.")
+    received_ts = moment(
+        "When we received it, by the recorder's clock; event_ts where one time was recorded."
+    )
 
 
 class Quotes(Sourced):
@@ -137,6 +148,9 @@ class BookGaps(Sourced):
     from_ts = moment("Since when the books are unknown: the last thing received before.")
     until_ts = moment("Until when; empty when nothing ever repaired it.", nullable=True)
     cause = text(
-        "hole, session_end, no_snapshot or bad_frame.", regex="^(hole|session_end|no_snapshot|bad_frame)$"
+        "hole, bad_frame or no_snapshot; or how the session ended: session_end (closed, or lost), stalled, "
+        "overflow or channel_error (the exchange ended the subscription), killed (the recorder was), "
+        "unsubscribed (of these markets only).",
+        regex="^(hole|session_end|no_snapshot|bad_frame|stalled|overflow|channel_error|killed|unsubscribed)$",
     )
     is_recovered = flag("A later snapshot of the same session made the books known again.", nullable=False)

@@ -170,7 +170,7 @@ def _trades() -> View:
 
 def _book_levels() -> View:
     sides = " union all ".join(
-        f"select ticker, session, captured_ts, sid, seq, method, '{side}' as side, "
+        f"select ticker, session, captured_ts, sid, seq, method, depth, '{side}' as side, "
         f"unnest({side}_prices_cc) as price_cc, unnest({side}_counts_centi) as count_centi, source, date "
         "from raw.book_snapshots"
         for side in ("yes", "no")
@@ -182,6 +182,7 @@ def _book_levels() -> View:
             for each in ("ticker", "session", "captured_ts", "sid", "seq")
         ),
         _Column("method", "t.method", told["method"]),
+        _Column("depth", "t.depth", told["depth"]),
         _Column("side", "t.side", "Whose bids: yes or no."),
         _Column("price", dollars("t.price_cc"), "The level, in the side's own prices. In dollars."),
         _Column("yes_price", dollars(YES_PRICE_CC.format("t")), _YES_PRICE),

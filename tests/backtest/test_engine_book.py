@@ -120,6 +120,15 @@ def test_the_end_of_a_session_leaves_the_book_unknown() -> None:
     assert run.coverage["known_share"].to_list() == [0.004]
 
 
+def test_a_book_of_limited_depth_fills_nothing() -> None:
+    """One level a side was recorded at 2 s: the market goes on in the whole book of 0 s."""
+    top = a_snapshot(2, yes={4_800: 1}, no={5_000: 1}, session="vendor", method="import") | {"depth": 1}
+    for snapshots, reason in (([DEEP, top], None), ([top], "book unknown")):
+        lake = a_lake(markets=[settled(pays_cc=10_000)], book_snapshots=snapshots)
+        run = replayed(lake, (3, "A", bt.buy_yes(10)), fills="book")
+        assert run.orders["reason"].to_list() == [reason]
+
+
 def test_before_any_snapshot_the_book_is_unknown() -> None:
     lake = a_lake(
         markets=[a_market()],

@@ -54,6 +54,26 @@ def test_there_is_no_book_before_the_first_snapshot(tmp_path: Path) -> None:
         a_lake(tmp_path).book("KXA-9", at(0))
 
 
+def test_a_book_of_which_only_some_levels_were_recorded_is_never_taken_for_the_book(tmp_path: Path) -> None:
+    """The best level a side at 5 s and 6 s: the whole book is the one of 0 s, and without it nobody knows."""
+    top = a_snapshot(None, session="vendor", method="import", depth=1, no_prices_cc=[4_900])
+    tops = frame(
+        BOOK_SNAPSHOTS, top | {"captured_ts": at(5)}, top | {"captured_ts": at(6), "ticker": "KXA-2"}
+    )
+    lake = a_lake(tmp_path)
+    lake.commit(BOOK_SNAPSHOTS, tops)
+    assert lake.book("KXA-1", at(9)) == a_lake(tmp_path / "whole").book("KXA-1", at(9))
+    with pytest.raises(BookUnknown, match="KXA-2: no snapshot known"):
+        lake.book("KXA-2", at(9))
+    with duckdb.connect(str(lake.publish()), read_only=True) as connection:
+        assert levels_of(connection, 9) == as_levels(lake.book("KXA-1", at(9)))
+        query = "select count(*) from book_at('KXA-2', ?::timestamptz)"
+        assert connection.execute(query, [at(9)]).fetchall() == [(0,)]
+        assert connection.execute(
+            "select distinct depth from book_levels where ticker = 'KXA-2'"
+        ).fetchall() == [(1,)]
+
+
 def test_a_gap_blinds_its_books_until_it_is_repaired(tmp_path: Path) -> None:
     """Seq 5 is missing: known at 4 s, unknown after, known again with the snapshot at 9 s (seq 6)."""
     lake = a_lake(tmp_path)

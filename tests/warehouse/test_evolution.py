@@ -79,6 +79,12 @@ def test_a_column_that_a_later_tapehouse_declares_appears_without_rewriting(tmp_
     assert kinds.collect().rows() == asked(new, query) == [("t1", None), ("t2", True), ("t3", None)]
 
 
+def test_a_lake_that_no_file_of_the_new_column_is_in_yet_is_published_all_the_same(tmp_path: Path) -> None:
+    """Upgraded, and asked before anything was written."""
+    Lake(tmp_path).commit(BEFORE, an_old_trade("t1"))
+    assert asked(Lake(tmp_path), "select trade_id, is_block_trade from trades") == [("t1", None)]
+
+
 def test_a_program_that_does_not_know_a_column_does_not_compact_it_away(tmp_path: Path) -> None:
     """The earlier program would write files without it."""
     new, old = Lake(tmp_path), Lake(tmp_path)

@@ -7,8 +7,8 @@ from warehouse.tables import TABLES, Table
 
 INT_SUFFIXES = ("_cc", "_centi", "_micros", "_ppm", "_bps", "_s", "_ms", "_us")
 LIST_SUFFIXES = ("_cc", "_centi")
-# Whole numbers that measure nothing: ordinals and names.
-ORDINALS = {"sid", "seq", "from_seq", "to_seq", "exchange_index"}
+# Whole numbers that measure nothing: ordinals, names, and the depth that everybody calls so.
+ORDINALS = {"sid", "seq", "from_seq", "to_seq", "depth", "exchange_index"}
 # In the underlying's own unit, which differs by market: degrees, dollars, points.
 FLOATS = {"floor_strike", "cap_strike"}
 ALL = pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))

@@ -21,7 +21,8 @@ _BOOK_AT: Final = f"""
     ), base as (
         select s.*
         from raw.book_snapshots s join given on given._ticker = s.ticker
-        where s.captured_ts <= given._ts and s.session not in (select b.session from blind b)
+        where s.captured_ts <= given._ts and s.depth is null
+          and s.session not in (select b.session from blind b)
         order by s.captured_ts desc limit 1
     ), changes as (
         select d.side, d.price_cc, d.delta_centi as count_centi
