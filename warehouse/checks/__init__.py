@@ -3,6 +3,7 @@
 declaring.py   what a check is
 *_checks.py    the checks: a name, a sentence, a query, and the classes that explain
 facts.py       what several of them read
+turns.py       a long tape in pieces that fit in memory; digested.py takes digests of their rows
 held.py        windows of the ledger against the rows of their spans
 days.py        every day against what it was when it was last checked
 running.py     runs them on one set of versions and keeps what they found

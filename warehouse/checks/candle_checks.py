@@ -77,14 +77,31 @@ _AGAINST_TRADES: Final = f"""
                t.yes_price_cc, t.count_centi, coalesce(t.is_block_trade, false) as is_block
         from raw.trades t, periods p
         where t.date between getvariable('first') - 2 and getvariable('last')
+    ), sums as (
+        select ticker, period_s, end_ts, sum(count_centi)::bigint as sum_centi, max(yes_price_cc) as high_cc,
+               min(yes_price_cc) as low_cc, arg_min(yes_price_cc, event_ts) as open_cc,
+               arg_max(yes_price_cc, event_ts) as close_cc
+        from trades
+        where end_ts >= getvariable('first')::timestamp at time zone 'UTC'
+          and end_ts < (getvariable('last') + 1)::timestamp at time zone 'UTC'
+        group by ticker, period_s, end_ts
+    ), plain as materialized (
+        select coalesce(b.ticker, s.ticker) as ticker, coalesce(b.period_s, s.period_s) as period_s,
+               coalesce(b.end_ts, s.end_ts) as end_ts,
+               coalesce(b.volume_centi = 0 and s.ticker is null, false)
+               or coalesce(b.volume_centi = s.sum_centi and b.price_high_cc = s.high_cc
+                   and b.price_low_cc = s.low_cc and b.price_open_cc = s.open_cc
+                   and b.price_close_cc = s.close_cc, false) as is_same
+        from bars b full join sums s
+          on s.ticker = b.ticker and s.period_s = b.period_s and s.end_ts = b.end_ts
+    ), doubtful as (
+        select ticker, period_s, end_ts from plain where not is_same
     ), instants as (
         select ticker, period_s, end_ts, event_ts, sum(count_centi)::bigint as all_centi,
                coalesce(sum(count_centi) filter (where not is_block), 0)::bigint as book_centi,
                list(distinct yes_price_cc) as all_cc,
                list(distinct yes_price_cc) filter (where not is_block) as book_cc
-        from trades
-        where end_ts >= getvariable('first')::timestamp at time zone 'UTC'
-          and end_ts < (getvariable('last') + 1)::timestamp at time zone 'UTC'
+        from trades semi join doubtful using (ticker, period_s, end_ts)
         group by all
     ), traded as (
         select ticker, period_s, end_ts,
@@ -115,7 +132,7 @@ _AGAINST_TRADES: Final = f"""
                             or list_contains(t.book_open_cc, b.price_open_cc))
                        and (list_contains(t.close_cc, b.price_close_cc)
                             or list_contains(t.book_close_cc, b.price_close_cc))), false) as is_but_for_blocks
-        from bars b full join traded t
+        from (from bars semi join doubtful using (ticker, period_s, end_ts)) b full join traded t
           on t.ticker = b.ticker and t.period_s = b.period_s and t.end_ts = b.end_ts
     ), starts as (
         select *, least(end_ts - period_s * interval 1 second,
@@ -134,7 +151,10 @@ _AGAINST_TRADES: Final = f"""
          and c.start_ts <= s.end_ts
         group by all
     )
-    select if(is_same, 'ok', 'block') as class, count(*) as n, null as place, null as expected, null as found
+    select 'ok' as class, count(*) as n, null as place, null as expected, null as found
+    from plain where is_same
+    union all
+    select if(is_same, 'ok', 'block') as class, count(*), null, null, null
     from starts where is_same or is_but_for_blocks group by class
     union all
     select if(has_trades and (has_candles or not is_missing), 'flagged', 'not_covered'), count(*),

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from warehouse.checks.held import ROWS_AT_ONCE
-from warehouse.checks.turns import turns
-from warehouse.digests import row_digests, summed_up
+from warehouse.checks.digested import DIGEST, Digested
+from warehouse.checks.turns import Turn, turns
+from warehouse.digests import summed_up
 from warehouse.lake import Lake
 from warehouse.progress import Progress
 from warehouse.storage import TableFiles, collected
@@ -30,7 +30,7 @@ FIRST: Final = "first_seen"
 _OWN: Final = (CHECKS.name, DAY_DIGESTS.name)
 
 
-def checked_days(lake: Lake, progress: Progress) -> pl.DataFrame:
+def checked_days(lake: Lake, digested: Digested, progress: Progress) -> pl.DataFrame:
     """Return one row for every day of every table but those of checks, see SCHEMA."""
     last = (
         lake.scan(DAY_DIGESTS).sort("checked_ts").group_by("table_name", "day_ts", maintain_order=True).last()
@@ -44,7 +44,7 @@ def checked_days(lake: Lake, progress: Progress) -> pl.DataFrame:
         if table.name in _OWN:
             continue
         its = {day_ts: row for (name, day_ts), row in known.items() if name == table.name}
-        found += _days(lake, table, its, progress)
+        found += _days(lake, table, its, digested, progress)
     return pl.DataFrame(found, schema=SCHEMA, orient="row")
 
 
@@ -56,27 +56,31 @@ def to_keep(days: pl.DataFrame, run_ts: datetime, *, accept: bool) -> pl.DataFra
 
 
 def _days(
-    lake: Lake, table: Table, known: dict[datetime, dict[str, Any]], progress: Progress
+    lake: Lake,
+    table: Table,
+    known: dict[datetime, dict[str, Any]],
+    digested: Digested,
+    progress: Progress,
 ) -> Iterator[dict[str, Any]]:
     files = lake.files(table)
     marks = {} if files is None else _marks(table, files)
-    seen = {row["files"]: row for row in known.values()}
-    unseen = [] if files is None else [day for day, mark in marks.items() if mark not in seen]
+    seen, there = {row["files"] for row in known.values()}, set(marks.values())
     now = {
         day_ts: (row["n_rows"], row["digest"], row["files"])
         for day_ts, row in known.items()
-        if row["files"] in set(marks.values())
+        if row["files"] in there
     }
-    if files is not None and unseen:
-        progress(f"days of {table.name}", 0, len(unseen))
-        for its in _pieces(table, files, unseen):
-            for day_ts, told in _digested(lake, table, its).items():
-                now[day_ts] = (*told, marks[day_ts.date() if table.partition_by else None])
+    pieces = _pieces(table, files, [day for day, mark in marks.items() if mark not in seen])
+    for done, turn in enumerate(pieces):
+        progress(f"days of {table.name}", done, len(pieces))
+        for day_ts, told in _digests(table, turn, digested).items():
+            now[day_ts] = (*told, marks[day_ts.date() if table.partition_by else None])
     for day_ts in sorted(now.keys() | known.keys()):
-        yield _compared(table, day_ts, now.get(day_ts, (0, summed_up(_NOTHING)[1], "")), known.get(day_ts))
+        yield _compared(table, day_ts, now.get(day_ts, (0, _NOTHING, "")), known.get(day_ts))
 
 
-_NOTHING: Final = pl.Series(dtype=pl.UInt64)
+_NOTHING: Final = summed_up(pl.Series(dtype=pl.UInt64))[1]
+_ALL_TIME: Final = Turn(date.min, date.max)
 
 
 def _marks(table: Table, files: TableFiles) -> dict[date | None, str]:
@@ -87,26 +91,22 @@ def _marks(table: Table, files: TableFiles) -> dict[date | None, str]:
     return {day: hashlib.sha256("\n".join(sorted(each)).encode()).hexdigest() for day, each in names.items()}
 
 
-def _pieces(table: Table, files: TableFiles, days: list[date | None]) -> Iterator[TableFiles]:
-    """Yield the files of these dates, turn by turn; those of a table without dates all at once."""
+def _pieces(table: Table, files: TableFiles | None, days: list[date | None]) -> list[Turn]:
+    """Return the turns that have one of these days; a table without dates is one turn."""
+    if not days:
+        return []
     if table.partition_by is None:
-        yield files
-        return
-    wanted = files.on(pl.Series(days, dtype=pl.Date))
-    for turn in turns(wanted):
-        yield wanted.between(*turn)
+        return [_ALL_TIME]
+    return [each for each in turns(files) if any(day and each.first <= day <= each.last for day in days)]
 
 
-def _digested(lake: Lake, table: Table, files: TableFiles) -> dict[datetime, tuple[int, str]]:
-    """Return number and digest of the rows of every day that the files have."""
+def _digests(table: Table, turn: Turn, digested: Digested) -> dict[datetime, tuple[int, str]]:
+    """Return number and digest of the rows of every day of a turn."""
     at_ts = table.partition_by or table.known_ts.expr.meta.root_names()[0]
-    rows = collected(lake.read(table, files, every_source=True), lake.uri)
-    digests = [row_digests(table, part) for part in rows.iter_slices(ROWS_AT_ONCE)]
-    days = rows.select(day_ts=pl.col(at_ts).dt.truncate("1d")).with_columns(
-        pl.concat([_NOTHING, *digests]).alias("digest")
-    )
+    rows = digested.rows(table, turn, [at_ts])
+    days = rows.select(DIGEST, day_ts=pl.col(at_ts).dt.truncate("1d"))
     return {
-        part["day_ts"][0].astimezone(UTC): (part.height, summed_up(part["digest"])[1])
+        part["day_ts"][0].astimezone(UTC): (part.height, summed_up(part[DIGEST])[1])
         for part in days.partition_by("day_ts", maintain_order=True)
     }
 

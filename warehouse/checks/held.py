@@ -10,15 +10,16 @@ window's days are those of an earlier run that found nothing wrong.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any, Final
 
 import polars as pl
 
 from exchange.fees import COMBO_PREFIX
-from warehouse.checks.kept import Earlier, changed_dates
+from warehouse.checks.digested import DIGEST, Digested
+from warehouse.checks.kept import Earlier, changed_dates, rows_then
 from warehouse.checks.turns import Turn, turns
-from warehouse.digests import FORMAT, row_digests, summed_up
+from warehouse.digests import FORMAT, summed_up
 from warehouse.lake import Lake
 from warehouse.ledger import COMPLETE
 from warehouse.progress import Progress
@@ -36,8 +37,6 @@ SCHEMA: Final[dict[str, pl.DataType]] = {
     "n_found": pl.Int64(),
     "found_digest": pl.String(),
 }
-# How many rows are digested at once: their texts lie in memory.
-ROWS_AT_ONCE: Final = 500_000
 # Until a row that was fetched after an empty answer is no part of the same pull.
 _SAME_PULL: Final = timedelta(minutes=15)
 _INSTANT: Final = timedelta(microseconds=1)
@@ -56,15 +55,18 @@ class _Open:
         return start_ts.date(), (end_ts - _INSTANT).date()
 
 
-def held_windows(lake: Lake, earlier: Earlier | None, progress: Progress) -> pl.DataFrame:
+def held_windows(lake: Lake, digested: Digested, earlier: Earlier | None, progress: Progress) -> pl.DataFrame:
     """Return one row for every complete window of trades and candles, see SCHEMA."""
-    windows = collected(
-        lake.scan(WINDOWS).filter(pl.col("status") == COMPLETE).sort("start_ts", "end_ts"), lake.uri
-    )
+    sound = None if earlier is None or earlier.n_flagged else earlier
+    windows = collected(lake.scan(WINDOWS).filter(pl.col("status") == COMPLETE), lake.uri)
+    then = rows_then(lake, WINDOWS, sound).select(*WINDOWS.key, was_there=pl.lit(value=True))
+    rows = windows.join(then, on=WINDOWS.key, how="left", nulls_equal=True).sort("start_ts", "end_ts")
     found = [
         row
         for table, is_its in ((TRADES, pl.col("resource") == "trades"), (CANDLES, _IS_CANDLES))
-        for row in _held(lake, table, windows.filter(is_its).to_dicts(), earlier, progress)
+        for row in _held(
+            lake, table, rows.filter(is_its).to_dicts(), digested, changed_dates(lake, table, sound), progress
+        )
     ]
     return pl.DataFrame(found, schema=SCHEMA, orient="row")
 
@@ -73,14 +75,19 @@ _IS_CANDLES: Final = pl.col("resource").str.starts_with("candles_")
 
 
 def _held(
-    lake: Lake, table: Table, windows: Sequence[dict[str, Any]], earlier: Earlier | None, progress: Progress
+    lake: Lake,
+    table: Table,
+    windows: Sequence[dict[str, Any]],
+    digested: Digested,
+    changed: set[date] | None,
+    progress: Progress,
 ) -> Iterator[dict[str, Any]]:
-    sound = None if earlier is None or earlier.n_flagged else earlier
-    changed = changed_dates(lake, table, sound)
+    """Yield a verdict on every window; `changed` are the dates to look at again, None is all."""
     waiting: list[_Open] = []
     for row in windows:
         window = _Open(row)
-        if sound is not None and changed is not None and _is_unchanged(window, sound, changed):
+        first, last = window.dates
+        if row["was_there"] and changed is not None and not any(first <= day <= last for day in changed):
             yield _judged(row, "unchanged", row["n_rows"], row["digest"])
         else:
             waiting.append(window)
@@ -90,7 +97,7 @@ def _held(
         if not active:
             continue
         progress(f"windows of {table.name}", done, len(pieces))
-        rows = _rows(lake, table, turn)
+        rows = _rows(lake, table, turn, digested)
         for window in active:
             window.found.append(_inside(rows, window.row))
             if window.dates[1] <= turn.last:
@@ -99,23 +106,15 @@ def _held(
     yield from map(_verdict, waiting)
 
 
-def _is_unchanged(window: _Open, sound: Earlier, changed: set[date]) -> bool:
-    first, last = window.dates
-    asked_ts: datetime = window.row["asked_ts"]
-    return asked_ts < sound.run_ts and not any(first <= day <= last for day in changed)
-
-
-def _rows(lake: Lake, table: Table, turn: Turn) -> pl.DataFrame:
+def _rows(lake: Lake, table: Table, turn: Turn, digested: Digested) -> pl.DataFrame:
     """Return who told what on the days of a turn: time, names, fetched_ts, is_exchange, digest; by time."""
-    rows = collected(lake.scan(table, dates=turn, every_source=True), lake.uri)
-    digests = [row_digests(table, part) for part in rows.iter_slices(ROWS_AT_ONCE)]
     is_foreign = pl.any_horizontal(
         pl.col("source").str.starts_with(each) for each in (*TRADES.ranks, "import:")
     )
     assert table.partition_by is not None
-    kept = [each for each in ("ticker", "period_s", "fetched_ts") if each in rows.columns]
-    told = rows.select(pl.col(table.partition_by).alias("at_ts"), *kept, is_exchange=~is_foreign)
-    named = told.with_columns(pl.concat([pl.Series(dtype=pl.UInt64), *digests]).alias("digest"))
+    kept = [each for each in ("ticker", "period_s", "fetched_ts") if each in table.columns]
+    rows = digested.rows(table, turn, [table.partition_by, "source", *kept])
+    named = rows.select(DIGEST, *kept, at_ts=table.partition_by, is_exchange=~is_foreign)
     return named.join(_families(lake), on="ticker", how="left").sort("at_ts")
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 
-from warehouse.errors import NoSuchVersion
+from warehouse.errors import CorruptFile, NoSuchVersion
 from warehouse.lake import Lake
 from warehouse.storage import collected
 from warehouse.tables import CHECKS, Table
@@ -31,6 +31,15 @@ def earlier_runs(lake: Lake) -> dict[str, Earlier]:
         )
         for row in collected(rows, lake.uri).iter_rows(named=True)
     }
+
+
+def rows_then(lake: Lake, table: Table, earlier: Earlier | None) -> pl.DataFrame:
+    """Return the rows that a table had when an earlier run read it; none where nobody can tell."""
+    version = None if earlier is None else earlier.versions.get(table.name)
+    try:
+        return table.empty() if version is None else collected(lake.scan(table, version=version), lake.uri)
+    except (NoSuchVersion, CorruptFile):
+        return table.empty()  # vacuumed
 
 
 def changed_dates(lake: Lake, table: Table, earlier: Earlier | None) -> set[date] | None:

@@ -16,6 +16,7 @@ from warehouse import catalog, storage
 from warehouse.checks.all import CHECKS
 from warehouse.checks.days import checked_days, to_keep
 from warehouse.checks.declaring import FLAGGED, OK, Check
+from warehouse.checks.digested import Digested
 from warehouse.checks.facts import FACTS, needed
 from warehouse.checks.held import held_windows
 from warehouse.checks.kept import Earlier, earlier_runs
@@ -149,10 +150,11 @@ class _Days:
 
     def __init__(self, lake: Lake, progress: Progress) -> None:
         self._lake, self._progress = lake, progress
+        self.digested = Digested(lake)
         self.found: pl.DataFrame | None = None
 
     def look(self) -> pl.DataFrame:
-        self.found = checked_days(self._lake, self._progress)
+        self.found = checked_days(self._lake, self.digested, self._progress)
         return self.found
 
 
@@ -195,7 +197,7 @@ def _make_facts(
             connection.execute(f"create table facts.{name} as {FACTS[name]}")
             made.add(name)
     if "held" in check.needs:
-        _put(connection, "held", held_windows(lake, earlier, progress))
+        _put(connection, "held", held_windows(lake, days.digested, earlier, progress))
     if "days" in check.needs:
         _put(connection, "days", days.look())
 

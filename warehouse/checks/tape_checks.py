@@ -25,11 +25,21 @@ _TRADE_IDS: Final = """
     from raw.trades"""
 
 _REPEATED: Final = f"""
-    with instants as (
+    with trades as (
+        select ticker, event_ts, yes_price_cc, count_centi, taker_side
+        from raw.trades where date between getvariable('first') and getvariable('last')
+    ), suspects as (
+        select ticker
+        from (
+            select any_value(ticker) as ticker from trades
+            group by hash(ticker, event_ts, yes_price_cc, count_centi, taker_side) having count(*) % 2 = 0
+        )
+        group by ticker having count(*) >= {_STREAK}
+    ), instants as (
         select ticker, event_ts, bool_and(times % 2 = 0) as is_double, sum(times) as n
         from (
             select ticker, event_ts, yes_price_cc, count_centi, taker_side, count(*) as times
-            from raw.trades where date between getvariable('first') and getvariable('last') group by all
+            from trades where ticker in (from suspects) group by all
         )
         group by ticker, event_ts
     ), runs as (
@@ -48,7 +58,9 @@ _REPEATED: Final = f"""
     from (
         select *, if(is_double and n_instants >= {_STREAK}, 'flagged', 'ok') as class from streaks
     )
-    group by class, place"""
+    group by class, place
+    union all
+    select 'ok', count(*), null, null, null from trades where ticker not in (from suspects)"""
 
 _TIERS: Final = f"""
     with live as (

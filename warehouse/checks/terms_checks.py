@@ -79,21 +79,33 @@ _KNOWN_MARKETS: Final = f"""
     left join (select max(asked_ts) as asked_ts from listed where scope in ('all', 'all+combos')) l on true"""
 
 _HOURS: Final = f"""
-    with looked as (
-        select t.ticker, t.event_ts, m.first_open_ts, m.last_close_ts,
+    with hours as (
+        select ticker, observed_ts, first_open_ts, last_close_ts,
+               first_open_ts - interval 1 second as from_ts, last_close_ts + interval 1 minute as until_ts
+        from facts.markets
+    ), traded as (
+        select t.*, h.* exclude (ticker), t.first_ts >= h.from_ts and t.last_ts < h.until_ts as is_inside
+        from (
+            select ticker, count(*) as n, min(event_ts) as first_ts, max(event_ts) as last_ts
+            from raw.trades group by ticker
+        ) t join hours h using (ticker)
+    ), looked as (
+        select t.ticker, t.event_ts, h.first_open_ts, h.last_close_ts,
                case
-                 when t.event_ts >= m.first_open_ts - interval 1 second
-                  and t.event_ts < m.last_close_ts + interval 1 minute then 'ok'
-                 when t.event_ts >= m.observed_ts then 'stale_terms'
+                 when t.event_ts >= h.from_ts and t.event_ts < h.until_ts then 'ok'
+                 when t.event_ts >= h.observed_ts then 'stale_terms'
                  when t.is_block_trade then 'block'
                  else 'flagged'
                end as class
-        from raw.trades t join facts.markets m using (ticker)
+        from raw.trades t join (from traded where not is_inside) h using (ticker)
     )
-    select class, count(*) as n, case when class <> 'ok' then ticker end as place,
-           any_value(printf('between %s and a minute after %s', {utc("first_open_ts")},
-               {utc("last_close_ts")})) filter (where class <> 'ok') as expected,
-           printf('at %s', {utc("min(event_ts)")}) as found
+    select 'ok' as class, sum(n)::bigint as n, null as place, null as expected, null as found
+    from traded where is_inside
+    union all
+    select class, count(*), case when class <> 'ok' then ticker end as place,
+           printf('between %s and a minute after %s', {utc("any_value(first_open_ts)")},
+                  {utc("any_value(last_close_ts)")}),
+           printf('at %s', {utc("min(event_ts)")})
     from looked group by class, place"""
 
 _GRID: Final = f"""
