@@ -4,7 +4,7 @@ The layout is that of prediction-market-analysis: `data/kalshi/trades/*.parquet`
 `data/kalshi/markets/*.parquet`, in pieces of some 10,000 rows, in no order of time, with repetitions. Prices
 are whole cents. Times carry a zone or mean UTC, in which the program that writes them counts. A number may
 lie there as integer, float or text, whichever the tool that wrote the file preferred.
-Source: its docs/SCHEMAS.md and indexers, read 2026-11-22.
+Source: its docs/SCHEMAS.md and indexers, read 2026-11-26.
 """
 
 import hashlib
