@@ -6,14 +6,12 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import duckdb
 import typer
 
-from exchange.units import format_ts
 from warehouse import exporting_cli, upkeep_cli, verify_cli
 from warehouse.catalog import in_memory
 from warehouse.checks import cli as checks_cli
@@ -23,6 +21,7 @@ from warehouse.lake import Lake
 from warehouse.options import JsonOption, LakeOption
 from warehouse.place import CATALOG_FILE
 from warehouse.screen import print_table
+from warehouse.showing import cell, plain
 from warehouse.status import status as status_of
 
 app = typer.Typer(
@@ -50,7 +49,7 @@ def status(*, lake: LakeOption = None, as_json: JsonOption = False) -> None:
     """Show tables, versions, sizes and times, and which windows were pulled, with holes and failures."""
     told = status_of(Lake(lake))
     if as_json:
-        typer.echo(json.dumps(told, default=_plain))
+        typer.echo(json.dumps(told, default=plain))
         return
     _show_tables(told)
     _show_coverage(told)
@@ -127,14 +126,16 @@ def _print_rows(
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
         for rows in _batches(connection):
-            writer.writerows([_cell(each) for each in row] for row in rows)
+            writer.writerows([cell(each) for each in row] for row in rows)
     elif as_json:
         read = (row for rows in _batches(connection) for row in rows)
         found = [dict(zip(columns, map(_finite, row), strict=True)) for row in read]
-        typer.echo(json.dumps({"columns": columns, "rows": found}, default=_plain))
+        typer.echo(json.dumps({"columns": columns, "rows": found}, default=plain))
     else:
         rows = connection.fetchmany(ROWS_SHOWN + 1)
-        print_table(columns, [[_cell(each) for each in row] for row in rows[:ROWS_SHOWN]])
+        print_table(columns, [[cell(each) for each in row] for row in rows[:ROWS_SHOWN]])
+        if not rows and columns:
+            typer.echo("no rows", err=True)
         if len(rows) > ROWS_SHOWN:
             typer.echo(f"only the first {ROWS_SHOWN} rows: add a limit, or --csv for all", err=True)
 
@@ -190,8 +191,8 @@ def _show_tables(told: dict[str, Any]) -> None:
             f"{each['n_rows']:,}",
             f"{each['n_files']:,}",
             f"{each['n_bytes'] / 1e6:,.2f}",
-            _cell(each["first_ts"]),
-            _cell(each["last_ts"]),
+            cell(each["first_ts"]),
+            cell(each["last_ts"]),
         ]
         for each in told["tables"]
     ]
@@ -206,25 +207,18 @@ def _show_coverage(told: dict[str, Any]) -> None:
         [
             each["resource"],
             each["scope"],
-            _cell(each["start_ts"]),
-            _cell(each["end_ts"]),
-            "\n".join(f"{_cell(hole['start_ts'])} .. {_cell(hole['end_ts'])}" for hole in each["holes"])
+            cell(each["start_ts"]),
+            cell(each["end_ts"]),
+            "\n".join(f"{cell(hole['start_ts'])} .. {cell(hole['end_ts'])}" for hole in each["holes"])
             or "none",
-            "\n".join(f"{_cell(bad['start_ts'])}: {bad['reason']}" for bad in each["failed"]) or "none",
+            "\n".join(f"{cell(bad['start_ts'])}: {bad['reason']}" for bad in each["failed"]) or "none",
         ]
         for each in told["coverage"]
     ]
     print_table(["resource", "scope", "from", "to", "holes", "failed"], rows)
 
 
-def _cell(value: object) -> str:
-    return "" if value is None else str(_plain(value))
-
-
-def _plain(value: object) -> object:
-    return format_ts(value) if isinstance(value, datetime) and value.tzinfo else str(value)
-
-
 def _one_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:2]) if lines else type(error).__name__
+    n_told = 3 if len(lines) > 1 and lines[1].endswith(":") else 2  # the candidates stand below their title
+    return " ".join(lines[:n_told]) if lines else type(error).__name__

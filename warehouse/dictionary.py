@@ -37,7 +37,9 @@ _MACRO_NOTE: Final = """\
 Table macros stand in `from`, expressions in `select`; [sql-cookbook.md](sql-cookbook.md) has examples of all.
 A moment (`ts`) is a timestamptz or its text with a zone, as in `'2026-05-13 14:05:00Z'`; a length (`every`,
 `horizon`) is an interval or its text, as in `'15 minutes'`; bars start at multiples of it, in UTC. Names are
-exact. An argument may be a column: `from markets m, implied_probability(m.ticker, m.close_ts) p`.
+exact. An argument may be a column: `from markets m, implied_probability(m.ticker, m.close_ts) p`; for table
+macros that takes DuckDB 1.4 (`spread`: 2.0). Older ones want literals: they may take the caller's column for
+one of the macro's own, and say nothing.
 """
 
 
@@ -83,8 +85,8 @@ def _type(dtype: pl.DataType) -> str:
 def _raw_note() -> str:
     return (
         "`raw.<table>` has the columns above as they lie in the files, and `date` where the files are\n"
-        "partitioned. The views below are the same in dollars and contracts. One source speaks for each day of\n"
-        "a market in `raw.trades`; `raw.trades_all` has all that every source told.\n"
+        "partitioned. The views below are the same in dollars and contracts. One source speaks for each\n"
+        "day of a market in `raw.trades`; `raw.trades_all` has all that every source told.\n"
     )
 
 

@@ -93,12 +93,12 @@ def _friendly(table: Table, column: str) -> _Column:
     if column.endswith("_cc"):
         is_amount = column in ("settlement_value_cc", "notional_value_cc")
         name = column.removesuffix("_cc")
-        return _Column(
-            name, dollars(f"t.{column}", _AMOUNT if is_amount else _PRICE), f"{sentence} In dollars."
-        )
+        told = f"{sentence.replace('10_000', '$1')} In dollars."
+        return _Column(name, dollars(f"t.{column}", _AMOUNT if is_amount else _PRICE), told)
     if column.endswith("_centi"):
         name = _FRIENDLY_NAMES.get(column, column.removesuffix("_centi"))
-        return _Column(name, contracts(f"t.{column}"), f"{sentence} In contracts.")
+        told = sentence if "ontracts" in sentence else f"{sentence} In contracts."
+        return _Column(name, contracts(f"t.{column}"), told)
     if column.endswith("_ppm"):
         factor = f"cast(cast(t.{column} as decimal(12,0)) * 0.000001 as decimal(12,6))"
         return _Column(column.removesuffix("_ppm"), factor, f"{sentence} As a factor: 1 is the standard.")

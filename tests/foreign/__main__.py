@@ -1,4 +1,7 @@
-"""Makes the environments of the foreign clients, runs every story, and prints what came of each step."""
+"""Makes the environments of the foreign clients, runs every story, and prints what came of each step.
+
+The readers of the catalog are only made here: `tests/foreign/test_readers.py` holds them against our DuckDB.
+"""
 
 import sys
 import time
@@ -6,23 +9,20 @@ from collections.abc import Sequence
 
 from tests.foreign.clients import CLIENTS, CannotMake, Foreign
 from tests.foreign.driver import Checked, run_story
+from tests.foreign.readers import READERS
 
 
 def main(names: Sequence[str]) -> int:
     """Run the clients of these names, or all; return how many steps disagree or could not be run."""
-    unknown = set(names) - {each.name for each in CLIENTS}
+    known = [each.name for each in (*CLIENTS, *READERS)]
+    unknown = set(names) - set(known)
     if unknown:
-        sys.exit(
-            f"{', '.join(sorted(unknown))}: no such client; there are {', '.join(c.name for c in CLIENTS)}"
-        )
-    n_bad = 0
+        sys.exit(f"{', '.join(sorted(unknown))}: no such client; there are {', '.join(known)}")
+    n_bad = sum(not _made(reader) for reader in READERS if not names or reader.name in names)
     for client in CLIENTS:
         if names and client.name not in names:
             continue
-        try:
-            client.make()
-        except CannotMake as error:
-            _say(f"{client.name} {client.version}: not run: {error}")
+        if not _made(client):
             n_bad += 1
             continue
         for kind in client.keys:
@@ -31,6 +31,16 @@ def main(names: Sequence[str]) -> int:
             n_bad += sum(not each.agrees for each in checks)
             _show(client, kind, checks, time.monotonic() - start_s)
     return n_bad
+
+
+def _made(client: Foreign) -> bool:
+    try:
+        client.make()
+    except CannotMake as error:
+        _say(f"{client.name} {client.version}: not made: {error}")
+        return False
+    _say(f"{client.name} {client.version}: made")
+    return True
 
 
 def _show(client: Foreign, kind: str, checks: Sequence[Checked], took_s: float) -> None:

@@ -27,11 +27,11 @@ TRAILING: Final = timedelta(days=1)
 ACTIVITY: Final = 0.15
 TIER: Final = "prestige"
 # When the exchange is visited, counted back from its end; the last visit finds what the others could not.
-VISITS: Final = tuple(timedelta(hours=hours) for hours in (36, 10, 0))
+VISITS: Final = tuple(timedelta(hours=hours) for hours in (36, 2.5, 0))
 RECORDED: Final = "KXSIMBTC15M"
 N_RECORDED: Final = 8
 BARS_OF: Final = ("KXSIMHIGHNY-26MAR01", "KXSIMCPI-FEB")
-# Before the last visit the exchange keeps some prints back; the last one reads the day before again.
+# From the second visit the exchange keeps some prints back; the last one reads the day before again.
 LATE: Final = Faults((fault("late_trades", chance=0.05, tries=1),), seed=SEED)
 
 
@@ -43,9 +43,9 @@ def build(folder: Path) -> Lake:
     for before in VISITS:
         clock.advance(timedelta(microseconds=to_us(DEFAULT_END_TS - before) - clock.now_us()))
         world.floor.advance()
-        is_last = before == VISITS[-1]
-        with running(world, tier=TIER, faults=CALM if is_last else LATE) as sandbox:
-            asyncio.run(_visit(sandbox.base_url, lake, world, bars_of=BARS_OF if is_last else ()))
+        faults, bars_of = (LATE if before == VISITS[1] else CALM), (BARS_OF if before == VISITS[-1] else ())
+        with running(world, tier=TIER, faults=faults) as sandbox:
+            asyncio.run(_visit(sandbox.base_url, lake, world, bars_of=bars_of))
     _record(world, lake, folder / "recording.jsonl.gz")
     lake.publish()
     return lake

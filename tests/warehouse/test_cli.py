@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -140,3 +141,29 @@ def test_a_copied_lake_answers_from_its_own_files(tmp_path: Path) -> None:
     lake.publish()
     said = run("sql", "select count(*) as n from trades", "--json", lake=tmp_path / "copy")
     assert json.loads(said.stdout)["rows"] == [{"n": 1}]
+
+
+@pytest.mark.parametrize(
+    ("query", "near"),
+    [
+        ("from tradez", "trades"),
+        ("from market_asof(now())", "markets_asof"),
+        ("from coverige('KX')", "coverage"),
+        ("select fe(1, 0.5, 'KX', now())", "fee"),
+        ("select yes_prise from trades", "yes_price"),
+        ("from event_board('KXA')", "event_board(event, ts)"),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_nearest(tmp_path: Path, query: str, near: str) -> None:
+    """A view, a macro, an expression, a column; and a macro without all of its arguments."""
+    a_lake(tmp_path)
+    with pytest.raises(QueryFailed, match=re.escape(near)):
+        run("sql", query, lake=tmp_path)
+
+
+def test_an_answer_without_rows_says_so(tmp_path: Path) -> None:
+    """A ticker is never misspelt to DuckDB: it finds nothing; what it says is not part of the answer."""
+    a_lake(tmp_path)
+    told = run("sql", "from ohlc('KXTYPO', '1 hour')", lake=tmp_path)
+    assert told.stderr == "no rows\n"
+    assert told.stdout.split() == ["bar_ts", "open", "high", "low", "close", "volume", "n_trades"]

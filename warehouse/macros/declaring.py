@@ -38,7 +38,8 @@ def given(parameters: str) -> str:
 
     DuckDB puts arguments in place as they are written. Anywhere else than here, where there is no other
     table, a caller's `t.ticker` would be taken for the column of a table of ours that is called t, and not
-    be refused. Materialized, because DuckDB 1.2 and 1.3 put the CTE itself in place otherwise.
+    be refused. Materialized, so that the CTE itself is not put in place either; DuckDB 1.2 and 1.3 lose that
+    word when they read it from the file, and are promised literals only.
     """
     typed = ", ".join(
         f"cast({each} as {_TYPES.get(each, 'varchar')}) as _{each}" for each in parameters.split(", ")
