@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from typing import Final, cast
 from weakref import WeakValueDictionary
 
@@ -31,7 +32,8 @@ def cut(scope: Scope) -> None:
         return
     bound = transport.get_extra_info("socket")
     if bound is not None:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        with suppress(OSError):  # a client that was killed has closed it already
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
     transport.abort()
 
 
