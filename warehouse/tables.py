@@ -124,7 +124,7 @@ TRADES: Final = Table(
     partition_by="event_ts",
     sort=("ticker", "event_ts", "trade_id"),
     known_ts=_at("event_ts", "event_ts, plus the feed delay that a backtest assumes."),
-    ranks={"import:": 1, "archive:": 2},
+    ranks={"ws:": 1, "import:": 1, "archive:": 2},
 )
 CANDLES: Final = Table(
     name="candles",

@@ -8,7 +8,18 @@ import polars as pl
 
 from exchange.units import DOLLAR_CC
 from pipelines.ingest import exact
-from pipelines.ingest.ws_wire import DELTA, NONE, SNAPSHOT, TICKER, WATCHED, Line, Message
+from pipelines.ingest.ws_wire import (
+    DELTA,
+    ERROR,
+    NONE,
+    SNAPSHOT,
+    TICKER,
+    TRADE,
+    UNWATCHED,
+    WATCHED,
+    Line,
+    Message,
+)
 
 FRAMES: Final = pl.Schema(
     {
@@ -152,6 +163,50 @@ def quotes(lines: Sequence[Line], numbers: Sequence[int]) -> tuple[pl.DataFrame,
     return good.with_columns(*quoted, *sized), wrong
 
 
+def trades(lines: Sequence[Line], numbers: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read trade frames; the exchange tells their times in milliseconds here, in microseconds over REST.
+
+    Returns:
+        (line, trade_id, event_ts, yes_price_cc, count_centi, taker_side, is_block_trade) of the good ones,
+        and the others per WRONG.
+
+    Source: KALSHI.md §10.4 (websocket pages, 2026-10-01); `taker_side` is what older recordings have.
+    """
+    fields: dict[str, pl.DataType] = {
+        **dict.fromkeys(("market_ticker", "trade_id", "yes_price_dollars", "count_fp"), pl.String()),
+        **dict.fromkeys(("taker_outcome_side", "taker_side"), pl.String()),
+        "ts_ms": pl.Int64(),
+        "is_block_trade": pl.Boolean(),
+    }
+    rows = _messages(lines, numbers, TRADE, fields).with_columns(
+        exact.cc("yes_price_dollars").alias("yes_price_cc"),
+        exact.centi("count_fp").alias("count_centi"),
+        pl.coalesce("taker_outcome_side", "taker_side").alias("taker_side"),
+        (pl.col("ts_ms") * 1_000).cast(exact.TIME).alias("event_ts"),
+    )
+    return _divide(
+        rows,
+        (
+            _no_ticker(),
+            ("trade_id", pl.col("trade_id").fill_null("") == "", "is missing"),
+            ("yes_price_dollars", ~_is_level("yes_price_cc"), _PRICE),
+            ("count_fp", ~(pl.col("count_centi") > 0).fill_null(value=False), _COUNT),
+            (
+                "taker_side",
+                ~pl.col("taker_side").is_in(["yes", "no"]).fill_null(value=False),
+                "is not yes or no",
+            ),
+            ("ts_ms", pl.col("event_ts").is_null(), "is missing"),
+        ),
+        ("trade_id", "event_ts", "yes_price_cc", "count_centi", "taker_side", "is_block_trade"),
+    )
+
+
+def errors(lines: Sequence[Line], numbers: Sequence[int]) -> pl.DataFrame:
+    """Lay out error frames: line, code."""
+    return _messages(lines, numbers, ERROR, {"code": pl.Int64()})
+
+
 def notes(lines: Sequence[Line], numbers: Sequence[int]) -> pl.DataFrame:
     """Lay out watch_market notes: line, then the note's fields as the recorder wrote them."""
     fields = {
@@ -170,6 +225,16 @@ def notes(lines: Sequence[Line], numbers: Sequence[int]) -> pl.DataFrame:
     columns: dict[str, Any] = {"line": [number for number, _ in chosen]}
     columns |= {field: [getattr(note, field) for _, note in chosen] for field in fields}
     return pl.DataFrame(columns, schema={"line": pl.Int64(), **fields})
+
+
+def unwatched(lines: Sequence[Line], numbers: Sequence[int]) -> pl.DataFrame:
+    """Lay out unwatch_market notes: line, ticker."""
+    chosen = [
+        (number, line.data.market_ticker)
+        for number, line in zip(numbers, lines, strict=True)
+        if line.recorder_event == UNWATCHED
+    ]
+    return pl.DataFrame(chosen, schema={"line": pl.Int64(), "ticker": pl.String()}, orient="row")
 
 
 def _messages(

@@ -9,6 +9,7 @@ Two shapes are read, gzipped or not:
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,10 @@ class Recording:
     deltas: pl.DataFrame
     snapshots: pl.DataFrame
     quotes: pl.DataFrame
+    trades: pl.DataFrame
+    errors: pl.DataFrame
     notes: pl.DataFrame
+    unwatched: pl.DataFrame
     refused: pl.DataFrame
 
 
@@ -56,38 +60,43 @@ def read_recording(path: Path) -> Recording:
         UnreadableFile: no such file, damaged, or it has lines and not one of them is a frame or note.
     """
     blocks: list[Recording] = []
+    name = path.name.partition(".")[0]
     try:
         if (raw_lines := _capture(path)) is not None:
-            blocks.append(_read_block(path, 1, raw_lines, None))
+            blocks.append(_read_block(name, 1, raw_lines, None))
         else:
             for first_line, block in _line_blocks(path):
-                blocks.append(_read_block(path, first_line, block.split(b"\n"), block))
+                blocks.append(read_lines(name, first_line, block))
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path, error) from error
     if not blocks:
-        blocks.append(_read_block(path, 1, [], None))
+        blocks.append(_read_block(name, 1, [], None))
     elif not any(block.frames.height for block in blocks):
         raise UnreadableFile(
             f"{path}: no line of it is a recorded frame; expected JSON lines with recv_ns, conn and frame"
         )
-    return Recording(
-        frames=pl.concat(block.frames for block in blocks),
-        deltas=pl.concat(block.deltas for block in blocks),
-        snapshots=pl.concat(block.snapshots for block in blocks),
-        quotes=pl.concat(block.quotes for block in blocks),
-        notes=pl.concat(block.notes for block in blocks),
-        refused=pl.concat(block.refused for block in blocks),
-    )
+    tables = (each.name for each in dataclass_fields(Recording))
+    return Recording(**{name: pl.concat(getattr(block, name) for block in blocks) for name in tables})
 
 
-def _read_block(path: Path, first_line: int, raw: Sequence[bytes], block: bytes | None) -> Recording:
+def read_lines(name: str, first_line: int, text: bytes) -> Recording:
+    """Read whole lines of a recording, the first of which has the number `first_line`.
+
+    `name` is what a connection without a name is called.
+    """
+    block = text.removesuffix(b"\n")
+    return _read_block(name, first_line, block.split(b"\n"), block)
+
+
+def _read_block(name: str, first_line: int, raw: Sequence[bytes], block: bytes | None) -> Recording:
     lines, numbers, garbage = _decoded(first_line, raw, block)
-    frames = ws_columns.frames(lines, numbers, path.name.partition(".")[0])
+    frames = ws_columns.frames(lines, numbers, name)
     frames, lost = _without_lost(frames)
     deltas, bad_deltas = ws_columns.deltas(lines, numbers)
     snapshots, bad_snapshots = ws_columns.snapshots(lines, numbers)
     quotes, bad_quotes = ws_columns.quotes(lines, numbers)
-    wrong = pl.concat([garbage, lost, bad_deltas, bad_snapshots, bad_quotes])
+    trades, bad_trades = ws_columns.trades(lines, numbers)
+    wrong = pl.concat([garbage, lost, bad_deltas, bad_snapshots, bad_quotes, bad_trades])
     wrong = wrong.unique("line", keep="first", maintain_order=True)
     payloads = [raw[number - first_line].decode(errors="replace") for number in wrong["line"]]
     refused = (
@@ -95,7 +104,17 @@ def _read_block(path: Path, first_line: int, raw: Sequence[bytes], block: bytes 
         .join(frames.select("line", "kind"), on="line", how="left", maintain_order="left")
         .select(pl.col(name).fill_null("") if name == "kind" else name for name in REFUSED_LINES)
     )
-    return Recording(frames, deltas, snapshots, quotes, ws_columns.notes(lines, numbers), refused)
+    return Recording(
+        frames=frames,
+        deltas=deltas,
+        snapshots=snapshots,
+        quotes=quotes,
+        trades=trades,
+        errors=ws_columns.errors(lines, numbers),
+        notes=ws_columns.notes(lines, numbers),
+        unwatched=ws_columns.unwatched(lines, numbers),
+        refused=refused,
+    )
 
 
 def _without_lost(frames: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

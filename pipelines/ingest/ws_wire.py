@@ -10,12 +10,15 @@ import msgspec
 SNAPSHOT: Final = "orderbook_snapshot"
 DELTA: Final = "orderbook_delta"
 TICKER: Final = "ticker"
+TRADE: Final = "trade"
+ERROR: Final = "error"
 SUBSCRIBED: Final = "subscribed"
 BOOK_KINDS: Final = (SNAPSHOT, DELTA)
-STORED_KINDS: Final = (SNAPSHOT, DELTA, TICKER)
+STORED_KINDS: Final = (SNAPSHOT, DELTA, TICKER, TRADE)
 
 CONNECTED: Final = "ws_connected"
 WATCHED: Final = "watch_market"
+UNWATCHED: Final = "unwatch_market"
 
 NONE: Final = -1
 """Stands for a missing sid, seq or receive time: none of them is ever negative."""
@@ -40,6 +43,13 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     yes_ask_size_fp: str | None = None
     volume_fp: str | None = None
     open_interest_fp: str | None = None
+    trade_id: str | None = None
+    yes_price_dollars: str | None = None
+    count_fp: str | None = None
+    taker_outcome_side: str | None = None
+    taker_side: str | None = None
+    is_block_trade: bool | None = None
+    code: int | None = None
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):

@@ -35,6 +35,9 @@ MAX_MENDS: Final = 16
 CALM_S: Final = 30.0
 """Seconds without trouble after which earlier trouble is forgotten."""
 
+OnFrame = Callable[[str, int, bytes], None]
+"""Takes a connection's name, our clock in nanoseconds since 1970, and a frame as it came."""
+
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -52,6 +55,7 @@ class World:
     link_s: float
     reply_s: float
     n_names: int
+    on_frame: OnFrame | None
     now_ns: Callable[[], int]
     now_s: Callable[[], float]
 
@@ -130,6 +134,8 @@ class Live:
                 payload = await self._socket.recv(decode=False)
                 received_ns = self._world.now_ns()
                 self._watchdog.frame()
+                if self._world.on_frame is not None:
+                    self._world.on_frame(self.name, received_ns, payload)
                 for item in self.reading.hear(payload, received_ns):
                     self.commands.hear(item)
                     self._react(item)

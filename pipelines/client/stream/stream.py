@@ -30,7 +30,7 @@ from pipelines.client.stream.commands import Answer, NoReply
 from pipelines.client.stream.feeds import Feed, Wanted, checked_names, kind_of
 from pipelines.client.stream.items import Item, Message
 from pipelines.client.stream.keeper import Keeper
-from pipelines.client.stream.live import Live, World
+from pipelines.client.stream.live import Live, OnFrame, World
 from pipelines.client.telemetry import Telemetry
 
 RECONNECT: Final = Retry(max_tries=2_000, total_s=4 * 3_600.0, longest_s=60.0)
@@ -68,6 +68,7 @@ class Stream:
         n_buffered: items that may wait for the consumer.
         n_names: names that one command may carry; longer lists are sent in parts.
         is_compressed: offer permessage-deflate: less traffic, more work.
+        on_frame: told of every frame as it came, before anything is made of it; it must not take long.
         now_ns: the clock for `received_ns`, in nanoseconds since 1970.
         now_s: a clock that never goes back.
 
@@ -91,6 +92,7 @@ class Stream:
         n_buffered: int = BUFFERED_ITEMS,
         n_names: int = NAMES_PER_COMMAND,
         is_compressed: bool = False,
+        on_frame: OnFrame | None = None,
         now_ns: Callable[[], int] = time.time_ns,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -105,6 +107,7 @@ class Stream:
             link_s=link_s,
             reply_s=reply_s,
             n_names=n_names,
+            on_frame=on_frame,
             now_ns=now_ns,
             now_s=now_s,
         )

@@ -1,0 +1,20 @@
+"""What the recorder raises on purpose.
+
+RecorderError (TapehouseError)           exit code 1
+├── LogUnwritable                        the frame log takes no more: disk full, gone, or in use
+└── NothingToWatch       (BadInput)      no market is open that was asked for
+"""
+
+from exchange.errors import BadInput, TapehouseError
+
+
+class RecorderError(TapehouseError):
+    """Anything that ends a recording."""
+
+
+class LogUnwritable(RecorderError):
+    """The frame log cannot be written; what was fsynced before is whole."""
+
+
+class NothingToWatch(RecorderError, BadInput):
+    """Nothing was asked for, or nothing of it can be recorded."""
