@@ -14,8 +14,9 @@ from warehouse import Lake
 from warehouse.checks import Finding, run_checks
 from warehouse.cli import app
 from warehouse.digests import row_digests, summed_up
-from warehouse.errors import ChecksFailed, NoLake, UnknownCheck
-from warehouse.tables import CHECKS, DAY_DIGESTS, MARKETS, TRADES
+from warehouse.errors import ChecksFailed, CorruptFile, NoLake, UnknownCheck
+from warehouse.quarantine import Rejected
+from warehouse.tables import CHECKS, DAY_DIGESTS, DRIFT, MARKETS, TRADES
 
 PULLED = {"source": "rest", "fetched_ts": at(100)}
 
@@ -155,3 +156,33 @@ def test_a_lake_that_is_not_there_is_said_and_not_made(tmp_path: Path) -> None:
     with pytest.raises(NoLake, match="no lake there"):
         run(lake=tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_new_word_or_an_unreadable_payload_is_told_once_and_fails_nothing(tmp_path: Path) -> None:
+    """However long ago a run met it: what counts is whether the last kept check had read of it."""
+    lake = a_lake(tmp_path)
+    run_checks(lake, ["drift", "quarantine"], now=lambda: at(200))
+    word = {"kind": "value", "place": "Market.status", "word": "resting", "example": "1", "n_seen": 2}
+    lake.commit(DRIFT, frame(DRIFT, word | {"first_seen_ts": at(150)}))
+    lake.quarantine("trades", [Rejected(location="/markets/trades", reason="torn", payload="{")])
+    for name in ("drift", "quarantine"):
+        first = found(lake, name, 300)
+        assert (first.status, first.n_flagged) == ("warned", 1)
+        assert classes(lake, name, 400) == {"told_before": 1}
+    again = word | {"first_seen_ts": at(350)}
+    lake.commit(DRIFT, frame(DRIFT, again))
+    assert classes(lake, "drift", 500) == {"told_before": 1}
+
+
+def test_a_file_that_is_damaged_inside_is_named_as_such_and_nothing_is_kept(tmp_path: Path) -> None:
+    """Its size and its ends are as they were, so that only reading it tells."""
+    lake = a_lake(tmp_path)
+    files = lake.files(TRADES)
+    assert files is not None
+    path = Path(files.paths[0])
+    content = bytearray(path.read_bytes())
+    content[4:-200] = b"\xff" * (len(content) - 204)
+    path.write_bytes(bytes(content))
+    with pytest.raises(CorruptFile, match="restore it from a copy"):
+        run_checks(lake)
+    assert "checks" not in lake.versions()

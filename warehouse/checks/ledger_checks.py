@@ -91,12 +91,16 @@ _DAYS: Final = """
     from facts.days"""
 
 _QUARANTINE: Final = f"""
-    select if(seen_ts > getvariable('since_ts'), 'flagged', 'told_before') as class, count(*) as n,
+    select class, count(*) as n,
            printf('%s: %s', table_name, coalesce(field, 'the whole payload')) as place,
            'rows that can be read' as expected,
            printf('%s, for example %s, seen %s', any_value(reason), any_value(location),
                   {utc("min(seen_ts)")}) as found
-    from raw.quarantine group by all"""
+    from (
+        select *, if(digest in (select digest from facts.told_quarantine), 'told_before', 'flagged') as class
+        from raw.quarantine
+    )
+    group by all"""
 
 _DRIFT: Final = f"""
     with words as (
@@ -104,10 +108,11 @@ _DRIFT: Final = f"""
                any_value(example) as example
         from raw.drift group by kind, place, word
     )
-    select if(seen_ts > getvariable('since_ts'), 'flagged', 'told_before') as class, 1 as n,
-           printf('%s %s %s', kind, place, word) as place, 'only what is documented' as expected,
+    select if(t.word is null, 'flagged', 'told_before') as class, 1 as n,
+           printf('%s %s %s', w.kind, w.place, w.word) as place, 'only what is documented' as expected,
            printf('%d times since %s, for example %s', n_seen, {utc("seen_ts")}, example) as found
-    from words"""
+    from words w left join (select distinct kind, place, word from facts.told_drift) t
+      on t.kind = w.kind and t.place = w.place and t.word = w.word"""
 
 _TOLD_BEFORE: Final = Class(name="told_before", sentence="The last check that was kept told of it already.")
 
@@ -185,6 +190,7 @@ LEDGER_CHECKS: Final[tuple[Check, ...]] = (
         sentence="No payload came since the last check that could not be read.",
         things="payloads in quarantine",
         sql=_QUARANTINE,
+        needs=("told_quarantine",),
         explained=(_TOLD_BEFORE,),
         is_warning=True,
         advice='Look at them, `tapehouse warehouse sql "from quarantine"`; a newer Tapehouse may read them.',
@@ -194,6 +200,7 @@ LEDGER_CHECKS: Final[tuple[Check, ...]] = (
         sentence="The exchange said nothing since the last check that no document lists.",
         things="unknown fields and values",
         sql=_DRIFT,
+        needs=("told_drift",),
         explained=(_TOLD_BEFORE,),
         is_warning=True,
         advice="The exchange grew: read its changelog. What a field says is kept once it has a column.",

@@ -33,12 +33,13 @@ changed in `day_digests`; with `--no-keep` nothing is. The flow `check-lake` doe
 
 The queries are DuckDB SQL over `raw` (see [data.md](data.md)) and over `facts`, which a run lays out first.
 One that speaks of `getvariable('first')` and `'last'` is run for some days at a time, so that a long tape
-needs no more memory than a short one; `since_ts` is the time of the last kept run.
+needs no more memory than a short one.
 """
 
 _LAID_OUT: Final = """\
 `facts.held` and `facts.days` hold windows against the rows of their spans, and days against what they were.
-SQL cannot take the digests of rows that this needs: `warehouse/checks/held.py` and `days.py` do."""
+SQL cannot take the digests of rows that this needs: `warehouse/checks/held.py` and `days.py` do.
+`facts.told_quarantine` and `facts.told_drift` are those tables as the last kept run had them."""
 
 
 def page() -> str:

@@ -19,17 +19,17 @@ from warehouse.checks.declaring import FLAGGED, OK, Check
 from warehouse.checks.digested import Digested
 from warehouse.checks.facts import FACTS, needed
 from warehouse.checks.held import held_windows
-from warehouse.checks.kept import Earlier, earlier_runs
+from warehouse.checks.kept import Earlier, earlier_runs, rows_then
 from warehouse.checks.turns import turns
-from warehouse.errors import NoLake, UnknownCheck
+from warehouse.errors import CorruptFile, NoLake, UnknownCheck
 from warehouse.lake import Lake
+from warehouse.place import first_line
 from warehouse.progress import Progress, silent
 from warehouse.tables import CHECKS as CHECKS_TABLE
-from warehouse.tables import DAY_DIGESTS, TABLES
+from warehouse.tables import DAY_DIGESTS, DRIFT, QUARANTINE, TABLES
 
 MEMORY_LIMIT: Final = "2GB"  # of DuckDB; what does not fit goes to a temporary folder
 EXAMPLES: Final = 5
-_DAWN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FAILED: Final = "failed"
 
 
@@ -134,7 +134,7 @@ def run_checks(
             progress("checks", done, len(checks))
             started_s = time.monotonic()
             _make_facts(connection, check, pinned, made, earlier.get(check.name), days, progress)
-            finding = _run(connection, pinned, check, earlier.get(check.name), n_examples)
+            finding = _run(connection, pinned, check, n_examples)
             findings.append(replace(finding, wall_ms=round((time.monotonic() - started_s) * 1_000)))
         progress("checks", len(checks), len(checks))
     report = Report(lake.uri, run_ts, pinned.versions(), tuple(findings))
@@ -178,9 +178,16 @@ def _database(pinned: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
         duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,
     ):
         connection.execute("set TimeZone = 'UTC'")
-        catalog.build_raw(connection, files, pinned.uri)
-        connection.execute("create schema facts")
-        yield connection
+        try:
+            catalog.build_raw(connection, files, pinned.uri)
+            connection.execute("create schema facts")
+            yield connection
+        except duckdb.ProgrammingError:
+            raise  # a query of ours is wrong, not a file
+        except duckdb.Error as error:
+            raise CorruptFile(
+                f"{pinned.uri}: a data file cannot be read ({first_line(error)}); restore it from a copy"
+            ) from error
 
 
 def _make_facts(
@@ -200,6 +207,9 @@ def _make_facts(
         _put(connection, "held", held_windows(lake, days.digested, earlier, progress))
     if "days" in check.needs:
         _put(connection, "days", days.look())
+    for table in (QUARANTINE, DRIFT):
+        if f"told_{table.name}" in check.needs:
+            _put(connection, f"told_{table.name}", rows_then(lake, table, earlier))
 
 
 def _put(connection: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame) -> None:
@@ -212,10 +222,8 @@ def _run(
     connection: duckdb.DuckDBPyConnection,
     lake: Lake,
     check: Check,
-    earlier: Earlier | None,
     n_examples: int,
 ) -> Finding:
-    connection.execute("set variable since_ts = ?::timestamptz", [earlier.run_ts if earlier else _DAWN])
     classes: dict[str, int] = {}
     examples: list[Example] = []
     for _ in _turns(connection, lake, check):
