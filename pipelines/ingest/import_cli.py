@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from exchange.units import parse_duration, parse_when
+from pipelines.ingest.book_layouts import layout_of
 from pipelines.ingest.cli import JsonOption, LakeOption
 from pipelines.ingest.errors import BadRequest, RowsQuarantined
 from pipelines.ingest.import_archive import KINDS, import_archive
 from pipelines.ingest.import_archive_rows import EXACT_UNTIL
+from pipelines.ingest.import_books import import_books
 from pipelines.ingest.import_candles import import_candles
 from pipelines.ingest.import_export import import_export
 from pipelines.ingest.import_trades import import_trades
@@ -61,6 +63,44 @@ def ws(
     into = Lake(lake)
     with terminal_progress() as progress:
         receipt = import_ws(into, files, progress, observed_ts=utc_now(), markets=markets)
+    _finish(into, receipt, as_json=as_json)
+
+
+@import_app.command("books")
+def books(
+    files: Files,
+    *,
+    layout: Annotated[
+        str | None,
+        typer.Option(help="A .toml file that declares the columns; default: recognised by the first line."),
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Zone of times that name none, such as UTC or America/New_York.")
+    ] = None,
+    ticker: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Market of files without tickers: TICKER for one file, else FILE=TICKER, repeated."
+        ),
+    ] = None,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read books that others recorded (CSV, CSV.gz, Parquet): changes, top-of-book logs, polls, depth files.
+
+    They become book_deltas, quotes and book_snapshots, these with the depth that was recorded; what a file
+    does not tell is in book_gaps. docs/books.md tells the layouts and how to declare one.
+    Rows that cannot be read are named and quarantined, the rest goes in; then the exit code is 2.
+    """
+    told = _tickers(files, ticker or [])
+    laid_out = None if layout is None else layout_of(layout)
+    into = Lake(lake)
+    with terminal_progress() as progress:
+        receipt = import_books(into, files, progress, layout=laid_out, zone=zone, tickers=told)
+    for what, n_rows in receipt.seen.items():
+        typer.echo(f"seen: {n_rows:,} {what}", err=True)
+    for why, n_rows in receipt.ignored.items():
+        typer.echo(f"left out: {n_rows:,} {why}", err=True)
     _finish(into, receipt, as_json=as_json)
 
 
@@ -143,6 +183,19 @@ def export(
     with terminal_progress() as progress:
         receipt = import_export(into, folder, progress)
     _finish(into, receipt, as_json=as_json)
+
+
+def _tickers(files: list[Path], given: list[str]) -> dict[str, str]:
+    """Return the market by file name; "" stands for the only file."""
+    told: dict[str, str] = {}
+    for each in given:
+        name, is_named, market = each.rpartition("=")
+        if not market or (is_named and name not in {path.name for path in files}):
+            raise BadRequest(f"--ticker {each}: say FILE=TICKER, with the name of one of the files")
+        if not is_named and len(files) > 1:
+            raise BadRequest(f"--ticker {each}: there are {len(files)} files; say FILE=TICKER for each")
+        told[name] = market
+    return told
 
 
 def _finish(lake: Lake, receipt: ImportReceipt, *, as_json: bool) -> None:

@@ -37,7 +37,8 @@ class ImportReceipt:
     """The outcome of one import over some files.
 
     `n_rows` are the rows or frames that were read, `tables` what became of them by table, `ignored` the
-    frames of a kind that no table holds, `bad_rows` the first refused rows (their number is in `tables`).
+    frames of a kind that no table holds, `bad_rows` the first refused rows (their number is in `tables`),
+    `seen` what else was counted, in words.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class ImportReceipt:
     n_rows: int = 0
     tables: dict[str, Counts] = field(default_factory=dict)
     ignored: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
     bad_rows: list[BadRow] = field(default_factory=list)
     wall_s: float = 0.0
 

@@ -26,11 +26,12 @@ _CHUNK_BYTES: Final = 32 * 1024 * 1024
 _CHUNK_ROWS: Final = 250_000
 
 
-def check_tape(path: Path, columns: Sequence[str]) -> list[str]:
+def check_tape(path: Path, columns: Sequence[str], *, may_be_naive: bool = False) -> list[str]:
     """Read a file to its end, see that it has the columns, and return the names of all it has.
 
     Raises:
-        UnreadableFile: no such file, damaged, empty, lacks one of the columns, or has times without a zone.
+        UnreadableFile: no such file, damaged, empty, lacks one of the columns, or, unless they may be naive,
+            has times without a zone.
     """
     try:
         if _is_parquet(path):
@@ -52,7 +53,7 @@ def check_tape(path: Path, columns: Sequence[str]) -> list[str]:
         raise UnreadableFile(
             f"{path}: column {', '.join(missing)} is missing; the first line names {found[:200]}"
         )
-    if unzoned := [name for name in columns if name in naive]:
+    if not may_be_naive and (unzoned := [name for name in columns if name in naive]):
         raise UnreadableFile(
             f"{path}: the times in {', '.join(unzoned)} have no time zone; "
             "write the file anew with .dt.replace_time_zone('UTC'), if UTC is what they are"
@@ -222,5 +223,7 @@ def _parquet_chunks(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame
 
 def _as_text(dtype: pl.DataType, name: str) -> pl.Expr:
     if isinstance(dtype, pl.Datetime):
+        if dtype.time_zone is None:
+            return pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S%.f")
         return pl.col(name).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
     return pl.col(name).cast(pl.String).str.strip_chars()
