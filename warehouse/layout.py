@@ -21,13 +21,18 @@ ROWS_PER_GROUP: Final = 131_072  # one market's rows are read from one group; PE
 _GROWING: Final = frozenset({"seq", "from_seq", "to_seq"})
 _UNIQUE: Final = frozenset({"trade_id", "digest", "payload"})
 _DIFFERENCES: Final = "DELTA_BINARY_PACKED"
+_LENGTHS_APART: Final = "DELTA_LENGTH_BYTE_ARRAY"  # ids are of one length: 0.2 bytes a row less, and quicker
 
 
 def in_order(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
     """Sort rows as they lie in a file: by date, then as declared; with the column `date` if there is one."""
     if not table.partition_by:
         return rows.sort(*table.sort)
-    return rows.with_columns(pl.col(table.partition_by).dt.date().alias(DATE)).sort(DATE, *table.sort)
+    first, *others = table.sort
+    # Names repeat: numbers in the names' order sort in two thirds of the time.
+    order = pl.col(first).cast(pl.Enum(rows[first].unique().drop_nulls().sort())).to_physical()
+    dated = rows.with_columns(pl.col(table.partition_by).dt.date().alias(DATE), _order=order)
+    return dated.sort(DATE, "_order", *others).drop("_order")
 
 
 def stored(table: Table, rows: pl.DataFrame, *, is_packed: bool) -> pl.DataFrame:
@@ -65,9 +70,10 @@ def delta_writer(table: Table) -> WriterProperties:
     special: dict[str, ColumnProperties] = {}
     for column in table.columns:
         statistics: Literal["CHUNK", "NONE"] = "CHUNK" if column in table.measured else "NONE"
-        if _is_growing(table, column):
+        encoding = _encoding(table, column)
+        if encoding is not None:
             special[column] = ColumnProperties(
-                dictionary_enabled=False, encoding=_DIFFERENCES, statistics_enabled=statistics
+                dictionary_enabled=False, encoding=encoding, statistics_enabled=statistics
             )
         else:
             special[column] = ColumnProperties(
@@ -83,20 +89,24 @@ def delta_writer(table: Table) -> WriterProperties:
 
 def arrow_writer(table: Table) -> dict[str, Any]:
     """Return the same choices in the words of pyarrow's ParquetWriter."""
-    growing = [each for each in table.columns if _is_growing(table, each)]
+    encodings = {each: _encoding(table, each) for each in table.columns}
+    special = {column: encoding for column, encoding in encodings.items() if encoding is not None}
     return {
         "compression": "zstd",
         "compression_level": ZSTD_LEVEL,
-        "use_dictionary": [each for each in table.columns if each not in growing and each not in _UNIQUE],
-        "column_encoding": dict.fromkeys(growing, _DIFFERENCES),
+        "use_dictionary": [each for each in table.columns if each not in special and each not in _UNIQUE],
+        "column_encoding": special,
         "write_statistics": list(table.measured),
         "write_page_checksum": True,  # `verify` reads them; delta-rs cannot write any
     }
 
 
-def _is_growing(table: Table, column: str) -> bool:
+def _encoding(table: Table, column: str) -> Literal["DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY"] | None:
+    """Return the encoding of a column that neither a dictionary nor plain values serve best."""
     is_time = isinstance(table.polars_schema[column], pl.Datetime)
-    return column in _GROWING or (is_time and column != "fetched_ts")
+    if column in _GROWING or (is_time and column != "fetched_ts"):
+        return _DIFFERENCES
+    return _LENGTHS_APART if column in table.packed else None
 
 
 def _small(dtype: pa.DataType) -> pa.DataType:
