@@ -109,14 +109,6 @@ def compact(
     )
 
 
-def compact_small(at: Place, table: Table, *, at_least: int) -> int | None:
-    """Compact a table without partitions when it has so many files; return its version if it did."""
-    delta = open_table(at, table)
-    if delta is None or len(delta.file_uris()) < at_least:
-        return None
-    return compact(at, table, at_least=at_least).version
-
-
 def _crowded(listed: TableFiles, before: date | None, at_least: int) -> list[TableFiles]:
     """Return the partitions to rewrite, each with its files, the oldest first."""
     if listed.files.is_empty():

@@ -28,7 +28,8 @@ def synced_copy(original: Lake, copy: Lake, page_size: int) -> None:
     async def syncing(base_url: str) -> None:
         async with Client(Settings(base_url=base_url, tier="prestige")) as client:
             end_ts = last_ts + timedelta(seconds=1)
-            await sync(client, copy, ["trades"], start=first_ts, end=end_ts, page_size=page_size)
+            asked = {"start": first_ts, "end": end_ts, "every": timedelta(days=30), "page_size": page_size}
+            await sync(client, copy, ["trades"], **asked)
 
     with running(LakeSource(original), tier="prestige") as served:
         asyncio.run(syncing(served.base_url))
