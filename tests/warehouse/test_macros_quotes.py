@@ -63,12 +63,13 @@ def test_a_quote_that_is_none_gives_the_last_price(tmp_path: Path, changes: dict
     assert implied(lake_of(tmp_path, quotes=[a_quote(0, **changes)]), 1) == [(0.48, "last", at(0))]
 
 
-def test_a_recording_that_ended_quotes_no_more(tmp_path: Path) -> None:
-    """Its last quote is of 10 s; the end is noted at 9 s by a clock that is behind."""
+@pytest.mark.parametrize("cause", ["session_end", "killed", "unsubscribed"])
+def test_a_recording_that_ended_quotes_no_more(tmp_path: Path, cause: str) -> None:
+    """However it ended. Its last quote is of 10 s; the end is noted at 9 s by a clock that is behind."""
     lake = lake_of(
         tmp_path,
         quotes=[a_quote(0), a_quote(10)],
-        book_gaps=[a_gap(9, cause="session_end", to_seq=None, from_ts=at(9))],
+        book_gaps=[a_gap(9, cause=cause, to_seq=None, from_ts=at(9))],
     )
     assert implied(lake, 10, 10.5) == [(0.475, "mid", at(10)), (0.48, "last", at(10))]
 

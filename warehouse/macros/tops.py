@@ -54,7 +54,7 @@ def _tops() -> str:
             greatest(max(g.from_ts), max(r.known_ts)) + interval 1 microsecond as known_ts
         from recorded r
         join (select b.session, unnest(b.tickers) as ticker, b.from_ts from raw.book_gaps b
-            where b.cause = 'session_end') g on g.session = r.session and g.ticker = r.ticker
+            where b.cause not in ('hole', 'no_snapshot', 'bad_frame')) g on g.session = r.session and g.ticker = r.ticker
         join asked a on a.ticker = r.ticker
         where g.from_ts < a.at_ts
         group by r.ticker, r.session, a.at_ts
