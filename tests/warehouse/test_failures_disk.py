@@ -1,5 +1,6 @@
 """A disk that is full or read-only: one clear error, what was committed stays, and later it works again."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ import duckdb
 import polars as pl
 import pytest
 
+from sandbox.serve import running
+from sandbox.world import World
 from tests.stories.commands import Said, say
 from tests.warehouse.disks import files_below, filled, read_only, small_disk, without_files_left
 from tests.warehouse.rows import a_trade, at, frame
@@ -201,6 +204,27 @@ def test_a_read_only_lake_is_read_and_refuses_to_be_written(
     for command in WRITING:
         assert say(capsys, *command, *([new] if command[0] == "import" else []), "--lake", lake.uri).code == 0
     assert held(lake) == catalog_holds(lake) == [*HELD, "t4"]
+
+
+@pytest.mark.slow
+def test_a_sync_into_a_lake_that_cannot_be_written_says_so_once(
+    disk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read-only or full: the first write ends the run, no window counts as pulled; then all comes in."""
+    lake = a_lake(disk / "lake")
+    with running(World(7, days=6, activity=0.2), tier="prestige") as exchange:
+        for name in [each for each in os.environ if each.startswith(("KALSHI_", "TAPEHOUSE_"))]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("KALSHI_BASE_URL", exchange.base_url)
+        command = ("sync", "events", "--series", "KXSIMBTC15M", "--lake", lake.uri)
+        with read_only(lake.path):
+            refused(say(capsys, *command), 2, lake.uri, "read-only", "--lake or TAPEHOUSE_LAKE")
+        with filled(disk):
+            refused(say(capsys, *command), 1, lake.uri, "full", "free some space")
+        assert Lake(lake.uri).scan(WINDOWS).collect().is_empty()
+        assert held(lake) == catalog_holds(lake) == HELD
+        assert say(capsys, *command).code == 0
+        assert not Lake(lake.uri).scan(WINDOWS).collect().is_empty()
 
 
 def test_a_lake_that_is_not_there_yet_on_a_read_only_disk(tmp_path: Path) -> None:
