@@ -30,6 +30,7 @@ _NUMBER: Final = r"^[0-9]{1,19}$"
 _TOO_FINE: Final = r"(\.[0-9]{6})[0-9]+"
 _PER_S: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _US_PER_S: Final = 1_000_000
+_MAX_US: Final = (1 << 63) - 1
 
 
 def blank(column: str) -> pl.Expr:
@@ -73,7 +74,8 @@ def epoch(column: str, unit: str) -> pl.Expr:
     if per_s > _US_PER_S:
         micros = whole // (per_s // _US_PER_S)
     else:
-        micros = pl.when(whole <= (1 << 62) // _US_PER_S).then(whole * (_US_PER_S // per_s))
+        factor = _US_PER_S // per_s
+        micros = pl.when(whole <= _MAX_US // factor).then(whole * factor)
     if unit == "s":
         parts = text.str.extract_groups(r"^([0-9]{1,12})\.([0-9]{1,6})0*$")
         fraction = parts.struct.field("2").str.pad_end(6, "0").cast(pl.Int64, strict=False)

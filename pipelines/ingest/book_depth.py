@@ -9,7 +9,7 @@ from pipelines.ingest import book_cells as cells
 from pipelines.ingest.book_layouts import Layout
 
 _HAS_NO_KEY: Final = pl.col("at_ts").is_null() | (pl.col("ticker").fill_null("") == "")
-RUN: Final = pl.when(~_HAS_NO_KEY).then(pl.struct("ticker", "at_ts")).rle_id()
+RUN: Final = pl.when(~_HAS_NO_KEY).then(pl.struct("ticker", "at_ts")).rle_id().alias("run")
 """Of rows that hold one level: which book it is of; neighbours that do not say whose they are share one."""
 
 _LEVEL: Final = {"price_cc": pl.Int32, "count_centi": pl.Int64}
@@ -77,13 +77,24 @@ def long_readings(layout: Layout) -> list[pl.Expr]:
     ]
 
 
+def n_settled(rows: pl.DataFrame) -> int:
+    """Return how many of the rows no later row can change: up to where one book begins right after another.
+
+    The last book may go on, and a row that does not say whose it is may spoil both its neighbours.
+    """
+    told = rows.select(RUN, is_known=~_HAS_NO_KEY)
+    is_border = (pl.col("run") != pl.col("run").shift(1)) & pl.col("is_known") & pl.col("is_known").shift(1)
+    borders = told.select(is_border.fill_null(value=False).arg_true()).to_series()
+    return int(borders[-1]) if len(borders) else 0
+
+
 def long_books(rows: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return judged rows, each book's together, as books (see `wide_books`), and the rows that make none.
 
     A book of which a level cannot be read is no book: its other rows are refused too. A row that does not
     even say whose it is spoils the books before and after it.
     """
-    rows = rows.with_columns(run=RUN, is_bad=pl.col("reason").is_not_null())
+    rows = rows.with_columns(RUN, is_bad=pl.col("reason").is_not_null())
     lost = rows.filter(_HAS_NO_KEY)["run"].unique()
     spoilt = pl.concat([rows.filter("is_bad")["run"], lost + 1, _before(lost)]).unique()
     is_spoilt = pl.col("run").is_in(spoilt.implode())

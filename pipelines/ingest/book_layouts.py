@@ -235,10 +235,8 @@ def _check_depth(layout: Layout, *, is_told: bool) -> None:
     if not is_told or not (layout.depth is None or (type(layout.depth) is int and layout.depth > 0)):
         raise ValueError('depth is not told: how many levels a side were recorded, or "all"')
     if not layout.levels:
-        _refuse_unknown("columns", layout.columns, _LONG_COLUMNS)
         _refuse_unknown("sides", layout.sides, _SIDES)
-        needed = [*(each for each in _LONG_COLUMNS if each not in layout.columns)]
-        if needed or "bid" not in layout.sides or len(layout.sides) < 2:  # noqa: PLR2004 - both sides of a book
+        if set(layout.columns) != set(_LONG_COLUMNS) or "bid" not in layout.sides or len(layout.sides) < 2:  # noqa: PLR2004 - both sides of a book
             raise ValueError(
                 "without levels, columns must name side, price and size, and sides the words for bid and "
                 "for ask or no"

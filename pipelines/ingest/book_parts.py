@@ -84,14 +84,9 @@ def _long(recording: Recording) -> Iterator[Part]:
     for chunk in told_rows(recording.path, layout, recording.ticker, book_depth.long_readings(layout)):
         judged = cells.judged(chunk, checks)
         both = judged if waiting is None else pl.concat([waiting, judged])
-        # The last book may go on in the next part, and may be spoilt by its first row.
-        run = both.select(book_depth.RUN.alias("run"))["run"]
-        n_held = (
-            1 if both.select(pl.last("at_ts").is_not_null() & pl.last("ticker").is_not_null()).item() else 2
-        )
-        is_held = run.cast(pl.Int64) > int(run[-1]) - n_held
-        waiting = both.filter(is_held)
-        yield _long_part(recording, chunk, both.filter(~is_held))
+        n_settled = book_depth.n_settled(both)
+        waiting = both.slice(n_settled)
+        yield _long_part(recording, chunk, both.head(n_settled))
     if waiting is not None:
         yield _long_part(recording, waiting.clear(), waiting)
 
