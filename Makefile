@@ -21,14 +21,16 @@ check: setup         ## what must be green besides the tests: style, types, impo
 bench: setup         ## measured on this machine, written to docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks
 
-foreign: setup       ## clients that others wrote, run against the sandbox
+foreign: setup       ## clients and DuckDBs that others made, run against the sandbox and the catalog
 	$(BIN)/python -m tests.foreign
 
 notebooks: setup     ## execute the notebooks and export them with their outputs to build/notebooks
 	$(BIN)/python -m tests.export_notebooks
 
-docs: setup          ## the data dictionary, from the table declarations
+docs: setup          ## the pages that are made: dictionary, checks, and the outputs of the cookbook
 	$(BIN)/python -m warehouse.dictionary
+	$(BIN)/python -m warehouse.checks.page
+	$(BIN)/python -m tests.cookbook
 
 setup: .venv/ready   ## .venv with pinned, hashed dependencies and .venv/bin/tapehouse
 
