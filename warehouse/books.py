@@ -84,7 +84,10 @@ def book(lake: "Lake", ticker: str, at: Moment, *, session: str | None = None) -
         snapshots = snapshots.filter(pl.col("session") == session)
     if snapshots.is_empty():
         told = "" if session is None else f" in session {session}"
-        raise BookUnknown(f"{ticker}{told}: no snapshot known at {format_ts(at_ts)}; ask for a later moment")
+        advice = "ask for a later moment"
+        if _has_limited(lake, ticker, at_ts):
+            advice = "only some of its levels were recorded: see `book_levels`, which tells the depth"
+        raise BookUnknown(f"{ticker}{told}: no snapshot known at {format_ts(at_ts)}; {advice}")
     blind = gaps.filter(
         pl.col("from_ts") < at_ts, pl.col("until_ts").is_null() | (pl.col("until_ts") > at_ts)
     )
@@ -97,6 +100,12 @@ def book(lake: "Lake", ticker: str, at: Moment, *, session: str | None = None) -
         )
     chosen = sound.sort("known_ts", maintain_order=True).row(-1, named=True)
     return _rebuilt(chosen, deltas.filter(pl.col("session") == chosen["session"]))
+
+
+def _has_limited(lake: "Lake", ticker: str, at_ts: datetime) -> bool:
+    rows = lake.scan(BOOK_SNAPSHOTS, dates=dates_around(None, at_ts)).filter(~IS_WHOLE)
+    rows = rows.filter(pl.col("ticker") == ticker, pl.col("captured_ts") <= at_ts)
+    return not collected(rows.select("ticker").head(1), lake.uri).is_empty()
 
 
 def _rebuilt(snapshot: dict[str, Any], deltas: pl.DataFrame) -> OrderBook:

@@ -1,5 +1,6 @@
 """Vendors' depth files by a declared layout: one row a book, one row a level, some levels or all."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -300,3 +301,15 @@ def test_the_name_must_tell_the_market_where_the_layout_says_so(tmp_path: Path) 
         imported(
             lake, a_parquet(tmp_path / "KXA-1_2026-03-01.parquet", {"ts": 1}), WIDE.replace("[1, 2]", "[2]")
         )
+
+
+def test_the_layouts_in_the_documentation_can_be_followed(tmp_path: Path) -> None:
+    """docs/books.md shows one of each kind."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "books.md"
+    declared = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    layouts = [layout_of(a_layout(tmp_path, each)) for each in declared if "\nkind = " in each]
+    assert [(each.name, each.depth, len(each.needed)) for each in layouts] == [
+        ("acme", 3, 13),
+        ("lob", None, 5),
+        ("bbo", None, 4),
+    ]

@@ -63,7 +63,9 @@ def test_a_book_of_which_only_some_levels_were_recorded_is_never_taken_for_the_b
     lake = a_lake(tmp_path)
     lake.commit(BOOK_SNAPSHOTS, tops)
     assert lake.book("KXA-1", at(9)) == a_lake(tmp_path / "whole").book("KXA-1", at(9))
-    with pytest.raises(BookUnknown, match="KXA-2: no snapshot known"):
+    with pytest.raises(
+        BookUnknown, match=r"KXA-2: no snapshot known .* only some of its levels were recorded"
+    ):
         lake.book("KXA-2", at(9))
     with duckdb.connect(str(lake.publish()), read_only=True) as connection:
         assert levels_of(connection, 9) == as_levels(lake.book("KXA-1", at(9)))
