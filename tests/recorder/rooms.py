@@ -1,6 +1,7 @@
 """A sandbox that streams, a recorder before it, and what the sandbox's own books were at any instant."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from pipelines.client import Client, Retry, Settings
 from pipelines.recorder.recording import Pace, Recorder
 from pipelines.recorder.shard import Habits
 from pipelines.recorder.watching import Watch
-from sandbox.clock import Running as RunningClock
 from sandbox.faults import Faults
 from sandbox.serve import Running, running
 from sandbox.world import DEFAULT_END_TS, World
@@ -24,11 +24,26 @@ QUICK = Retry(first_s=0.01, longest_s=0.02, max_tries=1_000)
 
 
 @dataclass(frozen=True, slots=True)
+class SharedClock:
+    """An exchange's clock that runs `speed` times as fast as ours, and the same in every process."""
+
+    start_us: int
+    speed: float
+    began_ns: int
+
+    def now_us(self) -> int:
+        return self.start_us + int((time.monotonic_ns() - self.began_ns) * self.speed) // 1_000
+
+    def now_ns(self) -> int:
+        return self.now_us() * 1_000
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     """A running sandbox, and how to get in."""
 
     world: World
-    clock: RunningClock
+    clock: SharedClock
     server: Running
     settings: Settings
 
@@ -38,7 +53,7 @@ class Room:
 
     def habits(self, **more: Any) -> Habits:  # noqa: ANN401  Habits' own
         """Return habits with the exchange's own clock, so that event and receive times belong together."""
-        return Habits(retry=QUICK, refused_pause_s=0.05, now_ns=lambda: self.clock.now_us() * 1_000, **more)
+        return Habits(retry=QUICK, refused_pause_s=0.05, now_ns=self.clock.now_ns, **more)
 
     def recorder(self, folder: Path, watch: Watch, **more: Any) -> Recorder:  # noqa: ANN401  its own
         """Return a recorder that commits often and pauses for no time."""
@@ -60,7 +75,8 @@ def a_room(
     *faults: object, seed: int = 0, activity: float = 0.25, speed: float = 600.0, hours: float = 30.0
 ) -> Iterator[Room]:
     """Serve a world whose clock runs `speed` times as fast as ours, from `hours` before its end on."""
-    clock = RunningClock(to_us(DEFAULT_END_TS - timedelta(hours=hours)), speed)
+    start_us = to_us(DEFAULT_END_TS - timedelta(hours=hours))
+    clock = SharedClock(start_us, speed, time.monotonic_ns())
     world = World(7, activity=activity, clock=clock)
     key = pem("ed25519")
     script = Faults(tuple(faults), seed=seed)  # type: ignore[arg-type]  # faults, made in the tests

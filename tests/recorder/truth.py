@@ -9,6 +9,7 @@ from exchange.books import OrderBook
 from exchange.units import to_us
 from sandbox.world import World
 from warehouse import Lake
+from warehouse.tables import BOOK_SNAPSHOTS
 
 Levels = tuple[tuple[Any, ...], tuple[Any, ...]]
 
@@ -53,7 +54,8 @@ def judged(lake: Lake, world: World, tickers: Sequence[str], within_us: int) -> 
     A frame comes up to `within_us` after what it tells. A delta that is missing and not declared makes every
     later book of its stream a wrong one.
     """
-    events = lake.book_events(list(tickers))
+    stored = set(lake.scan(BOOK_SNAPSHOTS).select("ticker").collect().to_series())
+    events = lake.book_events(sorted(stored & set(tickers)))
     gaps: dict[tuple[str, str], list[tuple[int, int | None]]] = {}
     for gap in events.gaps.iter_rows(named=True):
         until = None if gap["until_ts"] is None else to_us(gap["until_ts"])
