@@ -31,6 +31,8 @@ def read_catalog(folder: Path, stop: Path, told: Path, seed: int, pause_s: float
         with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
             connection.execute("set TimeZone = 'UTC'")
             connection.execute("set threads = 1")
+            # DuckDB takes a forked process for a person at a prompt.
+            connection.execute("set enable_progress_bar = false")
             for _ in range(rng.randint(1, 4)):  # an analyst keeps a catalog open while newer ones come
                 yield from _catalog_checks(connection, held, rng)
                 time.sleep(pause_s * rng.random())
