@@ -71,8 +71,8 @@ class ChangeStream:
         self.n_halves = 0
         self._waiting: pl.DataFrame | None = None
         self._known_us = 0
-        self._last_quote: tuple[int | None, ...] | None = None
-        self._last_price_cc: int | None = None
+        self._open_quote: pl.DataFrame | None = None
+        self._quoted_us = -1
 
     def feed(self, rows: pl.DataFrame, *, is_last: bool = False) -> pl.DataFrame:
         """Return the rows that are settled, in order, with known_us; at the end, all."""
@@ -90,29 +90,33 @@ class ChangeStream:
         self._known_us = settled.select(pl.col("known_us").max()).item() or self._known_us
         return settled
 
-    def quotes(self, settled: pl.DataFrame) -> pl.DataFrame:
-        """Return event_ts, bid_cc, ask_cc, last_price_cc wherever one of them changed; last of an instant."""
+    def quotes(self, settled: pl.DataFrame, *, is_last: bool = False) -> pl.DataFrame:
+        """Return event_ts, bid_cc, ask_cc, last_price_cc wherever one of them changed; last of an instant.
+
+        Of the last instant only at the end: it may go on in the next part.
+        """
         yes_cc = pl.when(_IS_BUY).then("_price").otherwise(DOLLAR_CC - pl.col("_price"))
-        told = ("bid_cc", "ask_cc", "last_price_cc")
-        rows = (
-            settled.filter(_KIND != BOOK)
-            .select(
-                event_ts=pl.col("known_us").cast(exact.TIME),
-                bid_cc=_inside("_best_bid"),
-                ask_cc=_inside("_best_ask"),
-                last_price_cc=pl.when(_KIND == TRADE).then(yes_cc).cast(pl.Int32).forward_fill(),
-            )
-            .with_columns(pl.col("last_price_cc").fill_null(pl.lit(self._last_price_cc, pl.Int32)))
-            .unique("event_ts", keep="last", maintain_order=True)
+        told = settled.filter(_KIND != BOOK).select(
+            event_ts=pl.col("known_us").cast(exact.TIME),
+            bid_cc=_inside("_best_bid"),
+            ask_cc=_inside("_best_ask"),
+            last_price_cc=pl.when(_KIND == TRADE).then(yes_cc).cast(pl.Int32),
         )
-        if rows.is_empty():
-            return rows
-        is_same = pl.all_horizontal(pl.col(each).eq_missing(pl.col(each).shift(1)) for each in told)
+        rows = (told if self._open_quote is None else pl.concat([self._open_quote, told])).with_columns(
+            pl.col("last_price_cc").forward_fill()
+        )
+        rows = rows.unique("event_ts", keep="last", maintain_order=True)
+        n_closed = rows.height if is_last else max(rows.height - 1, 0)
+        # The last quote that was handed out stays, to be compared with what comes.
+        self._open_quote = rows.slice(max(n_closed - 1, 0))
+        columns = ("bid_cc", "ask_cc", "last_price_cc")
+        is_same = pl.all_horizontal(pl.col(each).eq_missing(pl.col(each).shift(1)) for each in columns)
         is_first = pl.int_range(pl.len()) == 0
-        same_as_before = rows.row(0)[1:] == self._last_quote
-        self._last_quote = rows.row(-1)[1:]
-        self._last_price_cc = rows.row(-1)[-1]
-        return rows.filter(pl.when(is_first).then(not same_as_before).otherwise(~is_same))
+        is_out = pl.col("event_ts").to_physical() <= self._quoted_us
+        fresh = rows.head(n_closed).filter((is_first | ~is_same) & ~is_out)
+        if n_closed:
+            self._quoted_us = rows["event_ts"].to_physical()[n_closed - 1]
+        return fresh
 
     def books(self, settled: pl.DataFrame) -> pl.DataFrame:
         """Return the best levels of `book` rows: line, captured_ts and the four lists; last of an instant.
@@ -154,7 +158,7 @@ def deltas(settled: pl.DataFrame) -> pl.DataFrame:
 
 
 def prints(settled: pl.DataFrame) -> pl.DataFrame:
-    """Return changes and trades per `book_trades.PRINTS`.
+    """Return changes and trades per `warehouse.book_trades.PRINTS`.
 
     Whoever buys YES at p takes NO bids at $1 - p; whoever buys NO at p takes YES bids at $1 - p.
     """

@@ -10,8 +10,8 @@ import polars as pl
 from pipelines.ingest import book_cells as cells
 from pipelines.ingest import book_changes, book_depth, book_tops
 from pipelines.ingest.book_layouts import CHANGES, TOPS, Layout
-from pipelines.ingest.book_trades import WITHIN_ROWS, TradeMatcher
 from pipelines.ingest.tape_files import tape_chunks
+from warehouse.book_trades import WITHIN_ROWS, TradeMatcher
 from warehouse.tables import BOOK_DELTAS, BOOK_SNAPSHOTS, QUOTES, Table
 
 _SPARE_FRACTION: Final = r"(\.[0-9]{6})[0-9]+"
@@ -63,9 +63,18 @@ def told_rows(
 def _tops(recording: Recording) -> Iterator[Part]:
     layout = recording.layout
     checks = [*_row_checks(layout), *book_tops.checks(layout)]
+    waiting: pl.DataFrame | None = None
     for chunk in told_rows(recording.path, layout, recording.ticker, book_tops.readings(layout)):
         good, bad = _divided(chunk, checks)
-        yield _part(recording, chunk, {QUOTES.name: book_tops.quotes(good)}, QUOTES, bad)
+        both = good if waiting is None else pl.concat([waiting, good])
+        # Of one instant the last row stands, and the last instant may go on in the next part.
+        is_open = pl.col("at_ts").rle_id() == pl.col("at_ts").rle_id().max()
+        waiting = both.filter(is_open)
+        settled = {QUOTES.name: book_tops.quotes(both.filter(~is_open))}
+        yield _part(recording, chunk, settled, QUOTES, bad)
+    if waiting is not None:
+        rest = {QUOTES.name: book_tops.quotes(waiting)}
+        yield _part(recording, waiting.clear(), rest, QUOTES, waiting.clear())
 
 
 def _wide(recording: Recording) -> Iterator[Part]:
@@ -110,7 +119,7 @@ def _changes(recording: Recording, seen: dict[str, int], ignored: dict[str, int]
             BOOK_DELTAS.name: book_changes.deltas(settled).with_columns(
                 ticker, pl.lit(0, pl.Int64).alias("sid")
             ),
-            QUOTES.name: stream.quotes(settled).with_columns(ticker),
+            QUOTES.name: stream.quotes(settled, is_last=is_last).with_columns(ticker),
             BOOK_SNAPSHOTS.name: _snapshots(recording, books, depth=1),
         }
 

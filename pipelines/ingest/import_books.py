@@ -84,8 +84,8 @@ def _checked(path: Path, layout: Layout | None, zone: str | None, tickers: Mappi
     layout = replace(layout, zone=zone or layout.zone)
     check_tape(path, layout.needed, may_be_naive=True)
     ticker = None if layout.ticker else _ticker(path, layout, tickers)
-    head = next(iter(tape_chunks(path, layout.needed)), None)
-    if head is not None and layout.time_unit == "text" and layout.zone is None:
+    head = _head(path, layout)
+    if layout.time_unit == "text" and layout.zone is None:
         naive = head.filter(cells.is_naive(layout.time))
         if not naive.is_empty():
             raise BadRequest(
@@ -112,15 +112,23 @@ def _ticker(path: Path, layout: Layout, tickers: Mapping[str, str]) -> str:
     )
 
 
-def _session(layout: Layout, ticker: str | None, head: pl.DataFrame | None) -> str:
-    """Return a name that stays when the file is renamed or grows, and that no other file has."""
-    digest = hashlib.sha256((ticker or "").encode())
-    rows = [] if head is None else list(head.head(_HEAD_ROWS).select("payload", layout.time).iter_rows())
-    for payload, told in rows:
-        digest.update(b"\n" + payload.encode())
-        if (told or "").strip():
+def _head(path: Path, layout: Layout) -> pl.DataFrame:
+    """Return the first rows of a file as text, up to the first that has a time."""
+    head = pl.DataFrame(schema=dict.fromkeys(("payload", layout.time), pl.String) | {"line": pl.Int64})
+    for chunk in tape_chunks(path, layout.needed):
+        head = pl.concat([head, chunk.select(head.columns)]).head(_HEAD_ROWS)
+        timed = head.select((~cells.blank(layout.time)).arg_true()).to_series()
+        if len(timed):
+            return head.head(timed[0] + 1)
+        if head.height == _HEAD_ROWS:
             break
-    return f"{layout.name}:{digest.hexdigest()[:12]}"
+    return head
+
+
+def _session(layout: Layout, ticker: str | None, head: pl.DataFrame) -> str:
+    """Return a name that stays when the file is renamed or grows, and that no other file has."""
+    told = "\n".join([ticker or "", *head["payload"]])
+    return f"{layout.name}:{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 
 def _check_order(path: Path, layout: Layout, ticker: str | None) -> None:

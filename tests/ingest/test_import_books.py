@@ -4,13 +4,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from pipelines.ingest import import_books as books_module
+from pipelines.ingest import tape_files
 from pipelines.ingest.errors import BadRequest, UnreadableFile
 from pipelines.ingest.import_books import import_books
 from tests.ingest.made_books import ADD, BOOK, BOUGHT, BUY, CHANGES_HEADER, SELL, SOLD, a_file, imported
 from warehouse import Lake
 from warehouse.errors import BookUnknown
+from warehouse.lake import Commit
 from warehouse.tables import BOOK_DELTAS, BOOK_GAPS, BOOK_SNAPSHOTS, QUARANTINE, QUOTES, TRADES, Table
 
 
@@ -149,6 +153,74 @@ def test_trades_without_their_change_are_told(tmp_path: Path) -> None:
         "trades with a change of minus their size within 60 rows": 1,
         "trades without one, the first at a.csv:4: changes are missing there": 1,
     }
+
+
+class Interrupted(Lake):
+    """A lake that takes so many commits, and then the power goes."""
+
+    def __init__(self, folder: Path, n_commits: int) -> None:
+        super().__init__(folder)
+        self.n_left = n_commits
+
+    def commit(self, table: Table, rows: pl.DataFrame, *, location: str = "") -> Commit:
+        """Commit, or stop the program."""
+        if not self.n_left:
+            raise KeyboardInterrupt
+        self.n_left -= 1
+        return super().commit(table, rows, location=location)
+
+
+def everything(lake: Lake) -> list[list[dict[str, Any]]]:
+    """Return all rows that an import of changes makes."""
+    return [rows(lake, table) for table in (BOOK_DELTAS, BOOK_SNAPSHOTS, QUOTES, BOOK_GAPS)]
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> list[list[dict[str, Any]]]:
+    """Return what two minutes of changes with trades bring in one piece."""
+    lake = Lake(tmp_path / "whole")
+    imported(lake, a_long_stream(tmp_path))
+    return everything(lake)
+
+
+def a_long_stream(folder: Path) -> Path:
+    """Write starts, changes and trades, minute after minute; two changes of each share an instant."""
+    lines = []
+    for n in range(9):
+        bought = BOUGHT.replace("1767838400", str(1_767_838_400 + 60 * n))
+        sold = SOLD.replace("1767838401", str(1_767_838_401 + 60 * n))
+        again = ADD.replace("0.41", "0.40")
+        minute = (*BOOK, BUY, bought, SELL, sold, ADD, again)
+        lines += [each.replace("T02:13:2", f"T02:{13 + n}:2") for each in minute]
+    return a_file(folder / "stream.csv", CHANGES_HEADER, *lines, *BOOK)
+
+
+@pytest.mark.parametrize("n_bytes", [90, 333])
+def test_parts_of_a_file_bring_what_the_whole_brings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: list[list[dict[str, Any]]], n_bytes: int
+) -> None:
+    """Starts without their change, trades without theirs, quotes that go on: all stand at some border."""
+    monkeypatch.setattr(tape_files, "_CHUNK_BYTES", n_bytes)
+    lake = Lake(tmp_path / "lake")
+    receipt = imported(lake, a_long_stream(tmp_path))
+    assert everything(lake) == whole
+    assert receipt.seen == {"trades with a change of minus their size within 60 rows": 18}
+    assert receipt.ignored == {"book rows of one side alone, or with no change after them": 2}
+
+
+@pytest.mark.parametrize("n_commits", [0, 2, 3, 5])
+def test_an_import_that_was_stopped_is_completed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: list[list[dict[str, Any]]], n_commits: int
+) -> None:
+    """Committed in small pieces; what was in is known, and no book is known meanwhile."""
+    monkeypatch.setattr(tape_files, "_CHUNK_BYTES", 1_500)
+    monkeypatch.setattr(books_module, "COMMIT_ROWS", 10)
+    path = a_long_stream(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        imported(Interrupted(tmp_path / "lake", n_commits), path)
+    lake = Lake(tmp_path / "lake")
+    imported(lake, path)
+    assert everything(lake) == whole
 
 
 def test_a_file_without_tickers_needs_one_unless_its_name_is_one(tmp_path: Path) -> None:
