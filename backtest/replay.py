@@ -40,6 +40,7 @@ from warehouse.tables import (
     SERIES,
     Table,
 )
+from warehouse.tape_schemas import BREAKS
 from warehouse.tops import FROM_CANDLES
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _tape(lake: "LakeReader", fills: str, known: Rules) -> tuple[Tape, list[str]
 
 def _ends(lake: "LakeReader", shown: pl.DataFrame) -> pl.DataFrame:
     """Return an empty quote for every session's end: from then on nobody knows what is quoted."""
-    gaps = collected(lake.scan(BOOK_GAPS).filter(pl.col("cause") == "session_end"), "book_gaps")
+    gaps = collected(lake.scan(BOOK_GAPS).filter(~pl.col("cause").is_in(BREAKS)), "book_gaps")
     ends = gaps.explode("tickers").select("session", ticker="tickers", from_ts="from_ts").drop_nulls()
     if ends.is_empty():
         return shown.clear()

@@ -14,6 +14,7 @@ from warehouse.naming import tickers_of
 from warehouse.panels import dates_around
 from warehouse.storage import collected
 from warehouse.tables import BOOK_DELTAS, BOOK_GAPS, BOOK_SNAPSHOTS
+from warehouse.tape_schemas import PASSING_ENDS
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
@@ -192,7 +193,7 @@ def _gaps(
 
 def _without_passed_ends(lake: "Lake", gaps: pl.DataFrame) -> pl.DataFrame:
     """Drop the ends of streams that went on: a recording was imported, grew, and was imported again."""
-    ends = gaps.filter(pl.col("cause") == "session_end")
+    ends = gaps.filter(pl.col("cause").is_in(PASSING_ENDS))
     if ends.is_empty():
         return gaps
     first_date, _ = dates_around(ends["from_ts"].min(), None)  # type: ignore[arg-type]  # a column of times
@@ -204,11 +205,10 @@ def _without_passed_ends(lake: "Lake", gaps: pl.DataFrame) -> pl.DataFrame:
     ]
     heard = (
         pl.concat(later)
-        .join(ends.lazy().select("session", "sid", "from_seq").unique(), on=["session", "sid"])
+        .join(ends.lazy().select("session", "sid", "from_seq", "cause").unique(), on=["session", "sid"])
         .filter(pl.col("seq") >= pl.col("from_seq"))
-        .group_by("session", "sid", "from_seq")
+        .group_by("session", "sid", "from_seq", "cause")
         .agg(pl.col("seq", "known_ts").sort_by("seq").first().name.prefix("_"))
-        .with_columns(cause=pl.lit("session_end"))
     )
     told = gaps.join(collected(heard, lake.uri), on=["session", "sid", "from_seq", "cause"], how="left")
     return (

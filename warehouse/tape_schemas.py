@@ -3,6 +3,8 @@
 Source: KALSHI.md §5.4-§5.6, §7 and §10 (OpenAPI 3.34.0, read 2026-10-09).
 """
 
+from typing import Final
+
 import dataframely as dy
 import polars as pl
 
@@ -137,6 +139,13 @@ class Quotes(Sourced):
     open_interest_centi = contracts("Contracts open.", nullable=True)
 
 
+# Causes of gaps in a stream that goes on; all others end a session, or what it told of some markets.
+BREAKS: Final = ("hole", "no_snapshot", "bad_frame")
+# Ends that may be no more than where a recording, or the part of one that was read, stopped.
+PASSING_ENDS: Final = ("session_end", "killed")
+_ENDS: Final = (*PASSING_ENDS, "stalled", "overflow", "channel_error", "unsubscribed")
+
+
 class BookGaps(Sourced):
     """Where a stream of books broke and what it blinds."""
 
@@ -151,6 +160,6 @@ class BookGaps(Sourced):
         "hole, bad_frame or no_snapshot; or how the session ended: session_end (closed, or lost), stalled, "
         "overflow or channel_error (the exchange ended the subscription), killed (the recorder was), "
         "unsubscribed (of these markets only).",
-        regex="^(hole|session_end|no_snapshot|bad_frame|stalled|overflow|channel_error|killed|unsubscribed)$",
+        regex=f"^({'|'.join((*BREAKS, *_ENDS))})$",
     )
     is_recovered = flag("A later snapshot of the same session made the books known again.", nullable=False)

@@ -132,6 +132,19 @@ def test_the_end_of_a_recording_that_has_grown_is_no_end(tmp_path: Path, ticker:
         lake.book("KXA-1", at(5.1))
 
 
+def test_a_market_that_was_unsubscribed_stays_unknown_though_its_session_goes_on(tmp_path: Path) -> None:
+    """Seq 5 came in another market of the subscription: it says nothing of this one."""
+    lake = a_lake(tmp_path)
+    left = a_gap(5, to_seq=None, from_ts=at(4), cause="unsubscribed", tickers=["KXA-1"])
+    lake.commit(BOOK_GAPS, frame(BOOK_GAPS, left))
+    lake.commit(BOOK_DELTAS, frame(BOOK_DELTAS, a_delta(5, ticker="KXA-2")))
+    with pytest.raises(BookUnknown, match="unsubscribed since 2026-05-13T12:00:04Z"):
+        lake.book("KXA-1", at(5))
+    with duckdb.connect(str(lake.publish()), read_only=True) as connection:
+        assert levels_of(connection, 5) == []
+        assert levels_of(connection, 4) == as_levels(lake.book("KXA-1", at(4)))
+
+
 def test_an_end_with_missing_numbers_lasts_until_the_stream_is_heard_again(tmp_path: Path) -> None:
     """Seq 5 and 6 never came, the snapshot of 9 s is seq 7: unknown at 8.9 s, known at 9 s."""
     lake = a_lake(tmp_path)

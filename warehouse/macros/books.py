@@ -3,6 +3,7 @@
 from typing import Final
 
 from warehouse.macros.declaring import Macro, given
+from warehouse.tape_schemas import PASSING_ENDS
 from warehouse.views import YES_PRICE_CC, contracts, dollars
 
 _BOOK_AT: Final = f"""
@@ -14,7 +15,7 @@ _BOOK_AT: Final = f"""
         select g.session from raw.book_gaps g cross join given
         where list_contains(g.tickers, given._ticker) and g.from_ts < given._ts
           and (g.until_ts is null or g.until_ts > given._ts)
-          and not (g.cause = 'session_end' and exists (
+          and not (g.cause in {PASSING_ENDS} and exists (
             from stream r where r.session = g.session and r.sid = g.sid
               and (r.seq = g.from_seq or (r.seq > g.from_seq and r.known_ts <= given._ts))
         ))

@@ -4,6 +4,7 @@ from typing import Final
 
 from exchange.units import DOLLAR_CC
 from warehouse.macros.declaring import PRICE_CEILING_CC, PRICE_FLOOR_CC, utc_date
+from warehouse.tape_schemas import BREAKS
 from warehouse.tops import FROM_CANDLES
 
 # How candles' closes are named beside the sessions of recorders, as in warehouse.tops.
@@ -54,7 +55,7 @@ def _tops() -> str:
             greatest(max(g.from_ts), max(r.known_ts)) + interval 1 microsecond as known_ts
         from recorded r
         join (select b.session, unnest(b.tickers) as ticker, b.from_ts from raw.book_gaps b
-            where b.cause not in ('hole', 'no_snapshot', 'bad_frame')) g on g.session = r.session and g.ticker = r.ticker
+            where b.cause not in {BREAKS}) g on g.session = r.session and g.ticker = r.ticker
         join asked a on a.ticker = r.ticker
         where g.from_ts < a.at_ts
         group by r.ticker, r.session, a.at_ts
