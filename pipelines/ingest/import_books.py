@@ -83,6 +83,8 @@ def _checked(path: Path, layout: Layout | None, zone: str | None, tickers: Mappi
     layout = layout or recognised(path, names)
     layout = replace(layout, zone=zone or layout.zone)
     check_tape(path, layout.needed, may_be_naive=True)
+    if layout.ticker and (path.name in tickers or "" in tickers):
+        raise BadRequest(f"{path}: its column {layout.ticker} tells the markets; leave --ticker out")
     ticker = None if layout.ticker else _ticker(path, layout, tickers)
     head = _head(path, layout)
     if layout.time_unit == "text" and layout.zone is None:

@@ -38,9 +38,9 @@ def check_tape(path: Path, columns: Sequence[str], *, may_be_naive: bool = False
             schema = pq.read_schema(path)
             names = [name.strip() for name in schema.names]
             _read_through(path, [name for name in schema.names if name.strip() in columns])
-            naive = [name for name, kind in zip(names, schema.types, strict=True) if _is_naive(kind)]
+            kinds = dict(zip(names, schema.types, strict=True))
         else:
-            naive = []
+            kinds = {}
             with _open(path) as stream:
                 names = _header(stream.readline())
                 while stream.read(_CHUNK_BYTES):
@@ -53,7 +53,13 @@ def check_tape(path: Path, columns: Sequence[str], *, may_be_naive: bool = False
         raise UnreadableFile(
             f"{path}: column {', '.join(missing)} is missing; the first line names {found[:200]}"
         )
-    if not may_be_naive and (unzoned := [name for name in columns if name in naive]):
+    if nested := [name for name in columns if name in kinds and pa.types.is_nested(kinds[name])]:
+        raise UnreadableFile(
+            f"{path}: {', '.join(nested)} holds lists or structs; write a column for each of them"
+        )
+    if not may_be_naive and (
+        unzoned := [name for name in columns if name in kinds and _is_naive(kinds[name])]
+    ):
         raise UnreadableFile(
             f"{path}: the times in {', '.join(unzoned)} have no time zone; "
             "write the file anew with .dt.replace_time_zone('UTC'), if UTC is what they are"

@@ -303,6 +303,13 @@ def test_the_name_must_tell_the_market_where_the_layout_says_so(tmp_path: Path) 
         )
 
 
+def test_lists_are_not_levels(tmp_path: Path) -> None:
+    """Read as text, a list would be a price nobody quoted."""
+    row = a_wide_row() | {"bid_px_1": [0.45, 0.44]}
+    with pytest.raises(UnreadableFile, match="bid_px_1 holds lists or structs; write a column for each"):
+        imported(Lake(tmp_path / "lake"), a_parquet(tmp_path / "KXA-1_2026-03-01.parquet", row), WIDE)
+
+
 def test_the_layouts_in_the_documentation_can_be_followed(tmp_path: Path) -> None:
     """docs/books.md shows one of each kind."""
     page = Path(__file__).resolve().parents[2] / "docs" / "books.md"

@@ -132,6 +132,15 @@ def test_times_without_a_zone_are_not_guessed(tmp_path: Path) -> None:
     assert quotes(lake, "event_ts") == [(datetime(2026, 3, 8, 7, 30, tzinfo=UTC),)]
 
 
+def test_a_market_is_told_once(tmp_path: Path) -> None:
+    """The column beats nobody: whoever names another market is asked to look again."""
+    log = a_file(tmp_path / "log.csv", CENTS_HEADER, "2026-01-01T10:00:00Z,KXA-1,17,82,83,18")
+    lake = Lake(tmp_path / "lake")
+    with pytest.raises(BadRequest, match="its column market_ticker tells the markets"):
+        import_books(lake, [log], tickers={"": "KXA-2"})
+    assert not lake.exists()
+
+
 def test_the_command_tells_what_it_saw_and_names_what_it_refused(run: Run, tmp_path: Path) -> None:
     """Exit code 2 with a bad row, 0 without; the market of a file is told."""
     good = a_file(tmp_path / "a.csv", CHANGES_HEADER, BUY, BOUGHT)
