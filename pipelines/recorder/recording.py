@@ -89,10 +89,10 @@ class Recorder:
     receipt: ImportReceipt = field(default_factory=lambda: ImportReceipt("record"))
 
     async def run(self, stop: asyncio.Event) -> Path:
-        """Record until `stop` is set or the time is over, then end in order; returns the folder of the log.
+        """Record until `stop` is set, the time or the last market is over; returns the folder of the log.
 
         Raises:
-            NothingToWatch: nothing was asked for.
+            NothingToWatch: nothing was asked for, or no market of that name is open.
             StreamRefused: the exchange does not let us in.
             LogUnwritable: the disk takes no more; what it took is whole.
             WarehouseError: the lake did not take the last rows; they are in the log, and the next run, or
@@ -149,7 +149,8 @@ class Recorder:
                 flushed_s = time.monotonic()
 
     async def _follow(self, fleet: Fleet) -> None:
-        lister = Lister(self.client, self.watch)
+        """Return when nothing is left to watch, for then nothing will come."""
+        lister, is_first = Lister(self.client, self.watch), True
         while True:
             try:
                 wanted, leaving = await lister.look(fleet.tickers)
@@ -160,6 +161,13 @@ class Recorder:
             await fleet.leave(leaving)
             await fleet.watch(wanted)
             self.tally.refused = sorted(fleet.refused)
+            if not (wanted or self.watch.series or self.watch.most_active):
+                if is_first:
+                    raise NothingToWatch(
+                        f"no market of {', '.join(self.watch.tickers)} is open; check the tickers"
+                    )
+                return
+            is_first = False
             await asyncio.sleep(self.pace.relist_s)
 
     async def _commit(self, folder: Path) -> None:

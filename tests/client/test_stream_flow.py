@@ -160,3 +160,34 @@ def test_a_stream_can_be_iterated_without_an_event_loop() -> None:
             return await asyncio.to_thread(read, running)
 
     assert [one.seq for one in of(Message, play(story()))] == [1, 2]
+
+
+def test_every_frame_is_told_as_it_came_before_anything_is_made_of_it() -> None:
+    """Repeated ones and what cannot be read too: whoever keeps frames keeps all of them."""
+    kept: list[tuple[str, int, bytes]] = []
+
+    async def script(peer: Peer) -> None:
+        await two_books(peer)
+        await peer.snapshot(2, B)
+        await peer.socket.send("{ no frame")
+        await peer.stay()
+
+    async def story() -> list[Item]:
+        def keep(connection: str, received_ns: int, payload: bytes) -> None:
+            kept.append((connection, received_ns, payload))
+
+        async with exchange(script) as running, running.stream(BOOKS, on_frame=keep) as stream:
+            return [await anext(stream) for _ in range(6)]
+
+    connected, *items = play(story())
+    assert [type(item).__name__ for item in items] == [
+        "Reply",
+        "Message",
+        "Message",
+        "Repeated",
+        "Unreadable",
+    ]
+    assert [each[:2] for each in kept] == [(item.connection, item.received_ns) for item in items]
+    assert {each[0] for each in kept} == {connected.connection}
+    assert kept[-1][2] == b"{ no frame"
+    assert kept[2][2] == kept[3][2]
