@@ -17,7 +17,7 @@ from tests.client.loopback import Asked, Reply, exchange
 from tests.client.payloads import a_trade as a_wire_trade
 from tests.ingest.made_files import Recorder, a_tape, a_trade
 from tests.ingest.scripted import DAY_TS, TICKER, Scripted
-from warehouse import Lake, storage
+from warehouse import Lake
 
 
 class Said:
@@ -192,7 +192,7 @@ def test_what_is_covered_is_read_again_on_demand(run: Run, world: World) -> None
 def test_a_lake_in_a_bucket_has_no_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Publishing writes a file beside the lake; for s3:// nothing is done and nothing is raised."""
     monkeypatch.setattr(Lake, "exists", lambda _lake: True)
-    monkeypatch.setattr(storage, "check_format", lambda _place: 1)
+    monkeypatch.setattr("warehouse.lake.check_format", lambda _place: 1)
     publish(Lake("s3://bucket/lake"))
 
 

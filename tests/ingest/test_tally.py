@@ -1,3 +1,5 @@
+"""Rows on their way into the lake: what is counted, and what is committed when."""
+
 from pathlib import Path
 
 from pipelines.ingest.pages import Rows

@@ -1,3 +1,5 @@
+"""Connections that are cut on purpose, also when their client has left already."""
+
 import asyncio
 
 from sandbox import connections
