@@ -10,7 +10,7 @@ demo: setup          ## the whole path, offline and without keys: sandbox, flows
 	$(BIN)/tapehouse demo
 
 test: setup          ## the specification
-	$(BIN)/pytest -q --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -q --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: setup         ## what must be green besides the tests: style, types, import contracts, lock file
 	$(BIN)/ruff check .

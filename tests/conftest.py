@@ -2,28 +2,35 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
-ROOT: Final = Path(__file__).parent
-FLOWS: Final = "flows"
-_LONGEST_FIRST: Final = (FLOWS, "stories", "notebooks", "recorder", "ingest")
+FLOWS: Final = "tests/flows"
+_LONGEST_FIRST: Final = ("flows", "stories", "notebooks", "recorder", "ingest")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file's tests in one process, and those of flows together: they share a Prefect server.
-
-    What takes longest starts first, so that no process is left with it at the end.
-    """
-    folders = {item: item.path.parent.relative_to(ROOT).as_posix() for item in items}
-    for item, folder in folders.items():
-        group = FLOWS if folder == FLOWS else f"{folder}/{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Start what takes longest first, so that no process is left with it at the end."""
     rank = {folder: number for number, folder in enumerate(_LONGEST_FIRST)}
-    items.sort(key=lambda item: rank.get(folders[item], len(rank)))
+    items.sort(key=lambda item: rank.get(item.path.parent.name, len(rank)))
+
+
+@pytest.hookimpl(optionalhook=True)  # only where tests run in several processes
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:  # noqa: ANN401 -- xdist's own
+    """Keep each file's tests in one process, and those of all flows together: they share a Prefect server."""
+    return OneServer(config, log)
+
+
+class OneServer(LoadFileScheduling):  # type: ignore[misc]
+    """Hands out tests file by file; the folder of flows counts as one file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.split("::", 1)[0]
+        folder = path.rpartition("/")[0]
+        return folder if folder == FLOWS else path
 
 
 @pytest.fixture(scope="session", autouse=True)
