@@ -4,13 +4,18 @@ BIN := .venv/bin
 # Tests wait for servers and other processes much of the time: one more than there are cores.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 
-.PHONY: demo test check bench foreign notebooks docs lock setup clean
+SPREAD := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+.PHONY: demo test stories check bench foreign notebooks docs lock setup clean
 
 demo: setup          ## the whole path, offline and without keys: sandbox, flows, lake, backtest, report
 	$(BIN)/tapehouse demo
 
-test: setup          ## the specification
-	$(BIN)/pytest -q --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+test: setup          ## the specification, in less than a quarter of an hour on two cores
+	$(BIN)/pytest -q -m "not long" $(SPREAD)
+
+stories: setup       ## what takes longest: storms, kills, whole recordings
+	$(BIN)/pytest -q -m long $(SPREAD)
 
 check: setup         ## what must be green besides the tests: style, types, import contracts, lock file
 	$(BIN)/ruff check .

@@ -238,7 +238,7 @@ def sessions(path: Path) -> Iterator[list[bytes]]:
 
 
 @needs_real_data
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_recordings_have_the_ten_holes_that_a_plain_count_finds() -> None:
     """1.4 million frames of May 2026: 10 recordings lack numbers once each, such as 2 to 9,470 of 12:20."""
     holes: list[tuple[str, int, int | None]] = []

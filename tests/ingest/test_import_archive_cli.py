@@ -75,7 +75,7 @@ print("done", flush=True)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_for_real_it_ends_the_same(tmp_path: Path) -> None:
     """SIGKILL twice, then one run gets through: every trade once, no day in two files."""
     pieces = [[a_trade(f"t-{n}-{k}", 1 + (n + k) % 28) for k in range(10)] for n in range(24)]

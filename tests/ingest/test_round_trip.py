@@ -54,7 +54,7 @@ def test_an_imported_tape_comes_back_row_for_row(tmp_path: Path) -> None:
 
 
 @needs_real_data
-@pytest.mark.parametrize("page_size", [100, 1_000])
+@pytest.mark.parametrize("page_size", [pytest.param(100, marks=pytest.mark.long), 1_000])
 def test_the_real_tapes_come_back_row_for_row(tmp_path: Path, page_size: int) -> None:
     """42,389 trades of three and a half years over HTTP: equal in every column but their origin."""
     original, copy = Lake(tmp_path / "original"), Lake(tmp_path / "copy")

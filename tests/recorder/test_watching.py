@@ -147,7 +147,7 @@ def test_nothing_to_watch_is_refused(tmp_path: Path) -> None:
             asyncio.run(recorder.run(asyncio.Event()))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_series_is_followed_from_market_to_market(tmp_path: Path) -> None:
     """A quarter-hour closes at 12:05 and the next opens at 15:50: one is left, the other watched."""
     first, second = f"{QUARTERS}-26FEB271205-05", f"{QUARTERS}-26FEB271605-05"

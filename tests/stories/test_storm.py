@@ -28,6 +28,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return lake
 
 
+@pytest.mark.long
 def test_a_storm_over_a_hundred_thousand_trades_ends_with_the_calm_tape(calm: Lake, tmp_path: Path) -> None:
     """Only a repeated cursor fails a window, and the next sync pulls it; nothing goes on past its limits."""
     world, lake = a_world(), Lake(tmp_path / "lake")

@@ -42,6 +42,7 @@ def killed_after(server: Running, lake: Lake, *, n_requests: int, pause_s: float
     return pulling.wait()
 
 
+@pytest.mark.long
 def test_a_pull_that_is_killed_again_and_again_goes_on_where_it_was(tmp_path: Path) -> None:
     """SIGKILL at three seeded instants; then the rest comes through the same storm, nothing twice or lost."""
     world, draw = a_world(DAYS), Random(7)

@@ -37,6 +37,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return lake
 
 
+@pytest.mark.long
 def test_all_resources_under_a_storm_are_those_of_a_calm_day(calm: Lake, tmp_path: Path) -> None:
     """A word that nobody documented is kept as it came, so new words have a test of their own."""
     lake = Lake(tmp_path / "lake")

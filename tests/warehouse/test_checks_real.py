@@ -25,6 +25,7 @@ LOOKED_INTO = {
 }
 
 
+@pytest.mark.long
 def test_imports_of_real_files_raise_no_alarm(tmp_path: Path) -> None:
     """1,305 trades of 11 markets, 20,047 candles of 528, and a stream of 12 books."""
     lake = Lake(tmp_path / "lake")
