@@ -11,7 +11,7 @@ from tests.stories.week import Script, play
 from tests.stories.week_truth import differences
 from warehouse import Lake
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 TAMPERED: Final[dict[str, Callable[[pl.DataFrame], pl.DataFrame]]] = {
     "trades": lambda rows: pl.concat([rows, rows.head(1).with_columns(trade_id=pl.lit("another"))]),
