@@ -47,7 +47,10 @@ def test_a_run_without_novelties_makes_no_table(tmp_path: Path) -> None:
 def test_a_sync_tells_of_novelties_and_of_what_the_client_did(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every row of the sandbox gains a field: the command says so, the lake keeps it, counts agree."""
+    """Every row of the sandbox gains a field: the command says so, the lake keeps it, counts agree.
+
+    Series are listed with the fee changes of series and events, which name those that the listing omits.
+    """
     novelty = Faults((fault("new_field", field="mood"),))
     with running(World(7, activity=0.05), tier="prestige", faults=novelty) as server:
         monkeypatch.setenv("KALSHI_BASE_URL", server.base_url)
@@ -55,8 +58,9 @@ def test_a_sync_tells_of_novelties_and_of_what_the_client_did(
         said = say(capsys, "sync", "series", "--lake", lake, "--json")
         told = json.loads(said.out)["client"]
         assert said.code == 0
-        assert "1 novelty from the exchange: see the table drift" in said.err
+        assert "3 novelties from the exchange: see the table drift" in said.err
         assert told["n_requests"] == server.meter.requests
         assert told["tokens"] == {"read": server.meter.tokens_spent}
-    row = Lake(lake).scan(DRIFT).collect().row(0, named=True)
-    assert (row["kind"], row["place"], row["n_seen"]) == ("field", "Series.mood", 6)
+    kept = Lake(lake).scan(DRIFT).collect()
+    assert {*kept["place"]} == {"Series.mood", "FeeChange.mood", "EventFeeChange.mood"}
+    assert kept.filter(place="Series.mood")["n_seen"].to_list() == [6]
