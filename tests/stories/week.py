@@ -153,7 +153,7 @@ class Week:
         for reader, told in readers:
             reader.join()
             self.outcome.readers.append(json.loads(told.read_text()))
-        self.outcome.truth = self._ask("truth", self.folder / "truth")
+        self.outcome.truth = self._ask("truth", (self.folder / "truth", SAMPLED_SERIES))
         self.outcome.exchange = self._ask("seen")
         self.outcome.differences = differences(Lake(self.lake), self.folder / "truth")
         self.outcome.kills = self.graves.as_json()

@@ -80,7 +80,7 @@ def serve(pipe: Connection, size: BulkSize, end_ts: datetime, live_days: int, at
                 clock.at = argument
                 pipe.send(None)
             elif question == "truth":
-                pipe.send(write_truth(source, argument))
+                pipe.send(write_truth(source, *argument))
             elif question == "seen":
                 pipe.send({"requests": server.meter.requests, "faults": dict(server.faults.injected)})
             else:

@@ -11,13 +11,16 @@ from typing import Final
 import duckdb
 import polars as pl
 
+from exchange.units import DOLLAR_CC, from_us
 from sandbox.bulk import BulkSource
 from tests.stories.week_history import history_differences
 from warehouse import Lake
-from warehouse.tables import EVENTS, FEE_CHANGES, MARKETS, SERIES, Table
+from warehouse.ledger import COMPLETE
+from warehouse.tables import CANDLES, EVENTS, FEE_CHANGES, MARKETS, SERIES, WINDOWS, Table
 
 TIME: Final = pl.Datetime("us", "UTC")
 COMBOS: Final = "KXMVE"
+HOUR_S: Final = 3_600
 # Where the lake says it in other words than the exchange's own names, or keeps what the exchange does not.
 _RENAMED: Final = {
     "fee_changes": {"multiplier_ppm": "fee_multiplier_ppm"},
@@ -29,8 +32,11 @@ LIVES: Final = (
 )  # fmt: skip
 
 
-def write_truth(source: BulkSource, folder: Path) -> dict[str, int]:
-    """Write what the lake should hold by now, one Parquet file a table; return how many rows each has."""
+def write_truth(source: BulkSource, folder: Path, sampled_series: str) -> dict[str, int]:
+    """Write what the lake should hold by now, one Parquet file a table; return how many rows each has.
+
+    Of candles, which are asked for by series, only those of one series are written: hours.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     now_us, plan = source.now_us, source.plan
     events = source.listing.events(now_us)
@@ -47,6 +53,7 @@ def write_truth(source: BulkSource, folder: Path) -> dict[str, int]:
         "events": _frame([asdict(each) for each in events]),
         "markets": _frame(markets),
         "fee_changes": _frame([asdict(each) for each in source.fee_changes()]),
+        "candles": _candles(source, sampled_series),
         "lives": pl.DataFrame(
             {"ticker": source.listing.tickers, **{name: getattr(plan, name) for name in LIVES}}
         ),
@@ -63,7 +70,7 @@ def differences(lake: Lake, truth: Path) -> list[str]:
         latest = lake.scan(table).sort("observed_ts").unique("ticker", keep="last").collect()
         found += _row_differences(table, latest, _told(truth, table.name))
     found += _row_differences(FEE_CHANGES, lake.scan(FEE_CHANGES).collect(), _told(truth, "fee_changes"))
-    return found + history_differences(lake, truth)
+    return found + _candle_differences(lake, truth) + history_differences(lake, truth)
 
 
 def _trades(source: BulkSource) -> pl.DataFrame:
@@ -100,14 +107,51 @@ def _trades(source: BulkSource) -> pl.DataFrame:
     )
 
 
+def _candles(source: BulkSource, series: str) -> pl.DataFrame:
+    """Return the hourly bars of a series; an empty side of the book is null."""
+    rows: list[dict[str, object]] = [
+        {
+            "ticker": each.ticker,
+            "end_ts": each.end_ts,
+            "volume_centi": each.volume_centi,
+            "open_interest_centi": each.open_interest_centi,
+            "price_open_cc": each.price.open_cc if each.price else None,
+            "price_high_cc": each.price.high_cc if each.price else None,
+            "price_low_cc": each.price.low_cc if each.price else None,
+            "price_close_cc": each.price.close_cc if each.price else None,
+            "yes_bid_close_cc": each.yes_bid.close_cc or None,
+            "yes_ask_close_cc": each.yes_ask.close_cc if each.yes_ask.close_cc < DOLLAR_CC else None,
+        }
+        for ticker in source.listing.tickers
+        if ticker.startswith(f"{series}-")
+        for each in source.candles(ticker, period_s=HOUR_S, start_ts=from_us(0), end_ts=source.now_ts)
+    ]
+    return _frame(rows) if rows else CANDLES.empty()
+
+
+def _candle_differences(lake: Lake, truth: Path) -> list[str]:
+    """Compare the bars that lie in windows which the lake calls complete: all of them, and as they are."""
+    told = pl.read_parquet(truth / "candles.parquet")
+    windows = lake.scan(WINDOWS).filter(resource=f"candles_{HOUR_S}", status=COMPLETE).collect()
+    is_covered = pl.any_horizontal(
+        pl.lit(value=False),
+        *(
+            (pl.col("end_ts") >= start_ts) & (pl.col("end_ts") < end_ts)
+            for start_ts, end_ts in windows.select("start_ts", "end_ts").iter_rows()
+        ),
+    )
+    kept = lake.scan(CANDLES).collect()
+    return _row_differences(CANDLES, kept, told.filter(is_covered).with_columns(period_s=pl.lit(HOUR_S)))
+
+
 def _frame(rows: Sequence[dict[str, object]]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def _told(truth: Path, name: str) -> pl.DataFrame:
     rows = pl.read_parquet(truth / f"{name}.parquet")
-    # The listing of series names that of the combos too; nothing else of them is asked for.
-    return rows if name == "series" else rows.filter(~pl.col("ticker").str.starts_with(COMBOS))
+    # What is listed of series and fees names combos too; their events, markets and trades are not asked for.
+    return rows.filter(~pl.col("ticker").str.starts_with(COMBOS)) if name in {"events", "markets"} else rows
 
 
 def _trade_differences(lake: Lake, truth: Path) -> list[str]:
