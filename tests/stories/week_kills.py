@@ -12,11 +12,6 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
 
-# Imported once, in the process that all others are forked from: two seconds less for each of them.
-PRELOADED: Final = [
-    "duckdb", "deltalake", "polars", "tapehouse", "pipelines.ingest.cli", "warehouse.cli",
-    "tests.stories.week_workers", "tests.stories.week_readers",
-]  # fmt: skip
 AIMS: Final = ("anywhere", "data file", "log entry", "catalog")
 PATIENCE_S: Final = 120.0
 GLANCE_S: Final = 0.0005
@@ -26,10 +21,8 @@ LONG_S: Final = 8.0  # no kill is drawn for later than that
 
 
 def a_nursery() -> multiprocessing.context.ForkServerContext:
-    """Return what makes processes: real ones, with everything imported already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    return context
+    """Return what makes processes: real ones, forked before polars has threads, which would not survive."""
+    return multiprocessing.get_context("forkserver")
 
 
 @dataclass(slots=True)
