@@ -1,5 +1,7 @@
 """A short week: two hourly syncs beside a backfill of two days, killed seven times, read all the while."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -7,6 +9,7 @@ from typing import Final
 import polars as pl
 import pytest
 
+from tests.stories.storm import ROOT
 from tests.stories.week import Script, play
 from tests.stories.week_truth import differences
 from warehouse import Lake
@@ -18,6 +21,15 @@ TAMPERED: Final[dict[str, Callable[[pl.DataFrame], pl.DataFrame]]] = {
     "markets": lambda rows: rows.with_columns(result=pl.lit("scalar")),
     "lives": lambda rows: rows.with_columns(pl.exclude("ticker", "vanishes") + 3_600_000_000),
 }
+
+
+def test_no_module_computes_anything_when_it_is_imported() -> None:
+    """It would start threads in every command, and in the process that others are forked from."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import tests.stories.week_nursery"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_week_of_kills_ends_with_what_the_exchange_says(tmp_path: Path) -> None:

@@ -21,8 +21,10 @@ LONG_S: Final = 8.0  # no kill is drawn for later than that
 
 
 def a_nursery() -> multiprocessing.context.ForkServerContext:
-    """Return what makes processes: real ones, forked before polars has threads, which would not survive."""
-    return multiprocessing.get_context("forkserver")
+    """Return what makes processes: real ones, with everything imported already, two seconds less for each."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.stories.week_nursery"])
+    return context
 
 
 @dataclass(slots=True)

@@ -75,11 +75,12 @@ def _days(
         progress(f"days of {table.name}", done, len(pieces))
         for day_ts, told in _digests(table, turn, digested).items():
             now[day_ts] = (*told, marks[day_ts.date() if table.partition_by else None])
+    # Not a constant: polars would start its threads on import, in every command and in whoever forks.
+    nothing = (*summed_up(pl.Series(dtype=pl.UInt64)), "")
     for day_ts in sorted(now.keys() | known.keys()):
-        yield _compared(table, day_ts, now.get(day_ts, (0, _NOTHING, "")), known.get(day_ts))
+        yield _compared(table, day_ts, now.get(day_ts, nothing), known.get(day_ts))
 
 
-_NOTHING: Final = summed_up(pl.Series(dtype=pl.UInt64))[1]
 _ALL_TIME: Final = Turn(date.min, date.max)
 
 
