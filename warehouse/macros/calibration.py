@@ -30,13 +30,13 @@ _CALIBRATION: Final = f"""
     ), asked as (
         select s.ticker, s.at_ts from settled s where s.is_plain and s.at_ts is not null
     ), {IMPLIED}, told as (
-        select s.came, i.prob,
+        select cast(s.came as decimal(9,8)) as came, cast(i.prob as decimal(9,8)) as prob,
             least(cast(floor(i.prob * {N_BUCKETS}) as integer), {N_BUCKETS - 1}) as place
         from settled s join implied i on i.ticker = s.ticker
         where i.prob is not null
     ), bucketed as (
         select t.place, grouping(t.place) = 1 as is_all, count(*) as n, avg(t.prob) as mean_prob,
-            avg(t.came) as share_yes, avg((t.prob - t.came) ** 2) as brier
+            avg(t.came) as share_yes, avg((t.prob - t.came) * (t.prob - t.came)) as brier
         from told t
         group by grouping sets ((t.place), ())
     ), left_out as (
