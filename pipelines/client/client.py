@@ -98,7 +98,6 @@ class Client(
             drift=self.drift,
             telemetry=self.telemetry,
             n_concurrent=n_concurrent,
-            transport=self.settings.transport,
         )
 
     async def __aenter__(self) -> Self:

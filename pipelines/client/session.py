@@ -8,6 +8,7 @@ pays and signs anew. A change (an order) is tried again only after a try that su
 import asyncio
 import logging
 import time
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 import httpx
@@ -35,7 +36,7 @@ from pipelines.client.refusals import (
     unknown_outcome,
     unreachable,
 )
-from pipelines.client.requests import Params, Request
+from pipelines.client.requests import Answer, Params, Request
 from pipelines.client.retry import Retry
 from pipelines.client.signing import ExchangeClock, KalshiAuth, Signer, Signers
 from pipelines.client.telemetry import Telemetry
@@ -47,6 +48,7 @@ CONCURRENT_REQUESTS: Final = 16
 
 _LOG: Final = logging.getLogger(__name__)
 _NO_CONTENT: Final = 204
+_US_PER_S: Final = 1_000_000
 _OK: Final = frozenset({200, 201, 202, _NO_CONTENT})
 _READING: Final = frozenset({"GET", "HEAD"})
 _JSON: Final = {"Content-Type": "application/json"}
@@ -67,7 +69,6 @@ class Session:
         drift: Drift,
         telemetry: Telemetry,
         n_concurrent: int,
-        transport: str = "httpx",
     ) -> None:
         self.base_url = base_url
         self.host = httpx.URL(base_url).netloc.decode("ascii")
@@ -81,7 +82,7 @@ class Session:
         self._retry = retry
         self._slots = asyncio.Semaphore(n_concurrent)
         self._auth = KalshiAuth(signer, clock)
-        self._http = pool(base_url, n_concurrent=n_concurrent, transport=transport)
+        self._http = pool(base_url, n_concurrent=n_concurrent)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -99,7 +100,11 @@ class Session:
         return await self.send(Request(path=path, shape=shape, params=params or {}, answers=answers))
 
     async def send(self, request: Request[T]) -> T:
-        """Return the decoded answer to one request.
+        """Return the decoded answer to one request; errors as in `timed`."""
+        return (await self.timed(request)).found
+
+    async def timed(self, request: Request[T]) -> Answer[T]:
+        """Return the decoded answer to one request, and when it came.
 
         Raises:
             HttpError: the exchange refused (its leaves say how), after retries where that can help.
@@ -132,7 +137,7 @@ class Session:
         n_tries = 1 if isinstance(error, WireError) else error.n_tries
         raise unknown_outcome(request, error, host=self.host, n_tries=n_tries) from error
 
-    async def _tries(self, request: Request[T], max_tries: int) -> T:
+    async def _tries(self, request: Request[T], max_tries: int) -> Answer[T]:
         n_tries, busy_s, is_clock_corrected = 0, 0.0, False
         while True:
             n_tries += 1
@@ -190,10 +195,11 @@ class Session:
         )
         return True
 
-    async def _try(self, request: Request[T], n_tries: int) -> T:
+    async def _try(self, request: Request[T], n_tries: int) -> Answer[T]:
         began_s, outcome, n_bytes = time.monotonic(), "cancelled", 0
         try:
             response = await self._answer(request, n_tries)
+            answered_ts, latency_s = datetime.now(UTC), time.monotonic() - began_s
             outcome, n_bytes = str(response.status_code), len(response.content)
             seen_s = date_s(response)
             if seen_s is not None:
@@ -216,7 +222,7 @@ class Session:
             )
         if found is None:
             raise refusal(request, response, n_tries=n_tries, has_key=self.signer is not None)
-        return found
+        return Answer(found, answered_ts, round(latency_s * _US_PER_S))
 
     async def _answer(self, request: Request[T], n_tries: int) -> httpx.Response:
         try:

@@ -7,7 +7,6 @@
 | KALSHI_WS_URL | overrides where streams come from; by default they are of the same exchange as the rest |
 | KALSHI_TIER | basic (default) … prestige: how much we may ask per second until the exchange tells |
 | KALSHI_BUDGET | a name; programs with the same one share one request budget, also with different keys |
-| KALSHI_TRANSPORT | httpx (default), or pyreqwest: less CPU a request, needs the extra `fast` |
 | KALSHI_TRADING | off (default), demo or prod: whose money orders may move; a sandbox takes either word |
 | KALSHI_SUBACCOUNT | 0 (the primary one) to 63: whose orders are sent; unset leaves it to Kalshi |
 
@@ -47,7 +46,6 @@ from pipelines.client.keys import sources
 from pipelines.client.keys.found import Held, shortened
 from pipelines.client.keys.sources import variable
 from pipelines.client.tiers import TIERS
-from pipelines.client.transport import TRANSPORTS
 
 _TRADING: Final = ("off", "demo", "prod")
 _KEY_TEXTS: Final = (sources.TEXT, f"next_{sources.TEXT}")
@@ -72,7 +70,6 @@ class Settings(BaseSettings):
     ws_url: str = ""
     tier: str = "basic"
     budget: str | None = None
-    transport: str = "httpx"
     trading: str = "off"
     subaccount: int | None = Field(default=None, ge=0, le=63)
 
@@ -127,13 +124,6 @@ class Settings(BaseSettings):
         if env not in HOSTS:
             raise SettingsError(f"KALSHI_ENV is {env!r}: write prod or demo")
         return env
-
-    @field_validator("transport")
-    @classmethod
-    def _known_transport(cls, transport: str) -> str:
-        if transport not in TRANSPORTS:
-            raise SettingsError(f"KALSHI_TRANSPORT is {transport!r}: write {' or '.join(TRANSPORTS)}")
-        return transport
 
     @field_validator("tier")
     @classmethod

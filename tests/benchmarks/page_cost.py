@@ -26,7 +26,7 @@ from pipelines.client.decode import decode
 from pipelines.client.drift import Drift
 from pipelines.client.signing import signers_of
 from pipelines.client.tiers import Limits
-from pipelines.client.transport import TRANSPORTS, pool
+from pipelines.client.transport import pool
 from pipelines.client.wire import TradesPage
 from pipelines.ingest import columns
 from tests.benchmarks.figures import Figure, timed
@@ -55,15 +55,11 @@ def figures(work: Path) -> Iterator[Figure]:  # noqa: ARG001 - every area takes 
         "structs into columns", lambda: columns.trades(trades, source="live", fetched_ts=FETCHED_TS), size
     )
     with _pages(page) as base_url:
-        for transport in TRANSPORTS:
-            cost = asyncio.run(_fetched(base_url, transport, len(page)))
-            yield Figure(what=f"transport {transport}", value=cost, unit="ms CPU/page", work=size)
-        for transport, tier, per_s in (
-            ("httpx", "Premier", PREMIER_PER_S),
-            ("pyreqwest", "Prime", PRIME_PER_S),
-        ):
-            cost, pages_per_s = asyncio.run(_pulled(base_url, transport))
-            asked = f"signed, {size}, socket to columns, {transport}, one process"
+        cost = asyncio.run(_fetched(base_url, len(page)))
+        yield Figure(what="transport", value=cost, unit="ms CPU/page", work=size)
+        cost, pages_per_s = asyncio.run(_pulled(base_url))
+        asked = f"signed, {size}, socket to columns, one process"
+        for tier, per_s in (("Premier", PREMIER_PER_S), ("Prime", PRIME_PER_S)):
             yield Figure(
                 what=f"all of it, share of a core at {tier}",
                 value=100 * cost * per_s / 1e3,
@@ -71,13 +67,13 @@ def figures(work: Path) -> Iterator[Figure]:  # noqa: ARG001 - every area takes 
                 work=f"{asked}: {cost:.2f} ms a page, {per_s} pages/s",
                 at_most=100.0,
             )
-            yield Figure(
-                what="as fast as it goes",
-                value=pages_per_s,
-                unit="pages/s",
-                work=asked,
-                at_least=float(per_s),
-            )
+        yield Figure(
+            what="as fast as it goes",
+            value=pages_per_s,
+            unit="pages/s",
+            work=asked,
+            at_least=float(PREMIER_PER_S),
+        )
 
 
 def _stage(what: str, call: object, work: str) -> Figure:
@@ -90,9 +86,9 @@ def _decoded(page: bytes) -> TradesPage:
     return decode(page, TradesPage, path="/markets/trades", drift=Drift())
 
 
-async def _fetched(base_url: str, transport: str, n_bytes: int) -> float:
+async def _fetched(base_url: str, n_bytes: int) -> float:
     """Return milliseconds of CPU a page for moving its bytes."""
-    async with pool(base_url, n_concurrent=N_READERS, transport=transport) as http:
+    async with pool(base_url, n_concurrent=N_READERS) as http:
 
         async def read(n: int) -> None:
             for _ in range(n):
@@ -104,11 +100,11 @@ async def _fetched(base_url: str, transport: str, n_bytes: int) -> float:
         return 1e3 * (time.process_time() - began_s) / N_PAGES
 
 
-async def _pulled(base_url: str, transport: str) -> tuple[float, float]:
+async def _pulled(base_url: str) -> tuple[float, float]:
     """Return milliseconds of CPU a page, and pages a second, for all that a pull does before the lake."""
     plenty = Limits(tokens_per_s=10**6, capacity_tokens=10**6)
     budget = Budget(read=TokenBucket(plenty), write=TokenBucket(plenty), costs=Costs(10, {}))
-    settings = Settings(base_url=base_url, key_id="k" * 36, private_key=_key(), transport=transport)
+    settings = Settings(base_url=base_url, key_id="k" * 36, private_key=_key())
     async with Client(settings, budget=budget) as client:
 
         async def read(n: int) -> None:

@@ -50,12 +50,6 @@ def sent(*replies: Reply, **more: Any) -> tuple[Made, list[Asked]]:  # noqa: ANN
 GOOD = Reply(status=201, body={"order_id": "1"})
 
 
-@pytest.fixture(autouse=True, params=["httpx", "pyreqwest"])
-def _each_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything here holds whatever carries the bytes."""
-    monkeypatch.setenv("KALSHI_TRANSPORT", request.param)
-
-
 def test_a_change_goes_out_as_json_with_its_method() -> None:
     made, asked = sent(GOOD)
     assert made == Made(order_id="1")

@@ -29,12 +29,6 @@ T = TypeVar("T")
 GOOD = Reply(body={"market": a_market("KX-1")})
 
 
-@pytest.fixture(autouse=True, params=["httpx", "pyreqwest"])
-def _each_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything here holds whatever carries the bytes."""
-    monkeypatch.setenv("KALSHI_TRANSPORT", request.param)
-
-
 def run(settings: Settings, ask: Callable[[Client], Awaitable[T]], **options: Any) -> T:  # noqa: ANN401  Client's
     """Ask one question with a fresh client that never pauses."""
 

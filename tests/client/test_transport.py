@@ -1,36 +1,21 @@
-"""What carries the bytes: chosen by word, and never more or less than one request on the wire."""
+"""What carries the bytes: never more or less than one request on the wire."""
 
 import asyncio
 import base64
-import sys
 
-import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from pipelines.client import Client, Settings, SettingsError
+from pipelines.client import Client, Settings
 from tests.client.keys import KEY_ID, pem, public_pem
 from tests.client.loopback import Reply, exchange, script
 from tests.client.payloads import a_market
 
-TRANSPORTS = ["httpx", "pyreqwest"]
 PSS = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
 
 
-def test_an_unknown_transport_is_refused_with_the_words_there_are() -> None:
-    with pytest.raises(SettingsError, match="KALSHI_TRANSPORT is 'curl': write httpx or pyreqwest"):
-        Settings(transport="curl")
-
-
-def test_a_transport_that_is_not_installed_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pyreqwest.client", None)
-    with pytest.raises(SettingsError, match=r"pip install 'tapehouse\[fast\]'"):
-        Client(Settings(base_url="http://127.0.0.1:1/trade-api/v2", transport="pyreqwest"))
-
-
-@pytest.mark.parametrize("transport", TRANSPORTS)
-def test_the_path_on_the_wire_is_the_path_that_was_signed(transport: str) -> None:
+def test_the_path_on_the_wire_is_the_path_that_was_signed() -> None:
     """Parentheses, which a URL library may or may not spell as %28, and a query that is not signed."""
     good = Reply(body={"market": a_market("KX-1")})
 
@@ -41,7 +26,7 @@ def test_the_path_on_the_wire_is_the_path_that_was_signed(transport: str) -> Non
 
     private = pem("rsa")
     with exchange(script(good)) as running:
-        settings = running.settings(key_id=KEY_ID, private_key=private, transport=transport)
+        settings = running.settings(key_id=KEY_ID, private_key=private)
         asyncio.run(story(settings))
         asked = running.asked
     key = load_pem_public_key(public_pem(private).encode())
@@ -53,8 +38,7 @@ def test_the_path_on_the_wire_is_the_path_that_was_signed(transport: str) -> Non
         key.verify(signature, f"{stamp}GET{path}".encode(), PSS, hashes.SHA256())
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-def test_a_kept_connection_that_the_exchange_closed_is_replaced(transport: str) -> None:
+def test_a_kept_connection_that_the_exchange_closed_is_replaced() -> None:
     """The first answer ends its connection in the middle of a body; the next try opens another one."""
     body = {"market": a_market("KX-1")}
 
@@ -65,4 +49,4 @@ def test_a_kept_connection_that_the_exchange_closed_is_replaced(transport: str) 
             return client.n_requests
 
     with exchange(script(Reply(body=body), Reply(body=body, fault="half_body"), Reply(body=body))) as running:
-        assert asyncio.run(story(running.settings(transport=transport))) == len(running.asked) == 4
+        assert asyncio.run(story(running.settings())) == len(running.asked) == 4
