@@ -10,6 +10,7 @@ CENTICENTS: Final = "centicents ($0.0001)"
 HUNDREDTHS: Final = "1/100 contract"
 PARTS_PER_MILLION: Final = "parts per million"
 SECONDS: Final = "seconds"
+MICROSECONDS: Final = "microseconds"
 UTC_TIME: Final = "UTC, microseconds"
 UNDERLYING: Final = "the underlying's own"
 PACKED: Final = "packed"
@@ -73,6 +74,11 @@ def whole(sentence: str, *, nullable: bool = False, least: int | None = None) ->
     return dy.Int64(description=sentence, nullable=nullable, min=least)
 
 
+def duration_us(sentence: str, *, nullable: bool = False) -> dy.Int64:
+    """Declare a length of time in microseconds."""
+    return dy.Int64(description=sentence, nullable=nullable, min=0, metadata={"unit": MICROSECONDS})
+
+
 def names(sentence: str, *, nullable: bool = True) -> dy.List:
     """Declare a list of texts."""
     return dy.List(dy.String(), description=sentence, nullable=nullable)
@@ -93,5 +99,7 @@ class Sourced(dy.Schema):
 
     source = name("Who told us: rest, historical, ws, sandbox, or the name of an import.")
     fetched_ts = moment(
-        "When we downloaded it; provenance only, never used to decide what was known.", nullable=True
+        "When we downloaded it; of trades and candles, when the reading of their window began. Provenance "
+        "only, never used to decide what was known.",
+        nullable=True,
     )

@@ -24,6 +24,10 @@ The lake has one Delta table for each table below. Prices are integers in centic
 hundredths of a contract, so that price times size is millionths of a dollar, exactly. Times are UTC with
 microseconds. Intervals are half-open. Rows are unique by their key; committing a row twice changes nothing.
 
+Prices have 32 bits. polars adds such numbers up in 32 bits and wraps in silence beyond 2,147,483,647, which
+is the sum of some 400,000 prices: write `pl.col("yes_price_cc").cast(pl.Int64).sum()`. Means, products with
+sizes, and all sums of DuckDB are safe.
+
 Three times: `event_ts` it happened; `fetched_ts` we downloaded it (provenance only); `known_ts`, derived by
 the rule given for each table, the earliest moment a live trader could have acted on it.
 

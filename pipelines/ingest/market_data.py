@@ -5,6 +5,9 @@ the live tier, so that what left the live tier in between is met in the archive.
 whether its bounds, whole seconds, include their second, nor which tier has the border's own; so a second more
 is asked on both sides of windows and border and trimmed to `[start, end)`, and what came twice is one row by
 its key [KALSHI.md §12.1, §12.2, §12.12].
+
+All rows that one window reads from one tier have one `fetched_ts`, the moment when that reading began: a time
+for every page would cost 0.66 bytes a trade on disk, a tenth of all that is not the id.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -102,14 +105,18 @@ async def _trade_pages(
         return
     min_ts, max_ts = window.start_ts - _SECOND, window.end_ts + _SECOND
     if max_ts > await _trades_border_ts(client):
+        began_ts = now()
         for ticker in tickers:
             async for page in client.trades(ticker, min_ts=min_ts, max_ts=max_ts, page_size=page_size):
-                yield _inside(columns.trades(_meant(page, window), source=LIVE, fetched_ts=now()), window)
+                rows = columns.trades(_meant(page, window), source=LIVE, fetched_ts=began_ts)
+                yield _inside(rows, window)
     if min_ts <= await _trades_border_ts(client):
+        began_ts = now()
         for ticker in tickers:
             pages = client.historical_trades(ticker, min_ts=min_ts, max_ts=max_ts, page_size=page_size)
             async for page in pages:
-                yield _inside(columns.trades(_meant(page, window), source=ARCHIVE, fetched_ts=now()), window)
+                rows = columns.trades(_meant(page, window), source=ARCHIVE, fetched_ts=began_ts)
+                yield _inside(rows, window)
 
 
 async def _candle_pages(
@@ -119,15 +126,17 @@ async def _candle_pages(
     spans = {each: _span(each, window, period_s) for each in found.markets}
     trading = [each for each, (start_ts, end_ts) in spans.items() if start_ts <= end_ts]
     live = sorted((each for each in trading if not each.is_archived), key=lambda each: each.open_ts)
+    began_ts = now()
     for first in range(0, len(live), _MARKETS_A_CALL):
         chunk = live[first : first + _MARKETS_A_CALL]
         start_ts = min(spans[each][0] for each in chunk)
         end_ts = max(spans[each][1] for each in chunk)
         tickers = [each.ticker for each in chunk]
         async for page in client.candles_batch(tickers, start_ts=start_ts, end_ts=end_ts, period_s=period_s):
-            rows = columns.candles(page, period_s=period_s, source=LIVE, fetched_ts=now())
+            rows = columns.candles(page, period_s=period_s, source=LIVE, fetched_ts=began_ts)
             yield _inside(rows, window)
     border_ts = await markets_border_ts(client)
+    began_ts = now()
     for each in trading:
         if not (each.is_archived or _may_have_left(each, found.border_ts, border_ts)):
             continue
@@ -137,7 +146,7 @@ async def _candle_pages(
                 each.ticker, start_ts=start_ts, end_ts=end_ts, period_s=period_s
             )
             async for page in pages:
-                rows = columns.candles(page, period_s=period_s, source=ARCHIVE, fetched_ts=now())
+                rows = columns.candles(page, period_s=period_s, source=ARCHIVE, fetched_ts=began_ts)
                 yield _inside(rows, window)
         except NotFound:
             if each.is_archived:

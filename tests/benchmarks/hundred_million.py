@@ -3,12 +3,12 @@
 `make bench` takes two million trades of 40 days; a year of a hundred million has its own section when
 somebody ran `python -m tests.benchmarks --rows 100000000`. The tape is that of
 tests/benchmarks/year_of_trades.py: 100,000 markets a year, Zipf's law, random UUIDs, one fetched_ts per
-thousand trades. Plain Parquet has one file a day in the lake's order, ids as text, zstd, and else what
-pyarrow does by itself; the table is loaded from it, ids as UUID, and DuckDB may use 3 GB. Every step and
-every question runs in a process of its own, engines in turns, and all must give the same answer. Times
-are medians; "first" is the first answer of a process, imports apart, with the files in the system's
-cache. "0.5 x plain" says that the lake needs half of the CPU (or bytes) that the same engine needs on
-plain Parquet, "x table" compares with the DuckDB table.
+window: a day, or half an hour on the last days. Plain Parquet has one file a day in the lake's order, ids
+as text, zstd, and else what pyarrow does by itself; the table is loaded from it, ids as UUID, and DuckDB
+may use 3 GB. Every step and every question runs in a process of its own, engines in turns, and all must
+give the same answer. Times are medians; "first" is the first answer of a process, imports apart, with
+the files in the system's cache. "0.5 x plain" says that the lake needs half of the CPU (or bytes) that the
+same engine needs on plain Parquet, "x table" compares with the DuckDB table.
 """
 
 import json
@@ -23,8 +23,8 @@ from typing import Any, Final
 
 from tests.benchmarks.figures import Figure, number
 from tests.benchmarks.hundred_million_asks import ASKS, ENGINES
-from tests.benchmarks.hundred_million_steps import BATCH_ROWS, N_BATCHES
-from tests.benchmarks.year_of_trades import Year
+from tests.benchmarks.hundred_million_steps import BATCH_ROWS
+from tests.benchmarks.year_of_trades import N_BATCHES, Year
 
 ROWS_VARIABLE: Final = "TAPEHOUSE_BENCH_ROWS"
 ROWS: Final = 2_000_000

@@ -25,8 +25,6 @@ from tests.benchmarks.year_of_trades import batches, markets
 from warehouse.lake import Lake
 from warehouse.tables import MARKETS, TRADES
 
-OFTEN_DAYS: Final = 36  # one day in so many comes in 48 commits, the last ones of the tape
-N_BATCHES: Final = 48
 BATCH_ROWS: Final = 50_000
 _TURNS: Final = 9
 
@@ -55,10 +53,10 @@ def lake(places: Places) -> dict[str, Any]:
     days_s, days_rows, often_s, often_rows = 0.0, 0, [], 0
     for number in range(n_days):
         rows = _fetched(places, number)
-        if number < n_days - max(1, n_days // OFTEN_DAYS):
+        if not places.year.is_often(number):
             days_s, days_rows = days_s + _commit_s(into, rows), days_rows + rows.height
             continue
-        for batch in batches(rows, N_BATCHES):
+        for batch in batches(rows):
             often_s.append(_commit_s(into, batch))
             often_rows += batch.height
     return {

@@ -30,7 +30,10 @@ _YEAR: Final = 365
 _LIFE_DAYS: Final = 7
 _DAY_US: Final = 86_400_000_000
 _DOLLAR_TENTHS: Final = 1_000  # tenths of a cent
-_PAGE: Final = 1_000  # trades that are fetched at once
+OFTEN_DAYS: Final = 36  # one day in so many comes in many windows instead of one, the last ones of the tape
+N_BATCHES: Final = 48  # windows of such a day
+_STRETCH: Final = timedelta(days=1) / N_BATCHES
+_AFTER: Final = timedelta(minutes=1)  # from the end of a window until it is asked for
 _ROUND: Final = np.array([1, 2, 3, 4, 5, 10, 20, 25, 50, 100, 200, 500])
 _ROUND_WEIGHTS: Final = np.array([22, 11, 7, 6, 11, 15, 7, 5, 6, 7, 2, 1]) / 100
 _STEPS: Final = np.array([0, -1, 1, -2, 2, -3, 3])
@@ -47,6 +50,10 @@ class Year:
     def n_days(self) -> int:
         """How many days it has, each of them with trades."""
         return min(_YEAR, max(2, self.n_rows // ROWS_A_DAY))
+
+    def is_often(self, number: int) -> bool:
+        """Tell whether a day comes in many windows, each with a `fetched_ts` of its own, as ingest stamps."""
+        return number >= self.n_days - max(1, self.n_days // OFTEN_DAYS)
 
     def trades(self, number: int) -> pl.DataFrame:
         """Return day `number` per `tables.TRADES`, in the order in which it happened."""
@@ -70,8 +77,8 @@ class Year:
                 "source": pl.repeat("rest", n, eager=True),
             }
         ).sort("event_ts")
-        page = pl.int_range(pl.len()) // _PAGE * 350_000  # microseconds between two pages
-        fetched_ts = pl.lit(midnight(number + 1)) + pl.duration(hours=1, microseconds=page)
+        window = _STRETCH if self.is_often(number) else timedelta(days=1)
+        fetched_ts = pl.col("event_ts").dt.truncate(window) + (window + _AFTER)
         return rows.with_columns(fetched_ts=fetched_ts)
 
     def orders(self, number: int) -> pl.DataFrame:
@@ -108,10 +115,9 @@ def markets() -> pl.DataFrame:
     )
 
 
-def batches(rows: pl.DataFrame, n_batches: int) -> Iterator[pl.DataFrame]:
+def batches(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Yield a day in equal stretches of time, as a sync that runs often sees it."""
-    stretch = pl.col("event_ts").dt.truncate(f"{24 * 60 // n_batches}m")
-    for _, each in rows.group_by(stretch, maintain_order=True):
+    for _, each in rows.group_by(pl.col("event_ts").dt.truncate(_STRETCH), maintain_order=True):
         yield each
 
 

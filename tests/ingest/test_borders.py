@@ -1,7 +1,7 @@
 """Rows at the edges of windows and of tiers: none may fall between."""
 
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.client import Client
-from pipelines.ingest.market_data import sync_candles
+from pipelines.ingest.market_data import sync_candles, sync_trades
 from tests.client.loopback import Asked, Reply
 from tests.client.payloads import a_candle, a_market, a_trade
 from tests.ingest.scripted import DAY_TS, TICKER, Scripted, synced, told
 from warehouse import Lake
 from warehouse.ledger import Window
-from warehouse.tables import CANDLES, TRADES
+from warehouse.tables import CANDLES, TRADES, WINDOWS
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -144,6 +144,33 @@ def test_a_trade_right_on_the_border_is_asked_of_the_archive_too(tmp_path: Path)
     scripted.hook = hook
     synced(scripted, lake, ["trades"], series="KXS", start=DAY_TS, end=DAY_TS + DAY)
     assert lake.scan(TRADES).collect()["trade_id"].to_list() == ["trade-1"]
+
+
+def test_all_that_a_window_reads_from_a_tier_has_the_time_when_that_began(tmp_path: Path) -> None:
+    """Two pages from each tier, and a clock that moves a minute whenever somebody looks at it."""
+    scripted, lake = Scripted(cutoff="2026-10-01T12:00:00Z"), Lake(tmp_path / "lake")
+    minutes = count()
+
+    def hook(asked: Asked) -> Reply | None:
+        hours = {"/markets/trades": 13, "/historical/trades": 11}
+        if asked.path not in hours:
+            return None
+        number = hours[asked.path] + 100 * ("cursor" in asked.query)
+        trade = a_trade(number, ticker=TICKER, created_time=f"2026-10-01T{hours[asked.path]}:00:00Z")
+        return Reply(body={"trades": [trade], "cursor": "" if number > 100 else "more"})
+
+    def now() -> datetime:
+        return DAY_TS + timedelta(days=1, minutes=next(minutes))
+
+    scripted.hook = hook
+    window = Window("trades", "all", DAY_TS, DAY_TS + DAY)
+    told(scripted, lambda client: sync_trades(client, lake, window, now=now))
+    rows = lake.scan(TRADES).sort("trade_id").select("trade_id", "source", "fetched_ts").collect()
+    assert rows["trade_id"].to_list() == ["trade-11", "trade-111", "trade-113", "trade-13"]
+    assert rows["source"].to_list() == ["historical", "historical", "rest", "rest"]
+    archived_ts, live_ts = rows["fetched_ts"][0], rows["fetched_ts"][2]
+    assert rows["fetched_ts"].to_list() == [archived_ts, archived_ts, live_ts, live_ts]
+    assert lake.scan(WINDOWS).collect()["asked_ts"].item() < live_ts < archived_ts
 
 
 def archive_asked(scripted: Scripted) -> list[str]:
