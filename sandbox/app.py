@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from sandbox import (
+    flood_stream,
     openapi,
     routes_account,
     routes_candles,
@@ -27,6 +28,7 @@ from sandbox.catalog import Catalog
 from sandbox.desk import Desk
 from sandbox.fault_layer import FaultLayer
 from sandbox.faults import CALM, Faults, Misfortune
+from sandbox.flood import Flood
 from sandbox.gate import PREFIX, Gate, wall_ms
 from sandbox.lived import Lived
 from sandbox.replies import Refused, on_missing, on_refused
@@ -91,7 +93,10 @@ def create_app(
     ]
     app = Starlette(
         # The WebSocket's path lies below the prefix too: first come, first served.
-        routes=[*routes_stream.ROUTES, Mount(PREFIX, routes=routes)],
+        routes=[
+            *(flood_stream if isinstance(source, Flood) else routes_stream).ROUTES,
+            Mount(PREFIX, routes=routes),
+        ],
         middleware=[fault_layer, gate, Middleware(Lived)],
         exception_handlers={Refused: on_refused, HTTPException: on_missing},
     )
@@ -99,7 +104,11 @@ def create_app(
     app.state.floor = app.state.catalog.floor
     app.state.desk = Desk(app.state.catalog)
     app.state.promoted = set()
-    app.state.hub = Hub(app.state.catalog, app.state.catalog.floor, app.state.desk)
+    app.state.hub = (
+        flood_stream.FloodHub(source, faults, misfortune)
+        if isinstance(source, Flood)
+        else Hub(app.state.catalog, app.state.catalog.floor, app.state.desk)
+    )
     app.state.clock_ms = clock_ms
     app.state.meter = meter
     app.state.keyring = keyring

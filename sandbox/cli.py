@@ -26,21 +26,28 @@ Scale = Annotated[float, typer.Option(help="How busy the world is; 1 is some 50,
 Oddities = Annotated[
     bool, typer.Option("--oddities", help="Add series with whatever is odd on the real exchange.")
 ]
+Port = Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")]
+Tier = Annotated[str, typer.Option(help="Rate limit tier: basic, advanced, … prestige.")]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option("--key", help="KEY_ID=FILE of a public key in PEM; may be repeated."),
+]
+Script = Annotated[
+    Path | None, typer.Option(help="TOML script of misfortunes (docs/sandbox.md); by default none.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
 @app.command()
 def serve(  # noqa: PLR0917 - typer reads options from parameters
     ctx: typer.Context,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    port: Port = 0,
     seed: Seed = 7,
     days: Days = 10,
     scale: Scale = 1.0,
     lake: Annotated[str | None, typer.Option(help="Serve this lake instead of a world.")] = None,
-    tier: Annotated[str, typer.Option(help="Rate limit tier: basic, advanced, … prestige.")] = "basic",
-    key: Annotated[
-        list[str] | None, typer.Option(help="KEY_ID=FILE of a public key in PEM; may be repeated.")
-    ] = None,
+    tier: Tier = "basic",
+    key: Keys = None,
     speed: Annotated[
         float | None, typer.Option(help="Exchange seconds per second; without it the clock stands.")
     ] = None,
@@ -49,9 +56,7 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
     ] = "2d",
     oddities: Oddities = False,  # noqa: FBT002 - typer reads flags from booleans
     combos: Annotated[int, typer.Option(help="How many KXMVE combos flood the listings.")] = 0,
-    faults: Annotated[
-        Path | None, typer.Option(help="TOML script of misfortunes (docs/sandbox.md); by default none.")
-    ] = None,
+    faults: Script = None,
     as_json: AsJson = False,  # noqa: FBT002 - typer reads flags from booleans
 ) -> None:
     """Answer Kalshi's REST API on 127.0.0.1 until Ctrl-C; point KALSHI_BASE_URL at the printed address."""
@@ -78,6 +83,46 @@ def serve(  # noqa: PLR0917 - typer reads options from parameters
             sys.stdout.flush()
 
     serve_source(source, port=port, tier=tier, keys=keys, on_ready=on_ready, faults=script)
+
+
+@app.command()
+def flood(
+    rate: Annotated[int, typer.Option(help="Changes of books a second, of all markets together.")] = 5_000,
+    markets: Annotated[int, typer.Option(help="How many markets have books.")] = 200,
+    seed: Annotated[int, typer.Option(help="Which flood: the same seed is the same changes.")] = 7,
+    port: Port = 0,
+    tier: Tier = "prestige",
+    key: Keys = None,
+    faults: Script = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="New folder where it is written down what really happened.")
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002 - typer reads flags from booleans
+) -> None:
+    """Stream books that change thousands of times a second, until Ctrl-C: a test of whoever records them."""
+    from sandbox.fault_script import read_faults
+    from sandbox.faults import CALM
+    from sandbox.flood import SERIES, Flood, FloodSize
+    from sandbox.serve import serve as serve_source
+
+    source = Flood(FloodSize(seed=seed, n_markets=markets, per_s=rate), truth=truth)
+
+    def on_ready(base_url: str) -> None:
+        sys.stderr.write(f"sandbox: {base_url} ({rate:,} changes/s, {markets:,} markets; Ctrl-C ends it)\n")
+        sys.stderr.flush()
+        if as_json:
+            sys.stdout.write(json.dumps({"base_url": base_url, "series": SERIES, "seed": seed}) + "\n")
+            sys.stdout.flush()
+
+    serve_source(
+        source,
+        port=port,
+        tier=tier,
+        keys=dict(_key(each) for each in key or []),
+        on_ready=on_ready,
+        faults=CALM if faults is None else read_faults(faults),
+    )
+    source.close()
 
 
 @app.command()

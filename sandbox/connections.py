@@ -27,7 +27,7 @@ class Known(H11Protocol):
 
 def cut(scope: Scope) -> None:
     """Reset the connection of a request (RST); an app without a server has none."""
-    transport = _transport(scope)
+    transport = transport_of(scope)
     if transport is None:
         return
     bound = transport.get_extra_info("socket")
@@ -39,11 +39,12 @@ def cut(scope: Scope) -> None:
 
 def end(scope: Scope) -> None:
     """Close the connection of a request after what is under way has been sent (FIN)."""
-    transport = _transport(scope)
+    transport = transport_of(scope)
     if transport is not None:
         transport.close()
 
 
-def _transport(scope: Scope) -> asyncio.Transport | None:
+def transport_of(scope: Scope) -> asyncio.Transport | None:
+    """Return the connection of a request; an app without a server has none."""
     server, client = scope.get("server"), scope.get("client")
     return _open.get((tuple(server), tuple(client))) if server and client else None

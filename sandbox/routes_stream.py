@@ -7,7 +7,6 @@ import asyncio
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.utils import ClientDisconnected
@@ -27,12 +26,7 @@ _numbers: Final = count(1)
 
 async def stream(websocket: WebSocket) -> None:
     """Serve one client until it goes, or is dropped."""
-    caller = _caller(websocket)
-    if caller is None:
-        websocket.app.state.meter.unauthorized += 1
-        await _deny(websocket, unauthorized())
-        return
-    await websocket.accept()
+    caller = await let_in(websocket)
     hub: Hub = websocket.app.state.hub
     session = Session(
         f"ws{next(_numbers)}",
@@ -55,6 +49,24 @@ async def stream(websocket: WebSocket) -> None:
         await asyncio.gather(writer, return_exceptions=True)
 
 
+async def let_in(websocket: WebSocket) -> Caller:
+    """Carry out the handshake and return who comes.
+
+    Raises:
+        ClientDisconnected: somebody without a good signature, who was sent away.
+    """
+    state = websocket.app.state
+    key_id = state.keyring.account(websocket.headers, method="GET", paths=(WS_PATH,), now_ms=state.clock_ms())
+    if key_id is None or state.access.is_revoked(key_id):
+        state.meter.unauthorized += 1
+        await websocket.send_denial_response(unauthorized())
+        # uvicorn takes a return without a handshake for an error of ours, and says so on stderr.
+        raise ClientDisconnected
+    await websocket.accept()
+    caller: Caller = state.access.caller(key_id)
+    return caller
+
+
 async def _write(websocket: WebSocket, session: Session) -> None:
     try:
         while True:
@@ -62,18 +74,6 @@ async def _write(websocket: WebSocket, session: Session) -> None:
                 await websocket.send_text(frame)
     except (WebSocketDisconnect, RuntimeError):
         return  # the client is gone: its reader ends the session
-
-
-def _caller(websocket: WebSocket) -> Caller | None:
-    state = websocket.app.state
-    key_id = state.keyring.account(websocket.headers, method="GET", paths=(WS_PATH,), now_ms=state.clock_ms())
-    return None if key_id is None or state.access.is_revoked(key_id) else state.access.caller(key_id)
-
-
-async def _deny(websocket: WebSocket, response: Response) -> None:
-    await websocket.send_denial_response(response)
-    # uvicorn takes a return without a handshake for an error of ours, and says so on stderr.
-    raise ClientDisconnected
 
 
 ROUTES: Final = [WebSocketRoute(WS_PATH, stream)]

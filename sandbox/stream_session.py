@@ -54,6 +54,7 @@ class Session:
         drop: Callable[[], None],
         misfortune: Misfortune,
         now_s: Callable[[], float] = time.monotonic,
+        max_markets: int = MAX_MARKETS,
     ) -> None:
         self.name = name
         self.caller = caller
@@ -63,6 +64,7 @@ class Session:
         self._drop = drop
         self._misfortune = misfortune
         self._now_s = now_s
+        self._max_markets = max_markets
         self._next_sid = 1
         self._waiting: deque[str] = deque()
         self._has_frames = asyncio.Event()
@@ -76,6 +78,10 @@ class Session:
         """Wait for frames and return all that wait; a stalled stream waits longer."""
         await self._has_frames.wait()
         await asyncio.sleep(max(self._silent_until_s - self._now_s(), 0.0))
+        return self.taken()
+
+    def taken(self) -> list[str]:
+        """Return all frames that wait, and forget them."""
         self._has_frames.clear()
         frames = [*self._waiting]
         self._waiting.clear()
@@ -118,7 +124,7 @@ class Session:
         elif fault.kind == "ws_disconnect":
             self._drop()
         elif fault.kind == "ws_overflow":
-            self._overflow(subscription)
+            self.overflow(subscription)
         # ws_hole: the number is used up, the frame is gone
 
     def _numbered(self, subscription: Subscription) -> str:
@@ -133,9 +139,10 @@ class Session:
         if len(self._waiting) > MAX_WAITING:
             self._waiting.clear()
             for subscription in list(self.subscriptions.values()):
-                self._overflow(subscription)
+                self.overflow(subscription)
 
-    def _overflow(self, subscription: Subscription) -> None:
+    def overflow(self, subscription: Subscription) -> None:
+        """End a subscription with error 25."""
         self._end(subscription)
         told = {"code": 25, "msg": "Subscription buffer overflow"}
         self._put(dump({"type": "error", "sid": subscription.sid, "msg": told}))
@@ -152,6 +159,8 @@ class Session:
                 self._merge(command, known)
                 continue
             tickers = None if command.tickers is None else set(command.tickers)
+            if tickers is not None and len(tickers) > self._max_markets:
+                raise CommandError(26, command_id=command.command_id)
             made = Subscription(self._next_sid, channel, tickers, command.use_yes_price)
             self._next_sid += 1
             self.subscriptions[made.sid] = self._by_channel[channel] = made
@@ -169,7 +178,7 @@ class Session:
 
     def _add(self, command: Command, known: Subscription, new: list[str], *, has_first: bool) -> None:
         if known.tickers is not None:
-            if len(known.tickers) + len(new) > MAX_MARKETS:
+            if len(known.tickers) + len(new) > self._max_markets:
                 raise CommandError(26, command_id=command.command_id)
             known.tickers.update(new)
         self._ok(command, known)
