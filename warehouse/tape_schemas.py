@@ -12,6 +12,7 @@ from warehouse.columns import (
     SECONDS,
     Sourced,
     contracts,
+    duration_us,
     flag,
     long_id,
     moment,
@@ -70,10 +71,12 @@ class BookSnapshots(Sourced):
     session = name("One connection or one poller; sequence numbers mean something only inside it.")
     captured_ts = moment("When we had it, by the recorder's clock.")
     sid = whole(
-        "Subscription id that Kalshi gave; empty for REST polls, 0 for imports without.", nullable=True
+        "Subscription id that Kalshi gave; in polls a number for the market; 0 for imports without.",
+        nullable=True,
     )
     seq = whole(
-        "Sequence number inside the sid; empty for REST polls; the file's line in imports.", nullable=True
+        "Sequence number inside the sid; in polls the number of the poll; the file's line in imports.",
+        nullable=True,
     )
     yes_prices_cc = prices("Prices of YES bids, ascending.")
     yes_counts_centi = sizes("Contracts resting at each YES price.")
@@ -84,6 +87,10 @@ class BookSnapshots(Sourced):
         "How many levels a side were recorded, best first; empty: all. Limited, it is not the book.",
         nullable=True,
         least=1,
+    )
+    latency_us = duration_us(
+        "From sending the poll to its answer, in which the book was so at some instant; empty for others.",
+        nullable=True,
     )
 
     @dy.rule()
@@ -140,7 +147,7 @@ class Quotes(Sourced):
 
 
 # Causes of gaps in a stream that goes on; all others end a session, or what it told of some markets.
-BREAKS: Final = ("hole", "no_snapshot", "bad_frame")
+BREAKS: Final = ("hole", "no_snapshot", "bad_frame", "missed_poll")
 # Ends that may be no more than where a recording, or the part of one that was read, stopped.
 PASSING_ENDS: Final = ("session_end", "killed")
 _ENDS: Final = (*PASSING_ENDS, "stalled", "overflow", "channel_error", "unsubscribed")
@@ -150,16 +157,16 @@ class BookGaps(Sourced):
     """Where a stream of books broke and what it blinds."""
 
     session = name("The connection that broke.")
-    sid = whole("The subscription whose numbers have a hole.")
+    sid = whole("The subscription whose numbers have a hole; in polls the market's number.")
     from_seq = whole("First number missing; at the end of a session the last number plus one.")
     to_seq = whole("Last number missing; empty at the end of a session.", nullable=True)
     tickers = names("Markets whose books are unknown in the gap.", nullable=False)
     from_ts = moment("Since when the books are unknown: the last thing received before.")
     until_ts = moment("Until when; empty when nothing ever repaired it.", nullable=True)
     cause = text(
-        "hole, bad_frame or no_snapshot; or how the session ended: session_end (closed, or lost), stalled, "
-        "overflow or channel_error (the exchange ended the subscription), killed (the recorder was), "
-        "unsubscribed (of these markets only).",
+        "hole, bad_frame, no_snapshot or missed_poll (it failed, or nobody asked); or how the session ended: "
+        "session_end (closed, or lost), stalled, overflow or channel_error (the exchange ended the "
+        "subscription), killed (the recorder was), unsubscribed (of these markets only).",
         regex=f"^({'|'.join((*BREAKS, *_ENDS))})$",
     )
     is_recovered = flag("A later snapshot of the same session made the books known again.", nullable=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -46,3 +47,19 @@ class Request(Generic[T]):
     def route(self) -> str:
         """The endpoint without tickers, for counting."""
         return endpoint_of(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """An answer and when it came.
+
+    Attributes:
+        found: the answer, decoded.
+        answered_ts: our clock when all of it was there.
+        latency_us: from sending the try that was answered until then; neither earlier tries nor waiting for
+            the budget are in it.
+    """
+
+    found: T
+    answered_ts: datetime
+    latency_us: int

@@ -29,13 +29,19 @@ class Recording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What some rows of a recording make; `refused` are judged rows that were meant for `table`."""
+    """What some rows of a recording make.
+
+    Attributes:
+        refused: rows that were meant for `table`, per REFUSED.
+        lost: line and ticker of those rows.
+    """
 
     n_rows: int
     last_line: int
     rows: Mapping[str, pl.DataFrame]
     table: Table
     refused: pl.DataFrame
+    lost: pl.DataFrame
 
 
 def parts(recording: Recording, seen: dict[str, int], ignored: dict[str, int]) -> Iterator[Part]:
@@ -188,4 +194,5 @@ def _part(
         rows=rows,
         table=table,
         refused=cells.refused(recording.path, bad),
+        lost=bad.select("line", "ticker"),
     )

@@ -20,6 +20,7 @@ from pipelines.ingest import exact
 from pipelines.ingest.book_depth import RUN
 from pipelines.ingest.book_layouts import CHANGES, DEPTH, Layout, check_zone, recognised
 from pipelines.ingest.book_parts import Part, Recording, parts, told_rows
+from pipelines.ingest.book_refusals import Refusals
 from pipelines.ingest.errors import BadRequest, UnreadableFile
 from pipelines.ingest.receipts import ImportReceipt
 from pipelines.ingest.refused import quarantine
@@ -159,9 +160,9 @@ def _import(lake: Lake, recording: Recording, receipt: ImportReceipt) -> None:
         waiting.append(part)
         told.add(part)
         if sum(rows.height for each in waiting for rows in each.rows.values()) >= COMMIT_ROWS:
-            _commit(lake, recording, waiting, told.starts(recording), receipt)
+            _commit(lake, recording, waiting, told.gaps(recording), receipt)
             waiting = []
-    _commit(lake, recording, waiting, [*told.starts(recording), *told.end()], receipt)
+    _commit(lake, recording, waiting, [*told.gaps(recording), *told.end()], receipt)
 
 
 class _Told:
@@ -172,9 +173,13 @@ class _Told:
         self._last_us: int | None = None
         self._last_line = 0
         self._first_delta: tuple[int, int] | None = None
+        self._refusals = Refusals()
+        self._refused: list[dict[str, Any]] = []
 
     def add(self, part: Part) -> None:
         self._last_line = max(self._last_line, part.last_line)
+        if part.table is BOOK_SNAPSHOTS:
+            self._refused += self._refusals.add(part.rows[BOOK_SNAPSHOTS.name], part.lost)
         for name, rows in part.rows.items():
             if rows.is_empty():
                 continue
@@ -185,14 +190,16 @@ class _Told:
                 seq, at_us = rows.select("seq", pl.col("event_ts").to_physical()).row(0)
                 self._first_delta = seq, at_us
 
-    def starts(self, recording: Recording) -> Iterator[dict[str, Any]]:
-        """Yield the gap of changes that no whole book comes before: it lasts for good."""
+    def gaps(self, recording: Recording) -> Iterator[dict[str, Any]]:
+        """Yield the gap of changes that no whole book comes before, for good, and those of refused books."""
+        yield from self._refused
         if recording.layout.kind == CHANGES and self._first_delta is not None:
             from_seq, from_us = self._first_delta
             yield self._gap(from_seq, from_us, "no_snapshot")
 
     def end(self) -> Iterator[dict[str, Any]]:
-        """Yield the end of the recording."""
+        """Yield the end of the recording, and of what was never told again."""
+        yield from self._refusals.end()
         if self._last_us is not None:
             yield self._gap(self._last_line + 1, self._last_us, "session_end")
 

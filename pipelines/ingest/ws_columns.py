@@ -39,7 +39,9 @@ WRONG: Final = pl.Schema(
 )
 """What is wrong with a line."""
 
-_LEVELS: Final = pl.List(pl.Array(pl.String(), 2))
+LEVELS: Final = pl.List(pl.Array(pl.String(), 2))
+"""One side of a book as the exchange writes it: [price, count] texts."""
+
 _PRICE: Final = "is not a price between $0 and $1 with at most 4 decimals"
 _COUNT: Final = "is not a count with at most 2 decimals"
 _TIME: Final = "is neither a time with a zone nor accompanied by ts_ms"
@@ -100,10 +102,14 @@ def snapshots(lines: Sequence[Line], numbers: Sequence[int]) -> tuple[pl.DataFra
     """
     fields: dict[str, pl.DataType] = {
         "market_ticker": pl.String(),
-        "yes_dollars_fp": _LEVELS,
-        "no_dollars_fp": _LEVELS,
+        "yes_dollars_fp": LEVELS,
+        "no_dollars_fp": LEVELS,
     }
-    rows = _messages(lines, numbers, SNAPSHOT, fields)
+    return books_of(_messages(lines, numbers, SNAPSHOT, fields))
+
+
+def books_of(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read books laid out as line, market_ticker, yes_dollars_fp, no_dollars_fp; returns as `snapshots`."""
     for side in ("yes", "no"):
         rows = rows.join(_levels(rows, side), on="line", how="left", maintain_order="left")
     wrong = tuple(

@@ -3,51 +3,53 @@
 import asyncio
 import json
 import signal
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from exchange.units import parse_duration
 from pipelines.client import Client
 from pipelines.ingest.cli import JsonOption, LakeOption
 from pipelines.ingest.errors import BadRequest
 from pipelines.recorder.fleet import PER_CONNECTION
+from pipelines.recorder.options import (
+    ForOption,
+    MostActiveOption,
+    RelistOption,
+    SeriesOption,
+    StateOption,
+    TickerOption,
+    at_least,
+    seconds,
+)
 from pipelines.recorder.recording import Pace, Recorder, State
 from pipelines.recorder.shard import BOOKS, CHANNELS, Habits
 from pipelines.recorder.watching import Watch
+from warehouse import ladder_cli
 from warehouse.lake import Lake
 
 FRAMES: Final = "frames"
 _ALL: Final = ",".join(CHANNELS)
 
-app = typer.Typer(name="books", help="Record order books as they happen.", no_args_is_help=True)
+app = typer.Typer(name="books", help="Record order books, and look at them.", no_args_is_help=True)
 
-
-@app.callback()
-def _books() -> None:
-    """Keep `record` a command of its own."""
+app.command()(ladder_cli.show)
 
 
 @app.command("record")
 def record(
     *,
-    ticker: Annotated[list[str] | None, typer.Option(help="Watch this market; may be repeated.")] = None,
-    series: Annotated[
-        list[str] | None, typer.Option(help="Watch what is open of this series; may be repeated.")
-    ] = None,
-    most_active: Annotated[int, typer.Option(help="Watch so many markets with most 24-hour volume.")] = 0,
+    ticker: TickerOption = None,
+    series: SeriesOption = None,
+    most_active: MostActiveOption = 0,
     channels: Annotated[str, typer.Option(help="What to subscribe, with commas between.")] = _ALL,
-    for_: Annotated[
-        str | None, typer.Option("--for", help="Stop after this time, such as 10m; default never.")
-    ] = None,
+    for_: ForOption = None,
     frames: Annotated[
         Path | None, typer.Option(help="Folder for raw frames; default LAKE/frames.", show_default=False)
     ] = None,
     every: Annotated[str, typer.Option(help="How often frames become rows of the lake.")] = "1m",
-    relist: Annotated[str, typer.Option(help="How often to look for markets that opened or closed.")] = "1m",
-    state: Annotated[str, typer.Option(help="How often to say on stderr where it stands.")] = "10s",
+    relist: RelistOption = "1m",
+    state: StateOption = "10s",
     silence: Annotated[
         str, typer.Option(help="Renew a connection that says nothing for so long, though asked.")
     ] = "1m",
@@ -69,16 +71,16 @@ def record(
         lake=into,
         frames=frames or into.path / FRAMES,
         watch=Watch(
-            tickers=ticker or (), series=series or (), most_active=_at_least("--most-active", most_active, 0)
+            tickers=ticker or (), series=series or (), most_active=at_least("--most-active", most_active, 0)
         ),
         pace=Pace(
-            commit_s=_seconds(every),
-            relist_s=_seconds(relist),
-            state_s=_seconds(state),
-            for_s=None if for_ is None else _seconds(for_),
+            commit_s=seconds("--every", every),
+            relist_s=seconds("--relist", relist),
+            state_s=seconds("--state", state),
+            for_s=None if for_ is None else seconds("--for", for_),
         ),
-        habits=Habits(channels=_channels(channels), silence_s=_seconds(silence)),
-        per_connection=_at_least("--per-connection", per_connection, 1),
+        habits=Habits(channels=_channels(channels), silence_s=seconds("--silence", silence)),
+        per_connection=at_least("--per-connection", per_connection, 1),
         tell=_say,
     )
     folder = asyncio.run(_until_signalled(recorder))
@@ -103,16 +105,6 @@ async def _until_signalled(recorder: Recorder) -> Path:
 
 def _say(state: State) -> None:
     typer.echo(str(state), err=True)
-
-
-def _seconds(text: str) -> float:
-    return parse_duration(text) / timedelta(seconds=1)
-
-
-def _at_least(name: str, value: int, least: int) -> int:
-    if value < least:
-        raise BadRequest(f"{name} {value}: give {least} or more")
-    return value
 
 
 def _channels(text: str) -> tuple[str, ...]:

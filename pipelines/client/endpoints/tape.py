@@ -1,9 +1,9 @@
 """Trades and order books."""
 
 from collections.abc import AsyncGenerator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from pipelines.client.asking import (
     Query,
@@ -18,10 +18,14 @@ from pipelines.client.asking import (
 )
 from pipelines.client.endpoints.group import Group
 from pipelines.client.errors import RequestError
+from pipelines.client.requests import Answer, Request
 from pipelines.client.wire import BookReply, BooksReply, Levels, OrderBook, Trade, TradesPage
 
 _MAX_TRADES: Final = 1_000
-_MAX_TICKERS: Final = 100
+MAX_BOOKS: Final = 100
+"""Books that one call of `order_books` asks for at once."""
+
+BOOKS_PATH: Final = "/markets/orderbooks"
 _MAX_DEPTH: Final = 100
 
 
@@ -102,8 +106,8 @@ class TapeEndpoints(Group):
         if not 0 <= depth <= _MAX_DEPTH:
             raise RequestError(f"depth is {depth}: this endpoint takes 0 (all) to {_MAX_DEPTH}")
         path = f"/markets/{segment(ticker)}/orderbook"
-        reply = await self._session.get(path, BookReply, params=query(depth=depth))
-        return _book(ticker, reply.orderbook_fp)
+        answer = await self._session.timed(Request(path=path, shape=BookReply, params=query(depth=depth)))
+        return _book(ticker, answer.found.orderbook_fp, answer)
 
     async def order_books(self, tickers: Sequence[str]) -> list[OrderBook]:
         """Return many markets' books, in the exchange's order, 100 a call; each call has its own stamp.
@@ -118,12 +122,12 @@ class TapeEndpoints(Group):
         """
         joined("tickers", tickers, at_most=None)
         books: list[OrderBook] = []
-        for start in range(0, len(tickers), _MAX_TICKERS):
-            chunk = tickers[start : start + _MAX_TICKERS]
-            reply = await self._session.get(
-                "/markets/orderbooks", BooksReply, params=query(tickers=list(chunk))
+        for start in range(0, len(tickers), MAX_BOOKS):
+            chunk = tickers[start : start + MAX_BOOKS]
+            answer = await self._session.timed(
+                Request(path=BOOKS_PATH, shape=BooksReply, params=query(tickers=list(chunk)))
             )
-            books.extend(_book(one.ticker, one.orderbook_fp) for one in reply.orderbooks or [])
+            books += [_book(one.ticker, one.orderbook_fp, answer) for one in answer.found.orderbooks or []]
         return books
 
 
@@ -144,12 +148,13 @@ def _trade_query(
     )
 
 
-def _book(ticker: str, levels: Levels) -> OrderBook:
+def _book(ticker: str, levels: Levels, answer: Answer[Any]) -> OrderBook:
     return OrderBook(
         ticker=ticker,
         yes_dollars=_ascending(levels.yes_dollars),
         no_dollars=_ascending(levels.no_dollars),
-        captured_ts=datetime.now(UTC),
+        captured_ts=answer.answered_ts,
+        latency_us=answer.latency_us,
     )
 
 

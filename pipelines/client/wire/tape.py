@@ -156,11 +156,12 @@ class OrderBook(msgspec.Struct, frozen=True, kw_only=True):
     """One full book as the client hands it out.
 
     Bids only: NO at p is an offer of YES at $1 - p, and NO levels are in NO prices. Levels are (price, count)
-    text, ascending by price, best last. `captured_ts` is our clock when the answer had arrived: the exchange
-    sends no time with a book.
+    text, ascending by price, best last. `captured_ts` is our clock when the answer had arrived, `latency_us`
+    how long it took: at some instant between, the book was so. The exchange sends no time with a book.
     """
 
     ticker: str
     yes_dollars: tuple[tuple[str, str], ...]
     no_dollars: tuple[tuple[str, str], ...]
     captured_ts: datetime
+    latency_us: int
