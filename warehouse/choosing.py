@@ -89,7 +89,8 @@ def contested_days(at: Place, table: Table, listed: TableFiles, wanted: TableFil
     """Return the dates of `wanted` where they, or a day beside them, have rows of more than one rank."""
     if not table.ranks or listed.files.is_empty():
         return []
-    ranks = _ranks_by_day(at, table, listed)
+    is_kept = at.is_local and table.name in TABLES
+    ranks = _remembered_ranks(at.uri, table.name, listed) if is_kept else _ranks_by_day(at, table, listed)
     if len(set().union(*ranks.values())) <= 1:
         return []
     return [
@@ -209,6 +210,11 @@ def _ranks_by_day(at: Place, table: Table, files: TableFiles) -> dict[date, set[
     for path, day in files.files.select("path", "date").iter_rows():
         found.setdefault(day, set()).update(_ranks_of_files[path])
     return found
+
+
+@lru_cache(maxsize=16)
+def _remembered_ranks(uri: str, name: str, files: TableFiles) -> dict[date, set[int]]:
+    return _ranks_by_day(Place(uri, {}), TABLES[name], files)
 
 
 def _look_up(at: Place, table: Table, files: TableFiles) -> None:

@@ -145,13 +145,19 @@ class Lake:
         found = self.files(table, version=version)
         if found is None:
             return table.empty().lazy()
-        return self.read(table, found.between(*dates), every_source=every_source)
+        return self.read(table, found.between(*dates), found, every_source=every_source)
 
-    def read(self, table: Table, files: storage.TableFiles, *, every_source: bool = False) -> pl.LazyFrame:
-        """Read exactly these files lazily, oldest first; errors as in `scan`."""
+    def read(
+        self,
+        table: Table,
+        files: storage.TableFiles,
+        listed: storage.TableFiles,
+        *,
+        every_source: bool = False,
+    ) -> pl.LazyFrame:
+        """Read exactly these of all `listed` files of a version lazily, oldest first; errors as in `scan`."""
         storage.check_files(self._place, files)
-        listed = None if every_source or not table.ranks else self.files(table, version=files.version)
-        if listed is None:
+        if every_source or not table.ranks:
             return storage.scan_files(self._place, table, files)
         return spoken(self._place, table, listed, files)
 

@@ -1,12 +1,13 @@
 """From series, events and tickers to the markets they name, or an error that says what comes close."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from warehouse.errors import UnknownEvent, UnknownSeries, UnknownTicker
-from warehouse.storage import collected
+from warehouse.storage import TableFiles, collected
 from warehouse.tables import EVENTS, MARKETS, SERIES, Table
 
 if TYPE_CHECKING:
@@ -72,19 +73,35 @@ def listing(lake: "Lake") -> pl.DataFrame:
 
 
 def _check_tickers(lake: "Lake", table: Table, asked: Sequence[str]) -> None:
-    strange = set(asked) - _tickers_in(lake, MARKETS, asked)
+    strange = _not_in(lake, MARKETS, set(asked))
     if strange:
-        strange -= _tickers_in(lake, table, sorted(strange))
+        strange = _not_in(lake, table, strange)
     if strange:
         known = _tickers_in(lake, MARKETS) | _tickers_in(lake, table)
         raise UnknownTicker(min(strange), sorted(known), where=lake.uri)
 
 
-def _tickers_in(lake: "Lake", table: Table, among: Sequence[str] | None = None) -> set[str]:
-    rows = lake.scan(table).select("ticker")
-    if among is not None:
-        rows = rows.filter(pl.col("ticker").is_in(list(among)))
-    return set(collected(rows.unique(), lake.uri)["ticker"])
+def _not_in(lake: "Lake", table: Table, asked: set[str]) -> set[str]:
+    """Return which of the tickers a table lacks; what it was found to have is not looked for again."""
+    files = lake.files(table)
+    if files is None:
+        return asked
+    known = _found_in(files)
+    if asked - known:
+        rows = lake.read(table, files, files, every_source=True).select("ticker")
+        among = rows.filter(pl.col("ticker").is_in(list(asked - known))).unique()
+        known |= set(collected(among, lake.uri)["ticker"])
+    return asked - known
+
+
+@lru_cache(maxsize=8)
+def _found_in(files: TableFiles) -> set[str]:  # noqa: ARG001 - a place of their own
+    """Return where to keep the tickers that were found in exactly these files."""
+    return set()
+
+
+def _tickers_in(lake: "Lake", table: Table) -> set[str]:
+    return set(collected(lake.scan(table).select("ticker").unique(), lake.uri)["ticker"])
 
 
 def _check_event(lake: "Lake", event: str) -> None:

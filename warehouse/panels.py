@@ -1,10 +1,11 @@
 """Readers for notebooks and engines: tidy lazy frames by series, event, ticker and time."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from exchange.units import to_us
 from warehouse.asking import Moment, bounds, moment
 from warehouse.asof import markets_asof
 from warehouse.naming import Tickers, listing, tickers_of
@@ -129,11 +130,16 @@ def _asked(
     if found is None:
         return _known(table, table.empty().lazy(), start_ts, end_ts)
     files = found.between(*_dates(table, start_ts, end_ts))
-    rows = lake.read(table, files)
+    rows = lake.read(table, files, found)
     if tickers is not None:
-        rows = rows.filter(pl.col("ticker").is_in(tickers))
-    rows = _known(table, rows, start_ts, end_ts)
+        rows = rows.filter(_is_one_of(tickers))
+    rows = _known(table, rows, *_uncut(table, start_ts, end_ts))
     return rows if _lies_sorted(table, files, tickers) else rows.sort(table.sort)
+
+
+def _is_one_of(tickers: list[str]) -> pl.Expr:
+    ticker = pl.col("ticker")
+    return ticker == tickers[0] if len(tickers) == 1 else ticker.is_in(tickers)
 
 
 def _lies_sorted(table: Table, files: TableFiles, tickers: list[str] | None) -> bool:
@@ -154,22 +160,42 @@ def _known(
 ) -> pl.LazyFrame:
     rows = rows.with_columns(table.known_ts.expr.alias("known_ts"))
     if start_ts is not None:
-        rows = rows.filter(pl.col("known_ts") >= start_ts)
+        rows = rows.filter(pl.col("known_ts") >= _at(start_ts))
     if end_ts is not None:
-        rows = rows.filter(pl.col("known_ts") < end_ts)
+        rows = rows.filter(pl.col("known_ts") < _at(end_ts))
     return rows
+
+
+def _at(moment_ts: datetime) -> pl.Expr:
+    """Return a moment as an expression: of an aware time polars would make one by running a query."""
+    return pl.lit(to_us(moment_ts), pl.Int64).cast(pl.Datetime("us", "UTC"))
+
+
+def _uncut(
+    table: Table, start_ts: datetime | None, end_ts: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    """Return the bounds that the dates of the files do not draw; to filter means to read the times."""
+    if not _is_cut_by_known_ts(table):
+        return start_ts, end_ts
+    is_start_drawn = start_ts is not None and start_ts.time() == time.min
+    is_end_drawn = end_ts is not None and end_ts.time() == time.min
+    return None if is_start_drawn else start_ts, None if is_end_drawn else end_ts
 
 
 def _dates(
     table: Table, start_ts: datetime | None, end_ts: datetime | None
 ) -> tuple[date | None, date | None]:
     """Return the file dates that may hold rows known in the interval: exactly, if known_ts cuts the files."""
-    if table.partition_by is None or not table.known_ts.expr.meta.eq(pl.col(table.partition_by)):
+    if not _is_cut_by_known_ts(table):
         return dates_around(start_ts, end_ts)
     return (
         None if start_ts is None else start_ts.date(),
         None if end_ts is None else (end_ts - _INSTANT).date(),
     )
+
+
+def _is_cut_by_known_ts(table: Table) -> bool:
+    return table.partition_by is not None and table.known_ts.expr.meta.eq(pl.col(table.partition_by))
 
 
 def dates_around(start_ts: datetime | None, end_ts: datetime | None) -> tuple[date | None, date | None]:

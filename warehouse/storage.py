@@ -1,6 +1,7 @@
 """How the tables of a lake are opened, listed and read: exactly the files of one version, and whole ones."""
 
 import os
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -24,11 +25,12 @@ _PARQUET_MAGIC: Final = b"PAR1"
 _BINARY: Final = PrimitiveType("binary")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TableFiles:
-    """The exact files of one version of a table; `files` has path, n_bytes, n_rows and date (or null).
+    """The exact files of one version; `files` has path, n_bytes, n_rows and date (or null), in order of date.
 
     first_source and last_source bound the names of their sources where the log tells (warehouse.choosing).
+    A log that has not moved gives the same object again: what was learnt of it may be remembered by it.
     `is_packed` says whether ids lie in them as binary (warehouse.packing), `is_evolved` whether some may lack
     columns that others have, `lacks` which columns none of them has: an earlier Tapehouse wrote them all.
     """
@@ -41,12 +43,13 @@ class TableFiles:
 
     def between(self, first: date | None, last: date | None) -> "TableFiles":
         """Keep files of dates `first`..`last`, both included; files without a date always stay."""
-        keep = pl.lit(value=True)
-        if first is not None:
-            keep &= pl.col("date").is_null() | (pl.col("date") >= first)
-        if last is not None:
-            keep &= pl.col("date").is_null() | (pl.col("date") <= last)
-        return self.only(self.files.filter(keep))
+        dates = self.files["date"]
+        if dates.null_count():
+            return self
+        sorted_dates = dates.to_list()  # polars would start an engine for each of the two
+        begin = 0 if first is None else bisect_left(sorted_dates, first)
+        end = len(sorted_dates) if last is None else bisect_right(sorted_dates, last)
+        return self.only(self.files.slice(begin, max(end - begin, 0)))
 
     def on(self, dates: pl.Series) -> "TableFiles":
         """Keep files of exactly these dates."""
@@ -153,7 +156,7 @@ def check_files(at: Place, files: TableFiles) -> None:
     """
     if not at.is_local:
         return
-    for path, n_bytes in files.files.select("path", "n_bytes").iter_rows():
+    for path, n_bytes in zip(files.paths, files.files["n_bytes"].to_list(), strict=True):
         try:
             with Path(path).open("rb") as stream:
                 head = stream.read(4)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
 from typing import Final
 
 import dataframely as dy
@@ -42,10 +44,7 @@ class Table:
     @property
     def columns(self) -> Mapping[str, dy.Column]:
         """Declared columns in their order: the facts, then where they came from."""
-        declared = self.schema.columns()
-        last = ("source", "fetched_ts")
-        first = {each: column for each, column in declared.items() if each not in last}
-        return first | {each: declared[each] for each in last if each in declared}
+        return _declared(self.schema)
 
     @property
     def polars_schema(self) -> pl.Schema:
@@ -70,6 +69,15 @@ class Table:
     def empty(self) -> pl.DataFrame:
         """Return no rows with the declared columns."""
         return pl.DataFrame(schema=self.polars_schema)
+
+
+@cache
+def _declared(schema: type[dy.Schema]) -> Mapping[str, dy.Column]:
+    """Return the columns of `Table.columns`; dataframely would collect them anew for every reading."""
+    declared = schema.columns()
+    last = ("source", "fetched_ts")
+    first = {each: column for each, column in declared.items() if each not in last}
+    return MappingProxyType(first | {each: declared[each] for each in last if each in declared})
 
 
 def _at(column: str, sentence: str) -> KnownTs:

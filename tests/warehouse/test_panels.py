@@ -1,7 +1,9 @@
 """Readers by series, event, ticker and time, and the errors that say what comes close."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from itertools import product
 from pathlib import Path
+from shutil import rmtree
 
 import polars as pl
 import pytest
@@ -50,6 +52,27 @@ def test_intervals_are_half_open(tmp_path: Path) -> None:
     assert lake.trades(start="2026-05-13", end="2026-05-14").collect().height == 3
     assert lake.trades(start="2026-05-13T12:00:01Z").collect().height == 2
     assert lake.trades(end="2026-05-13").collect().is_empty()
+
+
+def test_bounds_cut_alike_on_and_beside_midnight(tmp_path: Path) -> None:
+    """Rows a microsecond around three midnights; every interval has what a slow reading of all rows has."""
+    lake, tick = Lake(tmp_path), timedelta(microseconds=1)
+    midnights = [at(-12 * 3_600, days=day) for day in range(3)]
+    moments = [each + n * tick for each in midnights for n in (-1, 0, 1)]
+    bar = {"ticker": "KXA-1", "period_s": 60, "volume_centi": 0, "source": "test"}
+    lake.commit(TRADES, frame(TRADES, *(a_trade(f"t{i}", event_ts=each) for i, each in enumerate(moments))))
+    lake.commit(CANDLES, frame(CANDLES, *(bar | {"end_ts": each} for each in moments)))
+    eastern = timezone(timedelta(hours=-5))
+    edges = [None, *moments, midnights[1].replace(tzinfo=eastern)]
+    for start, end in product(edges, edges):
+        if start is not None and end is not None and start >= end:
+            continue
+        inside = [
+            each for each in moments if (start is None or start <= each) and (end is None or each < end)
+        ]
+        trades, candles = lake.trades(start=start, end=end), lake.candles(start=start, end=end)
+        assert trades.select("event_ts").collect().to_series().to_list() == inside
+        assert candles.select("end_ts").collect().to_series().to_list() == inside
 
 
 def test_a_trade_is_known_when_it_printed(tmp_path: Path) -> None:
@@ -127,6 +150,23 @@ def test_a_recording_without_a_listing_is_known(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.commit(TRADES, frame(TRADES, a_trade()))
     assert lake.trades(ticker="KXA-1").collect().height == 1
+
+
+def test_a_ticker_is_known_as_soon_as_anybody_commits_it_and_no_longer_than_its_lake(tmp_path: Path) -> None:
+    """What was found in a version of a table is remembered of that version alone."""
+    reader, folder = Lake(tmp_path / "lake"), tmp_path / "lake"
+    Lake(folder).commit(MARKETS, frame(MARKETS, a_market("KXA-1")))
+    assert reader.trades(ticker="KXA-1").collect().is_empty()
+    with pytest.raises(UnknownTicker):
+        reader.trades(ticker=["KXA-1", "KXA-2"])
+    Lake(folder).commit(TRADES, frame(TRADES, a_trade(ticker="KXA-2")))
+    assert reader.trades(ticker=["KXA-1", "KXA-2"]).collect().height == 1
+    with pytest.raises(UnknownTicker):
+        reader.pinned({"markets": 1}).trades(ticker="KXA-2")
+    rmtree(folder)
+    Lake(folder).commit(MARKETS, frame(MARKETS, a_market("KXA-9")))
+    with pytest.raises(UnknownTicker):
+        reader.trades(ticker="KXA-1")
 
 
 def test_a_known_series_without_markets_has_no_rows(tmp_path: Path) -> None:
