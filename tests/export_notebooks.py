@@ -17,7 +17,7 @@ import vl_convert
 from tests.notebooks.a_lake import build_lake
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-NOTEBOOKS: Final = ("first_look", "first_backtest")
+NOTEBOOKS: Final = ("first_look", "first_backtest", "books")
 DEMO_LAKE: Final = ROOT / "out" / "demo" / "lake"
 LIMIT_S: Final = 600
 _VEGA: Final = "application/vnd.vegalite"

@@ -1,0 +1,202 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="medium", app_title="Tapehouse: order books")
+
+
+@app.cell
+async def _():
+    import os
+    from pathlib import Path
+
+    import marimo as mo
+    import polars as pl
+
+    from notebooks import book_pictures, made_up_lake
+    from warehouse import Lake
+    from warehouse.tables import BOOK_SNAPSHOTS
+
+    where = os.environ.get("TAPEHOUSE_LAKE")
+    lake = Lake(where) if where else await made_up_lake.build(Path("out/books"))
+    return BOOK_SNAPSHOTS, book_pictures, lake, mo, pl
+
+
+@app.cell
+def _(mo):
+    mo.md("""
+    # Order books
+
+    Kalshi publishes no archive of past depth. What was recorded, or imported, can be rebuilt exactly, change by
+    change; what was missed is on record too. Without `TAPEHOUSE_LAKE` this page makes up an exchange, records it
+    with a hole in every market, and looks at that.
+    """)
+    return
+
+
+@app.cell
+def _(BOOK_SNAPSHOTS, lake, mo, pl):
+    recorded = lake.scan(BOOK_SNAPSHOTS).filter(pl.col("depth").is_null()).select("ticker").unique()
+    candidates = (
+        lake.trades()
+        .join(recorded, on="ticker", how="semi")
+        .group_by("ticker")
+        .len("n_trades")
+        .sort("n_trades", "ticker", descending=[True, False])
+        .head(50)
+        .collect()
+    )
+    mo.stop(
+        candidates.is_empty(),
+        mo.md("No market in this lake has both trades and a recorded book: `tapehouse books record`."),
+    )
+    choice = mo.ui.dropdown(candidates["ticker"].to_list(), value=candidates["ticker"][0], label="market")
+    choice
+    return candidates, choice
+
+
+@app.cell
+def _(choice, lake, pl):
+    ticker = choice.value
+    market = lake.markets().filter(pl.col("ticker") == ticker).collect()
+    start_ts, end_ts = market["open_ts"][0], market["close_ts"][0]
+    market.select("ticker", "title", "open_ts", "close_ts", "result")
+    return end_ts, market, start_ts, ticker
+
+
+@app.cell
+def _(mo):
+    mo.md("""
+    ## When is it known
+
+    `lake.books` answers at every instant with the book or with the cause why there is none. Here it has a row for
+    every change; rows that follow each other and are alike in that are one stretch.
+    """)
+    return
+
+
+@app.cell
+def _(end_ts, lake, pl, start_ts, ticker):
+    changes = lake.books([ticker], start_ts, end_ts, depth=1).collect()
+    stretches = (
+        changes.with_columns(run=pl.struct("is_known", "cause").rle_id())
+        .group_by("run", maintain_order=True)
+        .agg(pl.col("is_known", "cause", "ts").first(), n_rows=pl.len())
+        .with_columns(until_ts=pl.col("ts").shift(-1).fill_null(end_ts))
+        .select("is_known", "cause", "ts", "until_ts", "n_rows")
+    )
+    stretches
+    return changes, stretches
+
+
+@app.cell
+def _(mo, pl, stretches):
+    _length = pl.col("until_ts") - pl.col("ts")
+    _known, _all = (
+        stretches.filter(each).select(_length.sum()).item().total_seconds()
+        for each in (pl.col("is_known"), pl.lit(value=True))
+    )
+    known_share = _known / _all
+    mo.md(f"The book was known for **{known_share:.1%}** of the time the market was open.")
+    return (known_share,)
+
+
+@app.cell
+def _(mo):
+    mo.md("""
+    ## Depth over time
+
+    The darker, the more contracts rest at a price; below the lines are bids, above them offers. A triangle is all
+    that takers of one side traded at one price within a few seconds, block trades apart. Where the recording has a hole the picture is
+    hatched: the book is unknown, and stays empty instead of guessed.
+    """)
+    return
+
+
+@app.cell
+def _(end_ts, lake, start_ts, ticker):
+    n_steps, n_levels = 180, 25
+    step_s = max(1, round((end_ts - start_ts).total_seconds() / n_steps))
+    books = lake.books([ticker], start_ts, end_ts, every=f"{step_s}s", depth=n_levels).collect()
+    return books, step_s
+
+
+@app.cell
+def _(books, pl, start_ts, step_s):
+    seconds = ((pl.col("ts") - start_ts).dt.total_milliseconds() / 1_000).cast(pl.Int64)
+    _sides = [
+        books.select(
+            s=seconds, until=seconds + step_s, cc=f"{side}_prices_cc", contracts=f"{side}_counts_centi", side=pl.lit(side)
+        ).explode("cc", "contracts")
+        for side in ("bid", "ask")
+    ]
+    # Sizes that stay are one long cell; a cell covers the price below a bid, and above an ask.
+    cells = (
+        pl.concat(_sides)
+        .drop_nulls("cc")
+        .sort("side", "cc", "s")
+        .with_columns(
+            run=(
+                (pl.col("s") != pl.col("until").shift(1)) | pl.struct("side", "cc", "contracts").ne_missing(pl.struct("side", "cc", "contracts").shift(1))
+            ).fill_null(value=True).cum_sum()
+        )
+        .group_by("run", maintain_order=True)
+        .agg(pl.col("s").first(), pl.col("until").last(), pl.col("cc", "contracts", "side").first())
+        .select("s", "until", cc=pl.when(pl.col("side") == "bid").then(pl.col("cc") - 100).otherwise("cc"),
+                tick_cc=pl.lit(100), contracts=pl.col("contracts") / 100)
+    )
+    return cells, seconds
+
+
+@app.cell
+def _(changes, lake, pl, seconds, start_ts, step_s, stretches, ticker):
+    _first = [pl.col(f"{side}_prices_cc").list.get(0, null_on_oob=True).alias(f"{side}_cc") for side in ("bid", "ask")]
+    tops = (
+        changes.select(seconds.alias("s"), *_first)
+        .group_by("s", maintain_order=True)
+        .last()
+        .filter(pl.struct("bid_cc", "ask_cc").rle_id().diff().fill_null(1) > 0)
+    )
+    gaps = stretches.filter(~pl.col("is_known")).select(
+        s=(pl.col("ts") - start_ts).dt.total_milliseconds() / 1_000,
+        until=(pl.col("until_ts") - start_ts).dt.total_milliseconds() / 1_000,
+    )
+    trades = (
+        lake.trades(ticker=ticker)
+        .filter(~pl.col("is_block_trade").fill_null(value=False))
+        .with_columns(s=(pl.col("event_ts") - start_ts).dt.total_seconds() // step_s * step_s)
+        .group_by("s", "yes_price_cc", "taker_side")
+        .agg(pl.col("count_centi").sum())
+        .sort("s", "yes_price_cc", "taker_side")
+        .select(
+            "s",
+            cc="yes_price_cc",
+            contracts=pl.col("count_centi") / 100,
+            taker=pl.when(pl.col("taker_side") == "yes").then(pl.lit("bought YES")).otherwise(pl.lit("bought NO")),
+        )
+        .collect()
+    )
+    return gaps, tops, trades
+
+
+@app.cell
+def _(book_pictures, cells, end_ts, gaps, start_ts, ticker, tops, trades):
+    depth_chart = book_pictures.depth_over_time(
+        cells, tops, trades, gaps,
+        start_ts=start_ts, end_ts=end_ts, low_cc=0, high_cc=10_000,
+        title=f"{ticker}: what rested, and what traded",
+    )
+    depth_chart
+    return (depth_chart,)
+
+
+@app.cell
+def _(mo):
+    mo.md("""
+    One book at one moment, as a ladder: `tapehouse books show TICKER --at TIME`. In SQL it is
+    `book_at('TICKER', TIME)`; docs/books.md has all of it.
+    """)
+    return
+
+
+if __name__ == "__main__":
+    app.run()
