@@ -1,7 +1,8 @@
 """Measure every area (or those named) on this machine; a whole run writes docs/benchmarks.md.
 
 `python -m tests.benchmarks --rows 100000000` measures hundred_million alone, takes most of an hour and 12 GB
-below TMPDIR, and writes its section of the page; whole runs leave that one as it is.
+below TMPDIR, and writes its section of the page; whole runs leave that one as it is. So does
+`--rows 100000000 book_rates` with books.
 """
 
 import json
@@ -30,11 +31,15 @@ AREAS: Final = {
     "page_cost": "What a page costs",
     "json_pages": "Pages into columns",
     "kernel_rates": "Kernels",
+    "book_rates": "Order books",
     "sweep": "A sweep from end to end",
     "hundred_million": "One tape in three forms",
 }
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
-LARGE: Final = "One tape in three forms, a year"
+LARGE: Final = {
+    "hundred_million": "One tape in three forms, a year",
+    "book_rates": "Order books of many days",
+}
 LIMIT_S: Final = 600
 LARGE_LIMIT_S: Final = 4 * 3_600
 
@@ -42,8 +47,8 @@ LARGE_LIMIT_S: Final = 4 * 3_600
 def main(names: list[str]) -> int:
     """Measure, print tables, and write the page when nothing was left out; 2 for a name that is none."""
     console = Console(width=150)
-    if len(names) == 2 and names[0] == "--rows" and names[1].isdecimal():
-        return _large(names[1], console)
+    if names[:1] == ["--rows"] and names[1:2] and names[1].isdecimal():
+        return _large(names[1], names[2:] or ["hundred_million"], console)
     unknown = [name for name in names if name not in AREAS]
     if unknown:
         console.print(f"error: no benchmark {', '.join(unknown)}; there are {', '.join(AREAS)}, or --rows N")
@@ -53,19 +58,24 @@ def main(names: list[str]) -> int:
         areas = [_alone(name, Path(work), console) for name in AREAS if not names or name in names]
     took_s = time.monotonic() - began_s
     if not names:
-        kept = section_of(PAGE.read_text(), LARGE) if PAGE.exists() else ""
-        PAGE.write_text(with_section(as_markdown(areas, took_s=took_s, load=load), kept))
+        before, page = PAGE.read_text() if PAGE.exists() else "", as_markdown(areas, took_s=took_s, load=load)
+        for title in LARGE.values():
+            page = with_section(page, section_of(before, title))
+        PAGE.write_text(page)
         console.print(f"\nwrote docs/benchmarks.md, {took_s:.0f} s")
     return 0
 
 
-def _large(n_rows: str, console: Console) -> int:
-    """Measure hundred_million at another size and write its section only."""
+def _large(n_rows: str, names: list[str], console: Console) -> int:
+    """Measure one area at another size and write its section only."""
+    if len(names) != 1 or names[0] not in LARGE:
+        console.print(f"error: --rows N takes one of {', '.join(LARGE)}")
+        return 2
     os.environ[ROWS_VARIABLE] = n_rows
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="tapehouse-bench-") as work:
-        area = _alone("hundred_million", Path(work), console, title=LARGE, limit_s=LARGE_LIMIT_S)
-    section = as_section(area, f"{int(n_rows):,} trades; load average before the start {load:.1f}.")
+        area = _alone(names[0], Path(work), console, title=LARGE[names[0]], limit_s=LARGE_LIMIT_S)
+    section = as_section(area, f"{int(n_rows):,} rows; load average before the start {load:.1f}.")
     PAGE.write_text(with_section(PAGE.read_text(), section))
     return 0
 

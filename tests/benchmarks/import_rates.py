@@ -59,6 +59,8 @@ def _deltas(work: Path, files: list[Path], stream: str) -> Iterator[Figure]:
         what="import ws", value=n_deltas / took.wall_s, unit="deltas/s", work=f"{stream}, {n_deltas:,} deltas"
     )
     yield Figure(what="lake, whole row", value=bytes_per_row(lake, BOOK_DELTAS), unit="B/delta", work=stream)
+    lake.compact([BOOK_DELTAS])
+    yield Figure(what="lake, compacted", value=bytes_per_row(lake, BOOK_DELTAS), unit="B/delta", work=stream)
 
 
 def _fresh(work: Path) -> Lake:

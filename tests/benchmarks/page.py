@@ -62,8 +62,8 @@ def with_section(page: str, section: str) -> str:
         return page
     title = section.partition("\n")[0].removeprefix("## ")
     without = page.replace(section_of(page, title), "")
-    head, tail = without.split(_NOT_MEASURED, 1)
-    return f"{head}{section.rstrip()}\n\n{_NOT_MEASURED}{tail}"
+    head, last, tail = without.partition(_LAST)
+    return f"{head}{section.rstrip()}\n\n{last}{tail}"
 
 
 def section_of(page: str, title: str) -> str:
@@ -122,10 +122,10 @@ do the same work were compared in one process, after their results were found eq
 such hardware allows, and "no" is an answer.
 """
 
-_NOT_MEASURED: Final = """\
-## Not measured here
-
-Other backtest engines (vectorbt, backtesting.py, nautilus, hftbacktest) are no dependencies of ours, and no
-figure above compares with them. Queue positions do not exist yet. What Prefect adds to a run is
-not measured: a task is seconds of work.
+_LAST: Final = "## Not measured here\n"
+_NOT_MEASURED: Final = f"""\
+{_LAST}
+Other backtest engines (vectorbt, backtesting.py, nautilus) are no dependencies of ours, and no figure above
+compares with them; of hftbacktest only the replay of books is compared. Queue positions do not exist yet.
+What Prefect adds to a run is not measured: a task is seconds of work.
 """

@@ -1,6 +1,7 @@
 """Makes the environments of the foreign clients, runs every story, and prints what came of each step.
 
 The readers of the catalog are only made here: `tests/foreign/test_readers.py` holds them against our DuckDB.
+So are other engines, which `make bench` compares ours with.
 """
 
 import sys
@@ -9,16 +10,17 @@ from collections.abc import Sequence
 
 from tests.foreign.clients import CLIENTS, CannotMake, Foreign
 from tests.foreign.driver import Checked, run_story
+from tests.foreign.engines import ENGINES
 from tests.foreign.readers import READERS
 
 
 def main(names: Sequence[str]) -> int:
     """Run the clients of these names, or all; return how many steps disagree or could not be run."""
-    known = [each.name for each in (*CLIENTS, *READERS)]
+    known = [each.name for each in (*CLIENTS, *READERS, *ENGINES)]
     unknown = set(names) - set(known)
     if unknown:
         sys.exit(f"{', '.join(sorted(unknown))}: no such client; there are {', '.join(known)}")
-    n_bad = sum(not _made(reader) for reader in READERS if not names or reader.name in names)
+    n_bad = sum(not _made(each) for each in (*READERS, *ENGINES) if not names or each.name in names)
     for client in CLIENTS:
         if names and client.name not in names:
             continue
