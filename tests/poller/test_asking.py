@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from starlette.requests import Request
@@ -12,18 +12,7 @@ from pipelines.client import Client, NotFound, ServerFault, WireError
 from pipelines.client.endpoints.tape import BOOKS_PATH
 from pipelines.poller.asking import Asker, Round
 from sandbox.encoding import book_json
-from tests.poller.exchanges import House, a_house, refusing
-
-
-@pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    with a_house() as house:
-        yield house
-
-
-@pytest.fixture(autouse=True)
-def _sound(house: House) -> None:
-    house.answers.clear()
+from tests.poller.exchanges import House, refusing
 
 
 def heard_of(house: House, tickers: Sequence[str], asker: Asker | None = None) -> tuple[Round, int, Asker]:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import tapehouse
-from tests.poller.exchanges import a_house
+from tests.poller.exchanges import House
 from warehouse import Lake
 from warehouse.tables import BOOK_GAPS, BOOK_SNAPSHOTS
 
@@ -46,22 +46,23 @@ def has_rows(lake: Path, n_rows: int, *, within_s: float = 60.0) -> pl.DataFrame
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_ends_with_its_last_polls_and_the_next_one_in_order(tmp_path: Path) -> None:
+def test_a_run_that_was_killed_ends_with_its_last_polls_and_the_next_one_in_order(
+    house: House, tmp_path: Path
+) -> None:
     """Two markets; of the killed run nothing is known after its last polls that are in the lake."""
     lake = tmp_path / "lake"
-    with a_house() as house:
-        tickers = house.staying(2)
-        named = [word for ticker in tickers for word in ("--ticker", ticker)]
-        first = polling(house.server.base_url, lake, *named)
-        has_rows(lake, 4)
-        first.send_signal(SIGKILL)
-        first.communicate(timeout=60)
-        before = has_rows(lake, 4)
-        assert Lake(lake).scan(BOOK_GAPS).collect().is_empty()
-        second = polling(house.server.base_url, lake, *named, "--json")
-        after = has_rows(lake, before.height + 4)
-        second.send_signal(SIGTERM)
-        out, said = second.communicate(timeout=60)
+    tickers = house.staying(2)
+    named = [word for ticker in tickers for word in ("--ticker", ticker)]
+    first = polling(house.server.base_url, lake, *named)
+    has_rows(lake, 4)
+    first.send_signal(SIGKILL)
+    first.communicate(timeout=60)
+    before = has_rows(lake, 4)
+    assert Lake(lake).scan(BOOK_GAPS).collect().is_empty()
+    second = polling(house.server.base_url, lake, *named, "--json")
+    after = has_rows(lake, before.height + 4)
+    second.send_signal(SIGTERM)
+    out, said = second.communicate(timeout=60)
     assert second.returncode == 0, said
     told = json.loads(out)
     killed_run = before["session"][0]

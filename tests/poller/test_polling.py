@@ -1,6 +1,7 @@
 """The poller before a real exchange: the lake has the books as they were, and gaps where nobody knew."""
 
 import asyncio
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from pipelines.client.endpoints.tape import BOOKS_PATH
 from pipelines.poller.polling import Pace
 from pipelines.recorder.errors import NothingToWatch
 from pipelines.recorder.watching import Watch
-from tests.poller.exchanges import CLOSING, OFTEN, a_house, polled, refusing, rounds
+from tests.poller.exchanges import CLOSING, OFTEN, House, polled, refusing, rounds
 from tests.recorder.rooms import until
 from warehouse import Lake
 from warehouse.errors import BookUnknown
@@ -39,35 +40,29 @@ def levels(book: OrderBook) -> tuple[list[int], ...]:
 
 
 @pytest.mark.slow
-def test_books_are_polled_until_their_markets_close_and_failures_are_gaps(tmp_path: Path) -> None:
+def test_books_are_polled_until_markets_close_and_failures_are_gaps(house: House, tmp_path: Path) -> None:
     """One market closes and is left; the other's polls fail for a while, then go on; both books are exact."""
-    with a_house() as house:
-        (staying,) = house.staying()
-        poller = house.poller(tmp_path, CLOSING, staying)
-        single = f"/markets/{staying}/orderbook"
-        expected = levels(house.world.book(staying))
+    (staying,) = house.staying()
+    poller = house.poller(tmp_path, CLOSING, staying)
+    single = f"/markets/{staying}/orderbook"
+    expected = [levels(house.world.book(each)) for each in (staying, CLOSING)]
 
-        async def story() -> None:
-            await rounds(poller, 3)
-            house.clock.jump(timedelta(minutes=10))
-            await until(lambda: len(poller._markets.spells) == 1)  # noqa: SLF001  nothing outside tells
-            house.answers[single] = refusing(500)
-            await until(lambda: poller.tally.n_missed >= 2)
-            house.answers.clear()
-            await rounds(poller, 3)
+    async def story() -> None:
+        await rounds(poller, 3)
+        house.clock.jump(timedelta(minutes=10))
+        await until(lambda: len(poller._markets.spells) == 1)  # noqa: SLF001  nothing outside tells
+        house.answers[single] = refusing(500)
+        await until(lambda: poller.tally.n_missed >= 2)
+        house.answers.clear()
+        await rounds(poller, 3)
 
-        asyncio.run(polled(poller, story))
-        lake, tally = poller.lake, poller.tally
-        closed = levels(house.world.book(CLOSING))
+    asyncio.run(polled(poller, story))
+    lake, tally = poller.lake, poller.tally
     rows = snapshots(lake, staying)
-    assert rows.select(SIDES).row(0) == expected
+    assert [snapshots(lake, each).select(SIDES).row(0) for each in (staying, CLOSING)] == expected
     assert rows["seq"].is_unique().all()
     assert (rows["method"].unique().to_list(), rows["source"].unique().to_list()) == (["rest"], ["rest"])
     assert rows["latency_us"].is_between(1, 60_000_000).all()
-    assert snapshots(lake, CLOSING).select(SIDES).row(-1) in (
-        closed,
-        snapshots(lake, CLOSING).select(SIDES).row(0),
-    )
     assert [cause for cause, _, _ in gaps(lake, CLOSING)] == ["unsubscribed"]
     (missed, first, last), (cause, after, _) = gaps(lake, staying)
     assert (missed, cause) == ("missed_poll", "session_end")
@@ -97,47 +92,42 @@ def _known_only_between_good_polls(lake: Lake, ticker: str, rows: pl.DataFrame) 
 
 
 @pytest.mark.slow
-def test_the_time_ends_a_run_after_its_rounds_and_an_empty_book_is_a_row(tmp_path: Path) -> None:
-    """Every 0.1 s for 0.25 s: rounds at 0, 0.1 and 0.2 s, or fewer if the machine is slow; nobody bids."""
-    with a_house() as house:
-        tickers = house.staying(2)
-        book = house.world.book(tickers[0])
-        house.answers[f"/markets/{tickers[0]}/orderbook"] = refusing(404)
-        house.answers[BOOKS_PATH] = lambda _: _nobody_bids(tickers)
-        poller = house.poller(tmp_path, *tickers, pace=Pace(every_s=0.1, for_s=0.25, commit_s=5))
-
-        async def wait() -> None:
-            await until(lambda: bool(poller.receipt.tables))
-
-        asyncio.run(polled(poller, wait))
-    assert book.levels("yes")
-    assert 1 <= poller.tally.n_rounds <= 3
-    assert poller.tally.n_rounds + poller.tally.n_skipped in (3, 4)
+def test_the_time_ends_a_run_and_a_late_round_is_told(
+    house: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every 0.1 s for 0.25 s, and answers take 0.15 s: not one round is in time. Nobody bids."""
+    tickers = house.staying(2)
+    house.answers[BOOKS_PATH] = lambda _: _nobody_bids(tickers, after_s=0.15)
+    poller = house.poller(tmp_path, *tickers, pace=Pace(every_s=0.1, for_s=0.25, commit_s=5))
+    asyncio.run(polled(poller, lambda: until(lambda: bool(poller.receipt.tables))))
+    tally = poller.tally
+    assert tally.n_rounds == tally.n_late <= 2
+    assert tally.n_rounds + tally.n_skipped >= 3
+    assert "the next begins at once" in caplog.text
     rows = poller.lake.scan(BOOK_SNAPSHOTS).collect()
-    assert rows.height == poller.tally.n_books == poller.tally.n_empty == 2 * poller.tally.n_rounds
+    assert rows.height == tally.n_books == tally.n_empty == 2 * tally.n_rounds
     assert rows.select(SIDES).unique().rows() == [([], [], [], [])]
+    assert (rows["latency_us"] >= 150_000).all()
 
 
-def _nobody_bids(tickers: list[str]) -> Response:
+def _nobody_bids(tickers: list[str], *, after_s: float) -> Response:
+    time.sleep(after_s)
     return JSONResponse({"orderbooks": [{"ticker": each, "orderbook_fp": {}} for each in tickers]})
 
 
 @pytest.mark.slow
-def test_a_refused_book_is_kept_aside_and_leaves_nothing_standing(tmp_path: Path) -> None:
+def test_a_refused_book_is_kept_aside_and_leaves_nothing_standing(house: House, tmp_path: Path) -> None:
     """A level of half a centicent: the book is in quarantine, and unknown since the poll before."""
-    with a_house() as house:
-        (ticker,) = house.staying()
-        path = f"/markets/{ticker}/orderbook"
-        poller = house.poller(tmp_path, ticker)
+    (ticker,) = house.staying()
+    path = f"/markets/{ticker}/orderbook"
+    poller = house.poller(tmp_path, ticker)
 
-        async def story() -> None:
-            await rounds(poller, 2)
-            house.answers[path] = lambda _: JSONResponse(
-                {"orderbook_fp": {"yes_dollars": [["0.40005", "1.00"]]}}
-            )
-            await until(lambda: poller.tally.n_refused > 0)
+    async def story() -> None:
+        await rounds(poller, 2)
+        house.answers[path] = lambda _: JSONResponse({"orderbook_fp": {"yes_dollars": [["0.40005", "1.00"]]}})
+        await until(lambda: poller.tally.n_refused > 0)
 
-        asyncio.run(polled(poller, story))
+    asyncio.run(polled(poller, story))
     kept = poller.lake.scan(QUARANTINE).collect()
     assert kept.select("table_name", "location", "field").row(0) == ("book_snapshots", path, "yes_dollars_fp")
     last_ts = snapshots(poller.lake, ticker)["captured_ts"][-1]
@@ -145,13 +135,12 @@ def test_a_refused_book_is_kept_aside_and_leaves_nothing_standing(tmp_path: Path
         poller.lake.book(ticker, last_ts + US)
 
 
-def test_nothing_to_poll_is_refused(tmp_path: Path) -> None:
-    with a_house(hours=7) as house:
-        for watch, said in (
-            (Watch(), "--most-active"),
-            (Watch(tickers=["KXNOBODY-1"]), "no market of KXNOBODY-1"),
-        ):
-            poller = house.poller(tmp_path, watch=watch, pace=OFTEN)
-            with pytest.raises(NothingToWatch, match=said):
-                asyncio.run(polled(poller, lambda: asyncio.sleep(30)))
+def test_nothing_to_poll_is_refused(house: House, tmp_path: Path) -> None:
+    for watch, said in (
+        (Watch(), "--most-active"),
+        (Watch(tickers=["KXNOBODY-1"]), "no market of KXNOBODY-1"),
+    ):
+        poller = house.poller(tmp_path, watch=watch, pace=OFTEN)
+        with pytest.raises(NothingToWatch, match=said):
+            asyncio.run(polled(poller, lambda: asyncio.sleep(30)))
     assert not (tmp_path / "lake").exists()
