@@ -7,6 +7,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from pipelines.flows.budget import client_of_flow
+from pipelines.recorder.bringing import Apart
 from pipelines.recorder.cli import FRAMES
 from pipelines.recorder.recording import Pace, Recorder
 from pipelines.recorder.watching import Watch
@@ -36,13 +37,16 @@ async def record_books(
     """
     opened, logger = Lake(lake), get_run_logger()
     async with client_of_flow() as client:
+        apart = Apart()
         recorder = Recorder(
             client=client,
             lake=opened,
             frames=Path(frames) if frames else opened.path / FRAMES,
             watch=Watch(tickers=tickers or (), series=series or (), most_active=most_active),
             pace=Pace(state_s=60.0, for_s=None if hours is None else hours * 3_600),
+            bring=apart,
             tell=lambda state: logger.info("%s", state),
         )
-        await recorder.run(asyncio.Event())
+        with apart:
+            await recorder.run(asyncio.Event())
     return recorder.tally.as_json()

@@ -67,6 +67,18 @@ class ImportReceipt:
         counts.n_known += n_known
         counts.n_quarantined += n_quarantined
 
+    def add(self, other: "ImportReceipt") -> None:
+        """Add what another import did."""
+        self.files += other.files
+        self.n_rows += other.n_rows
+        for table, counts in other.tables.items():
+            self.count(table, **asdict(counts))
+        for ours, theirs in ((self.ignored, other.ignored), (self.seen, other.seen)):
+            for name, n_counted in theirs.items():
+                ours[name] = ours.get(name, 0) + n_counted
+        self.keep(other.bad_rows)
+        self.wall_s += other.wall_s
+
     def keep(self, bad_rows: list[BadRow]) -> None:
         """Remember refused rows, up to a limit."""
         self.bad_rows.extend(bad_rows[: _BAD_ROWS_KEPT - len(self.bad_rows)])

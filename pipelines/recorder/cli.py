@@ -11,6 +11,7 @@ import typer
 from pipelines.client import Client
 from pipelines.ingest.cli import JsonOption, LakeOption
 from pipelines.ingest.errors import BadRequest
+from pipelines.recorder.bringing import Apart
 from pipelines.recorder.fleet import PER_CONNECTION
 from pipelines.recorder.options import (
     ForOption,
@@ -66,6 +67,7 @@ def record(
     into = Lake(lake)
     if frames is None and not into.place.is_local:
         raise BadRequest(f"{into.uri}: raw frames need a folder on this machine: name one with --frames")
+    apart = Apart()
     recorder = Recorder(
         client=Client(),
         lake=into,
@@ -81,9 +83,11 @@ def record(
         ),
         habits=Habits(channels=_channels(channels), silence_s=seconds("--silence", silence)),
         per_connection=at_least("--per-connection", per_connection, 1),
+        bring=apart,
         tell=_say,
     )
-    folder = asyncio.run(_until_signalled(recorder))
+    with apart:
+        folder = asyncio.run(_until_signalled(recorder))
     told: dict[str, Any] = {"frames": str(folder), **recorder.tally.as_json(), "tables": {}}
     told["tables"] = recorder.receipt.as_json()["tables"]
     if as_json:

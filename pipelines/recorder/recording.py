@@ -11,11 +11,12 @@ from secrets import token_hex
 from typing import Any, Final
 
 from pipelines.client import Client, KalshiError
-from pipelines.ingest.import_log import go_on_with_log, leftovers
+from pipelines.ingest.import_log import leftovers
 from pipelines.ingest.log_reading import ENDED, STARTED
 from pipelines.ingest.publishing import publish
 from pipelines.ingest.receipts import ImportReceipt
-from pipelines.recorder.errors import NothingToWatch
+from pipelines.recorder.bringing import Bring, here
+from pipelines.recorder.errors import BringerDied, NothingToWatch
 from pipelines.recorder.fleet import PER_CONNECTION, Fleet
 from pipelines.recorder.frame_log import BATCH_BYTES, FrameLog
 from pipelines.recorder.shard import Habits, Shard
@@ -74,6 +75,7 @@ class Recorder:
         frames: the folder for logs of raw frames; leftovers of earlier recordings there are finished first.
         watch: which markets.
         pace, habits, per_connection: how.
+        bring: what makes rows of the log; in a process of its own (`Apart`) it does not keep frames waiting.
         tell: told of the state now and then.
     """
 
@@ -84,6 +86,7 @@ class Recorder:
     pace: Pace = field(default_factory=Pace)
     habits: Habits = field(default_factory=Habits)
     per_connection: int = PER_CONNECTION
+    bring: Bring = here
     tell: Callable[[State], None] = lambda _: None
     tally: Tally = field(default_factory=Tally)
     receipt: ImportReceipt = field(default_factory=lambda: ImportReceipt("record"))
@@ -95,8 +98,8 @@ class Recorder:
             NothingToWatch: nothing was asked for, or no market of that name is open.
             StreamRefused: the exchange does not let us in.
             LogUnwritable: the disk takes no more; what it took is whole.
-            WarehouseError: the lake did not take the last rows; they are in the log, and the next run, or
-                `tapehouse import ws` with its folder, brings them.
+            WarehouseError, BringerDied: the lake did not take the last rows; they are in the log, and the
+                next run, or `tapehouse import ws` with its folder, brings them.
         """
         if self.watch.is_nothing:
             raise NothingToWatch("nothing to watch: name --ticker, --series or --most-active")
@@ -179,7 +182,7 @@ class Recorder:
                 if time.monotonic() - published_s >= PUBLISH_S:
                     await _undisturbed(asyncio.to_thread(publish, self.lake))
                     published_s = time.monotonic()
-            except WarehouseError as error:
+            except (WarehouseError, BringerDied) as error:
                 self.tally.n_commits_failed += 1
                 _LOG.warning("the lake did not take rows, they wait in %s: %s", folder, error)
 
@@ -204,7 +207,7 @@ class Recorder:
             self._bring(folder, is_over=True)
 
     def _bring(self, folder: Path, *, is_over: bool) -> None:
-        go_on_with_log(self.lake, folder, self.receipt, is_over=is_over)
+        self.receipt.add(self.bring(self.lake, folder, is_over=is_over))
         self.tally.n_rows = self.receipt.n_new
 
 
