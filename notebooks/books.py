@@ -14,11 +14,11 @@ async def _():
 
     from notebooks import book_pictures, made_up_lake
     from warehouse import Lake
-    from warehouse.tables import BOOK_SNAPSHOTS
+    from warehouse.tables import BOOK_DELTAS, BOOK_SNAPSHOTS
 
     where = os.environ.get("TAPEHOUSE_LAKE")
     lake = Lake(where) if where else await made_up_lake.build(Path("out/books"))
-    return BOOK_SNAPSHOTS, book_pictures, lake, mo, pl
+    return BOOK_DELTAS, BOOK_SNAPSHOTS, book_pictures, lake, mo, pl
 
 
 @app.cell
@@ -55,10 +55,19 @@ def _(BOOK_SNAPSHOTS, lake, mo, pl):
 
 
 @app.cell
-def _(choice, lake, pl):
+def _(BOOK_DELTAS, BOOK_SNAPSHOTS, choice, lake, pl):
     ticker = choice.value
     market = lake.markets().filter(pl.col("ticker") == ticker).collect()
-    start_ts, end_ts = market["open_ts"][0], market["close_ts"][0]
+    _heard = [
+        lake.scan(each).filter(pl.col("ticker") == ticker).select(ts=each.known_ts.expr)
+        for each in (BOOK_SNAPSHOTS, BOOK_DELTAS)
+    ]
+    _first_ts, _last_ts = pl.concat(_heard).select(first=pl.col("ts").min(), last=pl.col("ts").max()).collect().row(0)
+    # From opening to close, but little more of it than was recorded.
+    _margin = (_last_ts - _first_ts) / 20
+    start_ts, end_ts = _first_ts - _margin, _last_ts + _margin
+    if not market.is_empty():
+        start_ts, end_ts = max(start_ts, market["open_ts"][0]), min(end_ts, market["close_ts"][0])
     market.select("ticker", "title", "open_ts", "close_ts", "result")
     return end_ts, market, start_ts, ticker
 
@@ -123,26 +132,25 @@ def _(end_ts, lake, start_ts, ticker):
 @app.cell
 def _(books, pl, start_ts, step_s):
     seconds = ((pl.col("ts") - start_ts).dt.total_milliseconds() / 1_000).cast(pl.Int64)
+    # By whole cents: a cell lies below the price of its bids, and above that of its asks.
+    _cents = {"bid": (pl.col("cc") + 99) // 100 * 100 - 100, "ask": pl.col("cc") // 100 * 100}
     _sides = [
-        books.select(
-            s=seconds, until=seconds + step_s, cc=f"{side}_prices_cc", contracts=f"{side}_counts_centi", side=pl.lit(side)
-        ).explode("cc", "contracts")
-        for side in ("bid", "ask")
+        books.select(s=seconds, cc=f"{side}_prices_cc", contracts=f"{side}_counts_centi")
+        .explode("cc", "contracts")
+        .drop_nulls()
+        .group_by("s", cc=cent, side=pl.lit(side))
+        .agg(pl.col("contracts").sum() / 100)
+        for side, cent in _cents.items()
     ]
-    # Sizes that stay are one long cell; a cell covers the price below a bid, and above an ask.
+    # What stays from one instant to the next is one long cell.
+    _is_new = (pl.col("s") != pl.col("s").shift(1) + step_s) | (pl.col("contracts") != pl.col("contracts").shift(1))
     cells = (
         pl.concat(_sides)
-        .drop_nulls("cc")
         .sort("side", "cc", "s")
-        .with_columns(
-            run=(
-                (pl.col("s") != pl.col("until").shift(1)) | pl.struct("side", "cc", "contracts").ne_missing(pl.struct("side", "cc", "contracts").shift(1))
-            ).fill_null(value=True).cum_sum()
-        )
-        .group_by("run", maintain_order=True)
-        .agg(pl.col("s").first(), pl.col("until").last(), pl.col("cc", "contracts", "side").first())
-        .select("s", "until", cc=pl.when(pl.col("side") == "bid").then(pl.col("cc") - 100).otherwise("cc"),
-                tick_cc=pl.lit(100), contracts=pl.col("contracts") / 100)
+        .with_columns(run=_is_new.fill_null(value=True).cum_sum().over("side", "cc"))
+        .group_by("side", "cc", "run", "contracts", maintain_order=True)
+        .agg(pl.col("s").first(), until=pl.col("s").last() + step_s)
+        .select("s", "until", "cc", pl.lit(100).alias("tick_cc"), "contracts")
     )
     return cells, seconds
 
