@@ -21,6 +21,8 @@ from exchange.fees import FeeTerms
 from exchange.units import MICROS_PER_DOLLAR, parse_duration
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from warehouse.tables import Table
 
 _CASH_MAX_MICROS: Final = 10**15
@@ -34,8 +36,14 @@ class LakeReader(Protocol):
     def pinned(self) -> "LakeReader":
         """Return the lake as it is now, for reading several tables that agree."""
 
-    def scan(self, table: "Table") -> pl.LazyFrame:
-        """Read a table lazily."""
+    @property
+    def uri(self) -> str:
+        """Where it lies, for messages."""
+
+    def scan(
+        self, table: "Table", *, dates: "tuple[date | None, date | None]" = (None, None)
+    ) -> pl.LazyFrame:
+        """Read a table lazily; `dates` limits the files that are looked at."""
 
     def tops(self, tickers: Sequence[str]) -> pl.LazyFrame:
         """Read rows of the table `quotes`, from recordings or else from the closes of candles."""

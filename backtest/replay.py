@@ -18,7 +18,6 @@ from backtest.kernels.arrays import (
     NEVER,
     PURSE,
     SETTLEMENT,
-    UNKNOWN,
     Flags,
     Records,
     World,
@@ -28,18 +27,10 @@ from backtest.plan import Wanted, orders
 from backtest.results import SCHEMAS, TIME
 from backtest.tape import QUOTE_COLUMNS, Tape, book_tape, known_us, quotes_tape
 from backtest.venue import Rules, Venue, rules, venue
-from warehouse.books import IS_WHOLE
+from warehouse.rebuilding.ops import UNKNOWN
+from warehouse.rebuilding.reading import EXCHANGE, read_streams
 from warehouse.storage import collected
-from warehouse.tables import (
-    BOOK_DELTAS,
-    BOOK_GAPS,
-    BOOK_SNAPSHOTS,
-    EVENTS,
-    FEE_CHANGES,
-    MARKETS,
-    SERIES,
-    Table,
-)
+from warehouse.tables import BOOK_GAPS, EVENTS, FEE_CHANGES, MARKETS, SERIES, Table
 from warehouse.tape_schemas import BREAKS
 from warehouse.tops import FROM_CANDLES
 
@@ -192,9 +183,7 @@ def _tape(lake: "LakeReader", fills: str, known: Rules) -> tuple[Tape, list[str]
         told = [f"{n_candles} markets were not recorded all the time: there, quotes are closes of candles"]
         ended = pl.concat([shown, _ends(lake, shown)])
         return quotes_tape(ended, known.markets), [QUOTES_STAND, *(told if n_candles else [])]
-    snapshots = _of(lake, BOOK_SNAPSHOTS, "ticker", names).filter(IS_WHOLE)
-    deltas = _of(lake, BOOK_DELTAS, "ticker", names)
-    return book_tape(snapshots, deltas, collected(lake.scan(BOOK_GAPS), "book_gaps"), known.markets), []
+    return book_tape(read_streams(lake, names, None, None, clock=EXCHANGE), known.markets), []
 
 
 def _ends(lake: "LakeReader", shown: pl.DataFrame) -> pl.DataFrame:

@@ -4,10 +4,9 @@ What is here is the exchange's own state by its own clock (`event_ts`): an order
 last event at or before t, known to the trader or not. That is no look-ahead: the order was decided on rows
 known before, and real orders meet the real book too.
 
-Rules of the book: a market follows one session at a time, the one with the latest snapshot; REST polls count
-only for markets without any stream; after a hole, and after a session's end, the book is unknown until the
-next snapshot. Rows of one instant are one event. Nothing at or after the close is kept. Crossed states are
-faults of the data: nothing fills against them.
+Whose book is a market's, and when it is unknown, says `warehouse.rebuilding.speaking`, as for `Lake.books`.
+Rows of one instant are one event. Nothing at or after the close is kept. Crossed states are faults of the
+data: nothing fills against them.
 """
 
 from dataclasses import dataclass
@@ -16,28 +15,17 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import (
-    CHANGE,
-    CLEAR,
-    DELTA,
-    END,
-    I32,
-    I64,
-    NEVER,
-    SET,
-    SIZE,
-    TOP,
-    UNKNOWN,
-    Records,
-)
+from backtest.kernels.arrays import CHANGE, I32, I64, NEVER, SIZE, TOP, Records
 from exchange.units import DOLLAR_CC
+from warehouse.rebuilding.changes import changes_of, numbered
+from warehouse.rebuilding.ops import DELTA, SET, SPAN, UNKNOWN, yes_price_cc
+from warehouse.rebuilding.reading import Streams
 
 # What a tape of quotes reads of them.
 QUOTE_COLUMNS: Final = (
     *("ticker", "session", "event_ts", "received_ts"),
     *("bid_cc", "bid_size_centi", "ask_cc", "ask_size_centi"),
 )
-_SPAN: Final = DOLLAR_CC + 1  # one side's prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,39 +75,41 @@ def quotes_tape(quotes: pl.DataFrame, markets: pl.DataFrame) -> Tape:
     )
 
 
-def book_tape(
-    snapshots: pl.DataFrame, deltas: pl.DataFrame, gaps: pl.DataFrame, markets: pl.DataFrame
-) -> Tape:
-    """Return books as a tape of changes; frames as in the lake's tables, `markets` as for `quotes_tape`."""
+def book_tape(streams: Streams, markets: pl.DataFrame) -> Tape:
+    """Return books as a tape of changes; `markets` as for `quotes_tape`.
+
+    Args:
+        streams: their rows by the exchange's clock, from the beginning, with levels.
+        markets: ticker and close_us, one row per market; its order is the tape's.
+    """
     from backtest.kernels.tops import book_tops
 
-    numbered = markets.select("ticker", "close_us").with_row_index("market")
-    segments = _segments(snapshots, numbered)
-    rows = _placed(_changes(segments, deltas, gaps), segments)
-    market = rows["market"].to_numpy().astype(np.int64)
-    is_level = rows["op"].is_in([SET, DELTA]).to_numpy()
-    cc = rows["yes_cc"].to_numpy().astype(np.int64)
-    is_ask = rows["is_ask"].to_numpy().astype(np.int64)
-    # Sorts as levels lie: by market, bids before asks, best first.
-    code = market * 2 * _SPAN + is_ask * _SPAN + np.where(is_ask == 1, cc, DOLLAR_CC - cc)
-    codes, place = np.unique(code[is_level], return_inverse=True)
-    n, price = markets.height, codes % _SPAN
-    tops, changes = np.zeros(rows.height, TOP), np.zeros(rows.height, CHANGE)
-    tops["ts_us"] = rows["ts_us"].to_numpy()
-    changes["op"] = rows["op"].to_numpy()
-    changes["amount"] = rows["amount"].to_numpy()
-    changes["level"][is_level] = place
+    laid = changes_of(streams, markets["ticker"].to_list(), until_us=markets["close_us"].to_numpy())
+    is_level = (laid.op == SET) | (laid.op == DELTA)
+    price = yes_price_cc(laid.code, is_ask=laid.code >= SPAN)
+    # That a book is still unknown, for another reason or as in the beginning, is no event.
+    is_again = np.append([False], (laid.op[1:] == UNKNOWN) & (laid.op[:-1] == UNKNOWN))[: len(laid.op)]
+    firsts = laid.offsets[:-1][np.diff(laid.offsets) > 0]
+    is_again[firsts] = laid.op[firsts] == UNKNOWN
+    is_kept = np.where(is_level, (price > 0) & (price < DOLLAR_CC), ~is_again)
+    op, code = laid.op[is_kept], laid.code[is_kept]
+    offsets = np.append(np.zeros(1, np.int64), np.cumsum(is_kept))[laid.offsets]
+    places, (level_offsets, level_split, codes) = numbered(offsets, op, code)
+    tops, changes = np.zeros(len(op), TOP), np.zeros(len(op), CHANGE)
+    tops["ts_us"] = laid.ts_us[is_kept]
+    changes["op"], changes["level"] = op, places
+    changes["amount"] = np.where(is_level, laid.amount, 0)[is_kept]
     tape = Tape(
         is_book=True,
-        offsets=_offsets(market, n),
+        offsets=offsets,
         tops=tops,
         sizes=np.zeros(0, SIZE),
         changes=changes,
-        level_offsets=_offsets(codes // (2 * _SPAN), n),
-        level_split=np.searchsorted(codes, (2 * np.arange(n) + 1) * _SPAN).astype(np.int64),
-        level_cc=np.where(codes // _SPAN % 2 == 1, price, DOLLAR_CC - price).astype(np.int64),
+        level_offsets=level_offsets,
+        level_split=level_split,
+        level_cc=yes_price_cc(codes, is_ask=codes >= SPAN).astype(np.int64),
     )
-    book_tops(tops, changes, tape.offsets, tape.level_offsets, tape.level_split, tape.level_cc)
+    book_tops(tops, changes, offsets, level_offsets, level_split, tape.level_cc)
     return tape
 
 
@@ -133,100 +123,6 @@ def known_us(tape: Tape, close_us: I64) -> I64:
     total = np.zeros(len(has_rows), np.int64)
     total[has_rows] = np.add.reduceat(lengths * tape.tops["is_live"], first)
     return total
-
-
-def _segments(snapshots: pl.DataFrame, numbered: pl.DataFrame) -> pl.DataFrame:
-    """Number the snapshots that count, by market and time: a segment lasts until the market's next one."""
-    has_stream = (pl.col("method") == "ws").any().over("market")
-    return (
-        snapshots.join(numbered, on="ticker", how="inner")
-        .filter((pl.col("method") == "ws") | ~has_stream)
-        .with_columns(from_us=pl.col("captured_ts").dt.epoch("us"))
-        .sort("market", "from_us", "session", "sid", "seq", maintain_order=True)
-        .with_row_index("segment")
-        .with_columns(
-            until_us=pl.min_horizontal(
-                pl.col("from_us").shift(-1).over("market").fill_null(NEVER), pl.col("close_us")
-            )
-        )
-    )
-
-
-def _changes(segments: pl.DataFrame, deltas: pl.DataFrame, gaps: pl.DataFrame) -> pl.DataFrame:
-    """Return all that happens inside segments: segment, seq, step, op, is_ask, yes_cc, amount, raw_us."""
-    head = pl.col("seq").fill_null(-1)
-    starts = segments.select("segment", seq=head, raw_us="from_us")
-    levels = [
-        segments.select(
-            "segment", seq=head, raw_us="from_us", price=f"{side}_prices_cc", amount=f"{side}_counts_centi"
-        )
-        .explode("price", "amount")
-        .select("segment", "seq", *_side(side == "no", pl.col("price")), "amount", "raw_us")
-        for side in ("yes", "no")
-    ]
-    streamed = _in_segment(deltas, segments, "seq").select(
-        "segment",
-        "seq",
-        *_side(pl.col("side") == "no", pl.col("price_cc")),
-        amount="delta_centi",
-        raw_us=pl.col("event_ts").dt.epoch("us"),
-    )
-    blind = _in_segment(
-        gaps.rename({"tickers": "ticker"}).explode("ticker").drop_nulls("ticker"), segments, "from_seq"
-    ).select("segment", seq="from_seq", raw_us=pl.col("from_ts").dt.epoch("us"))
-    parts = [
-        _step(starts, 0, CLEAR),
-        *(_step(each, 1, SET) for each in levels),
-        _step(starts, 2, END),
-        _step(blind, 3, UNKNOWN),
-        _step(streamed, 4, DELTA),
-    ]
-    rows = pl.concat(parts, how="vertical")
-    is_level = pl.col("op").is_in([SET, DELTA])
-    return rows.filter(~is_level | pl.col("yes_cc").is_between(1, DOLLAR_CC - 1))
-
-
-def _placed(changes: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
-    """Order changes as they took effect; none before its snapshot, none after its segment."""
-    return (
-        changes.join(segments.select("segment", "market", "until_us"), on="segment", how="left")
-        .sort("segment", "seq", "step", maintain_order=True)
-        .with_columns(ts_us=pl.col("raw_us").cum_max().over("segment"))
-        .filter(pl.col("ts_us") < pl.col("until_us"))
-    )
-
-
-def _in_segment(rows: pl.DataFrame, segments: pl.DataFrame, seq: str) -> pl.DataFrame:
-    """Give each streamed row the segment of the snapshot that precedes it in its own session."""
-    by = ["ticker", "session", "sid"]
-    heads = segments.filter(pl.col("seq").is_not_null()).select(*by, "segment", head="seq").sort("head")
-    return (
-        rows.sort(seq, maintain_order=True)
-        .join_asof(heads, left_on=seq, right_on="head", by=by, strategy="backward", check_sortedness=False)
-        .drop_nulls("segment")
-    )
-
-
-def _side(is_ask: "pl.Expr | bool", price: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    asks = is_ask if isinstance(is_ask, pl.Expr) else pl.lit(is_ask)
-    cc = price.cast(pl.Int64)
-    return asks.cast(pl.Int8).alias("is_ask"), pl.when(asks).then(DOLLAR_CC - cc).otherwise(cc).alias(
-        "yes_cc"
-    )
-
-
-def _step(rows: pl.DataFrame, step: int, op: int) -> pl.DataFrame:
-    given = rows.columns
-    return rows.select(
-        "segment",
-        "seq",
-        pl.lit(step, dtype=pl.Int8).alias("step"),
-        pl.lit(op, dtype=pl.Int8).alias("op"),
-        "is_ask" if "is_ask" in given else pl.lit(0, dtype=pl.Int8).alias("is_ask"),
-        "yes_cc" if "yes_cc" in given else pl.lit(1, dtype=pl.Int64).alias("yes_cc"),
-        "amount" if "amount" in given else pl.lit(0, dtype=pl.Int64).alias("amount"),
-        "raw_us",
-    )
 
 
 def _places(tickers: pl.Series, known: pl.Series) -> I64:
@@ -262,7 +158,3 @@ def _in_order(quotes: pl.DataFrame, market: I64, ts_us: I64, rows: I64) -> I64:
     )
     rows[places] = keys.sort(*by, maintain_order=True)["row"].to_numpy()
     return rows
-
-
-def _offsets(market: "np.ndarray[tuple[int], np.dtype[np.generic]]", n: int) -> I64:
-    return np.searchsorted(market, np.arange(n + 1)).astype(np.int64)

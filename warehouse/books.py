@@ -1,4 +1,7 @@
-"""Order books out of the lake: one book at one moment, or all events that rebuild them."""
+"""Order books out of the lake: one book at one moment, or all events that rebuild them.
+
+`warehouse.rebuilding` has the rule of who speaks for a market, and books over time.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,27 +10,25 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import polars as pl
 
 from exchange.books import OrderBook
-from exchange.units import format_ts
+from exchange.units import format_ts, to_us
 from warehouse.asking import Moment, bounds, moment
 from warehouse.errors import BookUnknown
 from warehouse.naming import tickers_of
 from warehouse.panels import dates_around
+from warehouse.rebuilding.reading import IS_WHOLE, SIDES, STREAM, Streams, read_streams, with_levels
+from warehouse.rebuilding.speaking import turns
 from warehouse.storage import collected
-from warehouse.tables import BOOK_DELTAS, BOOK_GAPS, BOOK_SNAPSHOTS
-from warehouse.tape_schemas import PASSING_ENDS
+from warehouse.tables import BOOK_SNAPSHOTS
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
 
-# A stream's order in time: one counter per subscription, subscriptions one after the other.
-STREAM: Final = ["ticker", "session", "sid"]
-IS_WHOLE: Final = pl.col("depth").is_null()
-"""Of a row of book_snapshots: every level was recorded. Without the others, no book can be told from it."""
-_ORDER: Final = [*STREAM, "seq", "captured_ts"]
-_SIDES: Final = ["yes_prices_cc", "yes_counts_centi", "no_prices_cc", "no_counts_centi"]
-# Clocks of recorder and exchange differ by seconds at most; a base snapshot this much older is safe.
-_CLOCK_SKEW: Final = timedelta(minutes=10)
+__all__ = ["IS_WHOLE", "BookEvents", "book", "book_events"]
+
 _INSTANT: Final = timedelta(microseconds=1)
+_SNAPSHOT: Final = [*STREAM, "seq", "known_ts", "captured_ts", *SIDES, "method"]
+_DELTA: Final = [*STREAM, "seq", "known_ts", "event_ts", "side", "price_cc", "delta_centi"]
+_GAP: Final = [*STREAM, "from_seq", "to_seq", "from_ts", "until_ts", "cause", "is_recovered"]
 
 
 class BookEvents(NamedTuple):
@@ -63,44 +64,61 @@ def book_events(
     """
     start_ts, end_ts = bounds(start, end)
     named = tickers_of(lake, BOOK_SNAPSHOTS, ticker=tickers)
-    snapshots = _snapshots(lake, named, start_ts, end_ts)
-    deltas = _deltas(lake, named, snapshots, start_ts, end_ts)
-    snapshots, deltas = _with_known_ts(snapshots, deltas)
-    gaps = _gaps(lake, named, snapshots, deltas)
-    return _cut(BookEvents(snapshots, deltas, gaps), start_ts, end_ts)
+    read = read_streams(lake, named, start_ts, end_ts, is_sparing=False)
+    events = BookEvents(read.snapshots.select(_SNAPSHOT), read.deltas.select(_DELTA), read.gaps.select(_GAP))
+    return _cut(events, start_ts, end_ts)
 
 
 def book(lake: "Lake", ticker: str, at: Moment, *, session: str | None = None) -> OrderBook:
     """Return the book of one market as it was known at a moment.
 
-    Without `session`, from the stream whose snapshot is the latest among those that were not broken then.
+    Without `session`, of the stream or poll that speaks for the market: see `warehouse.rebuilding.speaking`.
 
     Raises:
-        BookUnknown: no snapshot by then, or every stream was broken at that moment.
+        BookUnknown: nobody had the book by then, or whoever had it was broken at that moment.
         UnknownTicker: the lake has neither listing nor books of it.
     """
     at_ts = moment(at)
-    snapshots, deltas, gaps = book_events(lake, [ticker], at_ts, at_ts + _INSTANT)
+    (named,) = tickers_of(lake, BOOK_SNAPSHOTS, ticker=ticker) or [ticker]
+    read = read_streams(lake, [named], at_ts, at_ts + _INSTANT, has_levels=False)
     if session is not None:
-        snapshots = snapshots.filter(pl.col("session") == session)
-    if snapshots.is_empty():
-        told = "" if session is None else f" in session {session}"
-        advice = "ask for a later moment"
-        if _has_limited(lake, ticker, at_ts):
-            advice = "only some of its levels were recorded: see `book_levels`, which tells the depth"
-        raise BookUnknown(f"{ticker}{told}: no snapshot known at {format_ts(at_ts)}; {advice}")
-    blind = gaps.filter(
-        pl.col("from_ts") < at_ts, pl.col("until_ts").is_null() | (pl.col("until_ts") > at_ts)
-    )
-    sound = snapshots.filter(~pl.col("session").is_in(blind["session"].implode()))
-    if sound.is_empty():
-        gap = blind.sort("from_ts").row(-1, named=True)
+        is_it = pl.col("session") == session
+        read = _only(read, read.snapshots.select(is_it).to_series(), read.gaps.filter(is_it))
+    told, at_us = turns(read, [named]), to_us(at_ts)
+    place = int(told.at_us.searchsorted(at_us, side="right")) - 1
+    base = int(told.base[place]) if place >= 0 else -1
+    if base < 0:
+        gap = int(told.gap[place]) if place >= 0 else -1
         raise BookUnknown(
+            _why(lake, named, at_ts, session, read.gaps.row(gap, named=True) if gap >= 0 else None)
+        )
+    snapshot = with_levels(lake, read.snapshots[base]).row(0, named=True)
+    changes = read.deltas[int(read.delta_from[base]) : int(read.delta_end[base])]
+    return _rebuilt(snapshot, changes.filter(pl.col("known_ts") <= at_ts))
+
+
+def _only(read: Streams, is_kept: pl.Series, gaps: pl.DataFrame) -> Streams:
+    """Keep some of the snapshots, and gaps."""
+    rows = is_kept.arg_true().to_numpy()
+    return read._replace(
+        snapshots=read.snapshots.filter(is_kept),
+        gaps=gaps,
+        delta_from=read.delta_from[rows],
+        delta_end=read.delta_end[rows],
+    )
+
+
+def _why(lake: "Lake", ticker: str, at_ts: datetime, session: str | None, gap: dict[str, Any] | None) -> str:
+    if gap is not None:
+        return (
             f"{ticker}: at {format_ts(at_ts)} the stream was broken ({gap['cause']} since "
             f"{format_ts(gap['from_ts'])}); ask for a moment outside `book_gaps`"
         )
-    chosen = sound.sort("known_ts", maintain_order=True).row(-1, named=True)
-    return _rebuilt(chosen, deltas.filter(pl.col("session") == chosen["session"]))
+    told = "" if session is None else f" in session {session}"
+    advice = "ask for a later moment"
+    if _has_limited(lake, ticker, at_ts):
+        advice = "only some of its levels were recorded: see `book_levels`, which tells the depth"
+    return f"{ticker}{told}: no snapshot known at {format_ts(at_ts)}; {advice}"
 
 
 def _has_limited(lake: "Lake", ticker: str, at_ts: datetime) -> bool:
@@ -118,104 +136,6 @@ def _rebuilt(snapshot: dict[str, Any], deltas: pl.DataFrame) -> OrderBook:
     for side, price_cc, delta_centi in deltas.select("side", "price_cc", "delta_centi").iter_rows():
         book.apply_delta(side, price_cc, delta_centi)
     return book
-
-
-def _snapshots(
-    lake: "Lake", named: list[str] | None, start_ts: datetime | None, end_ts: datetime | None
-) -> pl.DataFrame:
-    rows = lake.scan(BOOK_SNAPSHOTS, dates=dates_around(None, end_ts)).filter(IS_WHOLE)
-    if named is not None:
-        rows = rows.filter(pl.col("ticker").is_in(named))
-    if end_ts is not None:
-        rows = rows.filter(pl.col("captured_ts") < end_ts + _CLOCK_SKEW)
-    if start_ts is not None:
-        is_base = pl.col("captured_ts") <= start_ts - _CLOCK_SKEW
-        base_ts = pl.col("captured_ts").filter(is_base).max().over("ticker", "session")
-        rows = rows.filter(base_ts.is_null() | (pl.col("captured_ts") >= base_ts))
-    rows = rows.sort(_ORDER).select(*STREAM, "seq", "captured_ts", *_SIDES, "method")
-    return collected(rows.with_columns(known_ts=pl.col("captured_ts")), lake.uri)
-
-
-def _deltas(
-    lake: "Lake",
-    named: list[str] | None,
-    snapshots: pl.DataFrame,
-    start_ts: datetime | None,
-    end_ts: datetime | None,
-) -> pl.DataFrame:
-    first_ts = start_ts
-    if start_ts is not None and not snapshots.is_empty():
-        first_ts = min(start_ts, snapshots["captured_ts"].to_list()[snapshots["captured_ts"].arg_min() or 0])
-    rows = lake.scan(BOOK_DELTAS, dates=dates_around(first_ts, end_ts))
-    if named is not None:
-        rows = rows.filter(pl.col("ticker").is_in(named))
-    rows = rows.sort(*STREAM, "seq").with_columns(known_ts=BOOK_DELTAS.known_ts.expr)
-    columns = (*STREAM, "seq", "known_ts", "event_ts", "side", "price_cc", "delta_centi")
-    return collected(rows.select(columns), lake.uri)
-
-
-def _with_known_ts(snapshots: pl.DataFrame, deltas: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Let nothing be known before what came before it in its stream: a reader takes frames in order."""
-    both = pl.concat(
-        [
-            frame.select(*STREAM, "seq", "known_ts").with_row_index("row").with_columns(kind=pl.lit(kind))
-            for kind, frame in enumerate((snapshots, deltas))
-        ]
-    )
-    both = both.sort(*STREAM, "seq", "kind", "row").with_columns(pl.col("known_ts").cum_max().over(STREAM))
-    known = [both.filter(pl.col("kind") == kind).sort("row")["known_ts"] for kind in (0, 1)]
-    return snapshots.with_columns(known[0]), deltas.with_columns(known[1])
-
-
-def _gaps(
-    lake: "Lake", named: list[str] | None, snapshots: pl.DataFrame, deltas: pl.DataFrame
-) -> pl.DataFrame:
-    gaps = lake.scan(BOOK_GAPS).explode("tickers").rename({"tickers": "ticker"})
-    if named is not None:
-        gaps = gaps.filter(pl.col("ticker").is_in(named))
-    columns = [*STREAM, "from_seq", "to_seq", "from_ts", "until_ts", "cause", "is_recovered"]
-    ordered = _without_passed_ends(lake, collected(gaps.select(columns), lake.uri)).sort("from_seq")
-    before = pl.concat([each.select(*STREAM, "seq", "known_ts") for each in (snapshots, deltas)])
-    return (
-        ordered.join_asof(
-            before.drop_nulls("seq").sort("seq"),
-            left_on="from_seq",
-            right_on="seq",
-            by=STREAM,
-            allow_exact_matches=False,
-            check_sortedness=False,
-        )
-        .with_columns(from_ts=pl.max_horizontal("from_ts", "known_ts"))
-        .select(columns)
-        .sort(*STREAM, "from_seq")
-    )
-
-
-def _without_passed_ends(lake: "Lake", gaps: pl.DataFrame) -> pl.DataFrame:
-    """Drop the ends of streams that went on: a recording was imported, grew, and was imported again."""
-    ends = gaps.filter(pl.col("cause").is_in(PASSING_ENDS))
-    if ends.is_empty():
-        return gaps
-    first_date, _ = dates_around(ends["from_ts"].min(), None)  # type: ignore[arg-type]  # a column of times
-    later = [
-        lake.scan(table, dates=(first_date, None))
-        .filter(pl.col("session").is_in(ends["session"].unique().to_list()))
-        .select("session", "sid", "seq", known_ts=table.known_ts.expr)
-        for table in (BOOK_DELTAS, BOOK_SNAPSHOTS)
-    ]
-    heard = (
-        pl.concat(later)
-        .join(ends.lazy().select("session", "sid", "from_seq", "cause").unique(), on=["session", "sid"])
-        .filter(pl.col("seq") >= pl.col("from_seq"))
-        .group_by("session", "sid", "from_seq", "cause")
-        .agg(pl.col("seq", "known_ts").sort_by("seq").first().name.prefix("_"))
-    )
-    told = gaps.join(collected(heard, lake.uri), on=["session", "sid", "from_seq", "cause"], how="left")
-    return (
-        told.filter(pl.col("_seq").ne_missing(pl.col("from_seq")))
-        .with_columns(pl.coalesce("until_ts", "_known_ts").alias("until_ts"))
-        .select(gaps.columns)
-    )
 
 
 def _cut(events: BookEvents, start_ts: datetime | None, end_ts: datetime | None) -> BookEvents:

@@ -19,6 +19,7 @@ WarehouseError
 │   └── UnknownCheck
 ├── ChecksFailed             a check flagged what nobody can explain; the lake is as it was
 ├── BookUnknown              the book at this moment cannot be known from what was recorded
+├── BadDepth                 books of less than one level, or at less than a microsecond's distance
 ├── ExportRefused            an export whose target is not free, or that has no rows
 ├── ExportDamaged            an export whose files are not what its manifest says
 └── QueryFailed              SQL that DuckDB refuses
@@ -81,6 +82,10 @@ class ReversedInterval(WarehouseError, BadInput):
 
 class BookUnknown(WarehouseError, BadInput):
     """Nobody can say what the book was: no snapshot yet, or the stream was broken."""
+
+
+class BadDepth(WarehouseError, BadInput):
+    """Books asked for with less than one level, or at instants that are no time apart."""
 
 
 class ChecksFailed(WarehouseError):

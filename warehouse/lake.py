@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -23,6 +23,8 @@ from warehouse.place import Place, check_format, write_format
 from warehouse.place import place as located
 from warehouse.progress import Progress, silent
 from warehouse.quarantine import Rejected, rejected_rows, split
+from warehouse.rebuilding import showing
+from warehouse.rebuilding.showing import Gaps
 from warehouse.tables import QUARANTINE, TABLES, WINDOWS, Table
 from warehouse.tops import tops
 from warehouse.vacuuming import KEEP_DAYS, Vacuumed, vacuum
@@ -281,6 +283,19 @@ class Lake:
     def book(self, ticker: str, at: Moment, *, session: str | None = None) -> OrderBook:
         """Return the book of one market at one moment; see `warehouse.books.book`."""
         return books.book(self, ticker, at, session=session)
+
+    def books(
+        self,
+        tickers: Tickers,
+        start: Moment,
+        end: Moment,
+        *,
+        every: str | timedelta | None = None,
+        depth: int | None = None,
+        gaps: Gaps = "mark",
+    ) -> pl.LazyFrame:
+        """Return the books of markets over time; see `warehouse.rebuilding.showing.books`."""
+        return showing.books(self, tickers, start, end, every=every, depth=depth, gaps=gaps)
 
     def book_events(
         self, tickers: Sequence[str] | None = None, start: Moment | None = None, end: Moment | None = None

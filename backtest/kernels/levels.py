@@ -1,7 +1,8 @@
 """Displayed levels of one market as the clock reaches them, and what we took from them ourselves."""
 
-from backtest.kernels.arrays import CLEAR, DELTA, END, SET, World
+from backtest.kernels.arrays import World
 from backtest.kernels.jit import inner
+from warehouse.rebuilding.ops import CLEAR, DELTA, END, SET
 
 
 @inner

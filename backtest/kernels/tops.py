@@ -4,23 +4,12 @@ from typing import Final
 
 import numpy as np
 
-from backtest.kernels.arrays import (
-    CLEAR,
-    DELTA,
-    DOLLAR_CC,
-    END,
-    I32,
-    I64,
-    IGNORED,
-    NEVER,
-    SET,
-    UNKNOWN,
-    Records,
-)
+from backtest.kernels.arrays import DOLLAR_CC, I32, I64, NEVER, Records
 from backtest.kernels.jit import entry, inner
+from warehouse.rebuilding.ops import CLEAR, END, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "bf50aff71ce4"
+MADE_WITH: Final = "fa6c0c751433"
 
 
 @inner
@@ -34,7 +23,7 @@ def _best(size: I64, k: int, end: int) -> int:
 def book_tops(
     tops: Records, changes: Records, offsets: I64, level_offsets: I64, level_split: I64, level_cc: I64
 ) -> None:
-    """Fill bid, ask and is_live of a book's rows from its changes, and mark changes of unknown books ignored.
+    """Fill bid, ask and is_live of a book's rows from its changes.
 
     `offsets` and `level_offsets` bound the rows and levels of each market; its bids end at `level_split`.
     """
@@ -51,8 +40,6 @@ def book_tops(
                 for k in range(lo, hi):
                     size[k] = 0
                 bid, ask, is_known = split, hi, 1
-            elif op == DELTA and not is_known:
-                change.op = IGNORED
             elif op != END:
                 k = change.level
                 size[k] = change.amount if op == SET else max(0, size[k] + change.amount)

@@ -106,18 +106,18 @@ def test_cancels_alone_fill_nothing() -> None:
 @pytest.mark.parametrize(("seconds", "reason"), [(2, None), (5, "book unknown"), (12, None)])
 def test_a_hole_makes_the_book_unknown_until_the_next_snapshot(seconds: float, reason: str | None) -> None:
     """Trap 17: blind from 4 s on, whatever deltas say, known again at 10 s."""
-    lake = a_book(a_delta(5, "no", 5_500, 500, seq=5), gaps=[a_gap(4, from_seq=4)], more=10)
+    lake = a_book(a_delta(5, "no", 5_500, 500, seq=5), gaps=[a_gap(4, from_seq=4, until=10)], more=10)
     run = replayed(lake, (seconds, "A", bt.buy_yes(1)), fills="book")
     assert run.orders["reason"].to_list() == [reason]
     assert run.coverage.select("n_gaps", "n_events").row(0)[0] == 1
 
 
 def test_the_end_of_a_session_leaves_the_book_unknown() -> None:
-    """Trap 17: silence after the last frame is not a steady market; 4 of 1,000 s were known."""
+    """Trap 17: silence after the last frame, still known at 4 s, is not a steady market."""
     lake = a_book(gaps=[a_gap(4, from_seq=2, cause="session_end")])
-    run = replayed(lake, (3, "A", bt.buy_yes(1)), fills="book")
-    assert run.orders["reason"].to_list() == ["book unknown"]
-    assert run.coverage["known_share"].to_list() == [0.004]
+    run = replayed(lake, (3, "A", bt.buy_yes(1)), (3.000001, "A", bt.buy_yes(1)), fills="book")
+    assert run.orders["reason"].to_list() == [None, "book unknown"]
+    assert run.coverage["known_share"].to_list() == [4_000_001 / 1_000_000_000]
 
 
 def test_a_book_of_limited_depth_fills_nothing() -> None:

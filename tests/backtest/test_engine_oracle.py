@@ -74,6 +74,7 @@ def book_rows(rng: Random) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {"book_snapshots": [], "book_deltas": [], "book_gaps": []}
     for session in ("s", "t")[: rng.randint(1, 2)]:
         seconds, seq = rng.randint(-4, 6), 0
+        holes = dict[str, dict[str, Any]]()
         for ticker in TICKERS:
             seq += 1
             found["book_snapshots"].append(a_random_snapshot(rng, seconds, seq, ticker, session))
@@ -81,9 +82,11 @@ def book_rows(rng: Random) -> dict[str, list[dict[str, Any]]]:
             seconds, seq = seconds + rng.choice([0, 0, 1, 3]), seq + 1
             ticker, chance = rng.choice(TICKERS), rng.random()
             if chance < 0.05:
-                blinded = rng.sample(TICKERS, rng.randint(1, 3))
-                found["book_gaps"].append(a_gap(seconds, from_seq=seq, tickers=blinded, session=session))
+                for blinded in sorted({*rng.sample(TICKERS, rng.randint(1, 3))} - set(holes)):
+                    holes[blinded] = a_gap(seconds, from_seq=seq, tickers=[blinded], session=session)
+                    found["book_gaps"].append(holes[blinded])
             elif chance < 0.15:
+                holes.pop(ticker, {})["until_ts"] = at(seconds)
                 found["book_snapshots"].append(a_random_snapshot(rng, seconds, seq, ticker, session))
             else:
                 side, price = (

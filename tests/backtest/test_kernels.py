@@ -12,6 +12,7 @@ from backtest.kernels import clock, tops
 from backtest.kernels.arrays import COUNT_MAX_CENTI
 from backtest.kernels.law import fee_charged, fee_model
 from exchange.fees import ROUNDING, FeeTerms, charge_fill, model_micros
+from warehouse.rebuilding import kernels, ops
 
 KERNELS: Final = Path(clock.__file__).parent
 PRICES = st.integers(1, 9_999)
@@ -20,14 +21,16 @@ MULTIPLIERS = st.sampled_from([0, 250_000, 500_000, 1_000_000, 333_333, 123_457,
 
 
 def digest(*names: str) -> str:
-    """Return the first digits of the SHA-256 of some of the kernels' files."""
-    return hashlib.sha256(b"".join((KERNELS / name).read_bytes() for name in names)).hexdigest()[:12]
+    """Return the first digits of the SHA-256 of some of the kernels' files, and of the codes they share."""
+    files = (*(KERNELS / name for name in names), Path(ops.__file__))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 def test_a_cached_kernel_names_the_sources_it_was_compiled_with() -> None:
     """Numba notices changes in the entry's own file only: write the new digits there and it recompiles."""
     assert digest("arrays.py", "fills.py", "jit.py", "law.py", "levels.py") == clock.MADE_WITH
     assert digest("arrays.py", "jit.py") == tops.MADE_WITH
+    assert digest() == kernels.MADE_WITH
 
 
 @settings(deadline=None)  # the first call compiles

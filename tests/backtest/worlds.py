@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
@@ -25,6 +25,7 @@ class MemoryLake:
     """A lake of rows given as dicts; what a row leaves out is null."""
 
     rows: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    uri: str = "memory"
 
     def pinned(self) -> "MemoryLake":
         return self
@@ -35,7 +36,12 @@ class MemoryLake:
     def tops(self, tickers: Sequence[str]) -> pl.LazyFrame:
         return self.scan(QUOTES).filter(pl.col("ticker").is_in(list(tickers)))
 
-    def scan(self, table: Table) -> pl.LazyFrame:
+    def scan(
+        self,
+        table: Table,
+        *,
+        dates: tuple[date | None, date | None] = (None, None),  # noqa: ARG002 -- memory has no files
+    ) -> pl.LazyFrame:
         schema = table.polars_schema
         rows = [{name: row.get(name) for name in schema} for row in self.rows.get(table.name, ())]
         return pl.LazyFrame(rows, schema=schema)
@@ -167,8 +173,9 @@ def a_gap(
     tickers: Sequence[str] = ("A",),
     session: str = "s",
     cause: str = "hole",
+    until: float | None = None,
 ) -> dict[str, Any]:
-    """Return a hole in a stream from which nothing was repaired in place."""
+    """Return a hole in a stream, until the second at which a snapshot repaired it, if one did."""
     return {
         "session": session,
         "sid": 1,
@@ -176,8 +183,9 @@ def a_gap(
         "to_seq": from_seq,
         "tickers": list(tickers),
         "from_ts": at(seconds),
+        "until_ts": None if until is None else at(until),
         "cause": cause,
-        "is_recovered": False,
+        "is_recovered": until is not None,
     }
 
 

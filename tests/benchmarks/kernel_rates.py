@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 import backtest as bt
-from backtest.kernels.arrays import CLEAR, DELTA, END, SET, UNKNOWN, Records
+from backtest.kernels.arrays import Records
 from backtest.kernels.tops import book_tops
 from backtest.tape import Tape
 from exchange.books import OrderBook
@@ -27,6 +27,7 @@ from tests.benchmarks.stages import LATENCY, Scene, Unsized, run, scene
 from tests.benchmarks.tape_lake import tape_lake
 from tests.oracles.engine import NEVER, Market, Oracle, Order, quote_instants
 from warehouse import Lake
+from warehouse.rebuilding.ops import CLEAR, DELTA, END, SET, UNKNOWN
 from warehouse.tables import QUOTES
 
 N_TICKERS = 200

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 import polars as pl
@@ -70,9 +70,14 @@ class Unsized:
         """Return the versions of the lake behind."""
         return self.lake.versions()
 
-    def scan(self, table: Table) -> pl.LazyFrame:
+    @property
+    def uri(self) -> str:
+        """Return where the lake behind lies."""
+        return self.lake.uri
+
+    def scan(self, table: Table, *, dates: tuple[date | None, date | None] = (None, None)) -> pl.LazyFrame:
         """Read a table of the lake behind."""
-        return self.lake.scan(table)
+        return self.lake.scan(table, dates=dates)
 
     def tops(self, tickers: Sequence[str]) -> pl.LazyFrame:
         """Read quotes without their sizes."""

@@ -5,13 +5,14 @@ It shares no code with the kernels. Times are microseconds since 1970; rows are 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from exchange.books import OrderBook
 from exchange.fees import FeeTerms, charge_fill, is_combo, rounding_at
 from exchange.ticks import LINEAR_CENT, is_on_grid
 from exchange.units import from_us, to_us
+from tests.oracles.books import LONG_AGO, speaker, told
 
 NEVER: Final = 2**63 - 1
 DAY_US: Final = 86_400_000_000
@@ -380,43 +381,36 @@ def quote_instants(rows: Iterable[Row], close_us: int) -> dict[int, list[tuple[A
 def book_instants(
     snapshots: Sequence[Row], deltas: Sequence[Row], gaps: Sequence[Row], close_us: int
 ) -> dict[int, list[tuple[Any, ...]]]:
-    """Group a market's book events by time: one session at a time, the one with the latest snapshot."""
-    streamed = [each for each in snapshots if each["method"] == "ws"]
-    heads = sorted(
-        streamed or snapshots, key=lambda each: (each["captured_ts"], each["session"], each["seq"] or 0)
-    )
+    """Group a market's book events by time: whoever speaks for it, by the exchange's clock."""
     found: dict[int, list[tuple[Any, ...]]] = {}
-    for head, following in zip_longest(heads, heads[1:]):
-        until = min(close_us, to_us(following["captured_ts"]) if following else NEVER)
-        last_seq = min(
-            (h["seq"] for h in streamed if of_stream(h, head) and h["seq"] > head["seq"]), default=NEVER
-        )
-        told: list[tuple[int, int, int, tuple[Any, ...]]] = []
-        if head["method"] == "ws":
-            told += [
-                (each["seq"], 1, to_us(each["event_ts"]), ("delta", *(each[k] for k in _CHANGE)))
-                for each in deltas
-                if of_stream(each, head) and head["seq"] < each["seq"] < last_seq
-            ]
-            told += [
-                (each["from_seq"], 0, to_us(each["from_ts"]), ("unknown",))
-                for each in gaps
-                if of_stream(each, head) and head["seq"] < each["from_seq"] < last_seq
-            ]
-        levels = [zip(head[f"{s}_prices_cc"], head[f"{s}_counts_centi"], strict=True) for s in ("yes", "no")]
-        t = to_us(head["captured_ts"])
-        story: list[tuple[int, tuple[Any, ...]]] = [(t, ("snapshot", *map(list, levels)))]
-        for _, _, at_us, what in sorted(told, key=lambda each: each[:2]):
-            t = max(t, at_us)
-            story.append((t, what))
-        for at_us, what in story:
-            if at_us < until:
-                found.setdefault(at_us, []).append(what)
+    edges = {gap["from_ts"] + timedelta(microseconds=1) for gap in gaps}
+    edges |= {gap["until_ts"] for gap in gaps if gap.get("until_ts") is not None}
+    last = None
+    for at_ts in sorted(edges | {known_ts for known_ts, *_ in told(snapshots, deltas, event_time)}):
+        if to_us(at_ts) >= close_us:
+            break
+        spoken = speaker(snapshots, deltas, gaps, at_ts, event_time)
+        events: list[tuple[Any, ...]] = []
+        if spoken is None:
+            events = [] if last is None else [("unknown",)]
+        else:
+            is_fresh = spoken.base_ts == at_ts
+            if spoken.key != last:
+                book = spoken.book(at_ts if not is_fresh else LONG_AGO)
+                events = [("snapshot", book.levels("yes"), book.levels("no"))]
+            if spoken.key == last or is_fresh:
+                changed = [row for known_ts, row in spoken.changes if known_ts == at_ts]
+                events += [("delta", *(row[name] for name in _CHANGE)) for row in changed]
+        last = None if spoken is None else spoken.key
+        if events:
+            found[to_us(at_ts)] = events
     return found
 
 
-def of_stream(row: Row, head: Row) -> bool:
-    return bool(row["session"] == head["session"] and row["sid"] == head["sid"])
+def event_time(delta: Row) -> datetime:
+    """Return when the exchange says that a change happened."""
+    at_ts: datetime = delta["event_ts"]
+    return at_ts
 
 
 def check(order: Order, markets: Mapping[str, Market]) -> None:
