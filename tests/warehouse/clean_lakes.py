@@ -85,7 +85,7 @@ def _bars(world: World, period_s: int, start_ts: datetime, end_ts: datetime) -> 
     for market in world.markets():
         for bar in world.candles(market.ticker, period_s=period_s, start_ts=start_ts, end_ts=end_ts):
             if bar.end_ts < end_ts:
-                yield _row(bar) | {"source": "rest", "fetched_ts": end_ts}
+                yield _row(bar) | {"source": "rest", "fetched_ts": end_ts + timedelta(hours=1)}
 
 
 def _row(bar: Candle) -> dict[str, Any]:

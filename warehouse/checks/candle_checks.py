@@ -5,7 +5,7 @@ A bar covers `(end - period, end]`; daily bars end at midnight US Eastern (KALSH
 
 from typing import Final
 
-from warehouse.checks.declaring import BLOCK, NOT_COVERED, Check, Class, contracts, dollars, utc
+from warehouse.checks.declaring import BLOCK, LATE, NOT_COVERED, Check, Class, contracts, dollars, utc
 from warehouse.tables import CANDLES
 
 _SIDES: Final = ("yes_bid", "yes_ask", "price")
@@ -67,14 +67,14 @@ _SANE: Final = f"""
 _AGAINST_TRADES: Final = f"""
     with bars as (
         select ticker, period_s, end_ts, volume_centi, price_open_cc, price_high_cc, price_low_cc,
-               price_close_cc
+               price_close_cc, fetched_ts
         from raw.candles
         where date between getvariable('first') and getvariable('last')
     ), periods as (
         select distinct period_s from raw.candles
     ), trades as (
         select p.period_s, t.ticker, {end_of_bar("t.event_ts", "p.period_s")} as end_ts, t.event_ts,
-               t.yes_price_cc, t.count_centi, coalesce(t.is_block_trade, false) as is_block
+               t.yes_price_cc, t.count_centi, coalesce(t.is_block_trade, false) as is_block, t.fetched_ts
         from raw.trades t, periods p
         where t.date between getvariable('first') - 2 and getvariable('last')
     ), sums as (
@@ -112,9 +112,22 @@ _AGAINST_TRADES: Final = f"""
                arg_min(book_cc, event_ts) filter (where book_cc is not null) as book_open_cc,
                arg_max(book_cc, event_ts) filter (where book_cc is not null) as book_close_cc
         from instants group by ticker, period_s, end_ts
+    ), late as (
+        select ticker, period_s, end_ts
+        from trades t join (from bars semi join doubtful using (ticker, period_s, end_ts)) b
+          using (ticker, period_s, end_ts)
+        group by all
+        having bool_or(t.fetched_ts > b.fetched_ts)
+           and any_value(b.volume_centi) = coalesce(
+                   sum(count_centi) filter (where t.fetched_ts <= b.fetched_ts), 0)
+           and any_value(b.price_high_cc) is not distinct from
+                   max(yes_price_cc) filter (where t.fetched_ts <= b.fetched_ts)
+           and any_value(b.price_low_cc) is not distinct from
+                   min(yes_price_cc) filter (where t.fetched_ts <= b.fetched_ts)
     ), pairs as (
         select coalesce(b.ticker, t.ticker) as ticker, coalesce(b.period_s, t.period_s) as period_s,
                coalesce(b.end_ts, t.end_ts) as end_ts, b.ticker is null as is_missing,
+               l.ticker is not null as is_late,
                b.volume_centi, t.all_centi,
                printf('%s, close %s', {contracts("coalesce(t.all_centi, 0)")},
                       coalesce({dollars("t.close_cc[1]")}, 'none')) as expected,
@@ -134,6 +147,7 @@ _AGAINST_TRADES: Final = f"""
                             or list_contains(t.book_close_cc, b.price_close_cc))), false) as is_but_for_blocks
         from (from bars semi join doubtful using (ticker, period_s, end_ts)) b full join traded t
           on t.ticker = b.ticker and t.period_s = b.period_s and t.end_ts = b.end_ts
+        left join late l on l.ticker = b.ticker and l.period_s = b.period_s and l.end_ts = b.end_ts
     ), starts as (
         select *, least(end_ts - period_s * interval 1 second,
                    end_ts - if(period_s = 86400, interval 25 hours, interval 0 hours)) as start_ts
@@ -144,7 +158,7 @@ _AGAINST_TRADES: Final = f"""
                    and c.end_ts > s.end_ts, false)) as has_trades,
                bool_or(coalesce(c.resource <> 'trades' and c.start_ts <= s.end_ts and c.end_ts > s.end_ts,
                    false)) as has_candles
-        from (from starts where not is_same and not is_but_for_blocks) s
+        from (from starts where not is_same and not is_but_for_blocks and not is_late) s
         left join facts.markets m on m.ticker = s.ticker
         left join facts.covered c on c.ticker = s.ticker
          and c.resource in ('trades', 'candles_' || s.period_s) and c.end_ts > s.end_ts
@@ -154,8 +168,9 @@ _AGAINST_TRADES: Final = f"""
     select 'ok' as class, count(*) as n, null as place, null as expected, null as found
     from plain where is_same
     union all
-    select if(is_same, 'ok', 'block') as class, count(*), null, null, null
-    from starts where is_same or is_but_for_blocks group by class
+    select case when is_same then 'ok' when is_but_for_blocks then 'block' else 'late' end as class, count(*),
+           null, null, null
+    from starts where is_same or is_but_for_blocks or is_late group by class
     union all
     select if(has_trades and (has_candles or not is_missing), 'flagged', 'not_covered'), count(*),
            printf('%s, %d s', ticker, period_s),
@@ -230,7 +245,11 @@ CANDLE_CHECKS: Final[tuple[Check, ...]] = (
         sql=_AGAINST_TRADES,
         needs=("markets", "covered"),
         by_date_of=CANDLES,
-        explained=(BLOCK, NOT_COVERED),
+        explained=(
+            BLOCK,
+            Class(name=LATE.name, sentence="A trade appeared after the bar was read, which had the others."),
+            NOT_COVERED,
+        ),
         advice="Trades or candles of that time are missing or shifted: pull both again with --reread.",
     ),
     Check(
