@@ -146,7 +146,8 @@ def _footer(ladder: Ladder) -> "list[Text]":
     age = ladder.at_ts - ladder.last_event_ts
     before = f"{cell(age)} before" if age else "at that moment"
     told = {
-        "session": f"{ladder.session}, method {ladder.method}",
+        "session": ladder.session,
+        "method": ladder.method,
         "snapshot": f"{format_ts(ladder.snapshot_ts)}{numbered}, {many}",
         "last event": f"{format_ts(ladder.last_event_ts)}, {before}",
     }

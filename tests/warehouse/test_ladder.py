@@ -86,7 +86,8 @@ def test_a_ladder_has_asks_above_bids_below_and_bars_in_proportion() -> None:
         "bid    0.4500      15.00       15.00  ███████████",
         "bid    0.4000      20.00       35.00  ██████████████▋",
         "",
-        "session     s1, method ws",
+        "session     s1",
+        "method      ws",
         "snapshot    2026-05-13T12:00:00Z (seq 1), 2 changes since",
         "last event  2026-05-13T12:00:03Z, at that moment",
     ]
