@@ -39,15 +39,18 @@ def book_tops(
             elif op == CLEAR:
                 for k in range(lo, hi):
                     size[k] = 0
-                bid, ask, is_known = split, hi, 1
+                bid, ask, is_known, top_bid, top_ask = split, hi, 1, 0, DOLLAR_CC
             elif op != END:
                 k = change.level
                 size[k] = change.amount if op == SET else max(0, size[k] + change.amount)
-                bid = _best(size, min(bid, k), split) if k < split else bid
-                ask = _best(size, min(ask, k), hi) if k >= split else ask
-            if is_known:
-                top_bid = level_cc[bid] if bid < split else 0
-                top_ask = level_cc[ask] if ask < hi else DOLLAR_CC
+                # Which side it is nobody can predict; most changes are too deep for that to matter.
+                if k <= (bid if k < split else ask):
+                    if k < split:
+                        bid = _best(size, k, split)
+                        top_bid = level_cc[bid] if bid < split else 0
+                    else:
+                        ask = _best(size, k, hi)
+                        top_ask = level_cc[ask] if ask < hi else DOLLAR_CC
             is_last = r + 1 == offsets[m + 1] or tops[r + 1].ts_us > tops[r].ts_us
             top = tops[r]
             top.bid_cc, top.ask_cc = top_bid, top_ask

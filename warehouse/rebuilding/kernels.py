@@ -253,12 +253,17 @@ def show(  # noqa: PLR0912 - one loop over what may happen: calls would cost mor
                     size = amount + (sizes[k] if op == DELTA else 0)
                     if size < 0:
                         size, is_due, is_negative = 0, True, 1
-                    is_due = is_due or (k <= (worst_bid if k < split else worst_ask) and size != sizes[k])
+                    # Which side it is nobody can predict; most changes are too deep for that to matter.
+                    is_near = k <= (worst_bid if k < split else worst_ask) and size != sizes[k]
                     sizes[k] = size
-                    if k < split:
-                        bid = _best(sizes, bid, k, split)
-                    else:
-                        ask = _best(sizes, ask, k, hi)
+                    if is_near:
+                        is_due = True
+                        if k < split:
+                            bid = _best(sizes, bid, k, split)
+                            worst_bid = max(worst_bid, bid)
+                        else:
+                            ask = _best(sizes, ask, k, hi)
+                            worst_ask = max(worst_ask, ask)
                 elif op == END:
                     is_negative = amount
                 else:
@@ -266,7 +271,7 @@ def show(  # noqa: PLR0912 - one loop over what may happen: calls would cost mor
                     turn = amount if op == CLEAR else -1 - amount
                     if op == CLEAR:
                         sizes[lo:hi] = 0
-                        is_negative, bid, ask = 0, split, hi
+                        is_negative, bid, ask, worst_bid, worst_ask = 0, split, hi, split, hi
                 r += 1
             g += 1 if grid[1] > 0 else 0
             if not is_due:
