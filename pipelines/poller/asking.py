@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from exchange.errors import TapehouseError
 from pipelines.client import (
     Client,
     Forbidden,
     HttpError,
-    KalshiError,
     RateLimited,
     ServerFault,
     Unauthorized,
-    Unreachable,
     WireError,
 )
 from pipelines.client.endpoints.tape import MAX_BOOKS
@@ -28,7 +27,7 @@ class Round:
     """What came of one round so far; a market that is in neither has not been heard of yet."""
 
     books: list[OrderBook] = field(default_factory=list)
-    missed: dict[str, KalshiError | None] = field(default_factory=dict)
+    missed: dict[str, TapehouseError | None] = field(default_factory=dict)
     """Why a market's book was not had; None: the answer left it out."""
 
 
@@ -66,10 +65,12 @@ class Asker:
             return
         try:
             books = await self._client.order_books(tickers)
-        except (Unreachable, RateLimited, ServerFault) as error:
+        except (RateLimited, ServerFault) as error:
             into.missed |= dict.fromkeys(tickers, error)
         except (HttpError, WireError) as error:
             await self._narrow(tickers, error, into)
+        except TapehouseError as error:  # out of reach, or no leave to ask: a budget may be leased
+            into.missed |= dict.fromkeys(tickers, error)
         else:
             self._was_answered = True
             told = {book.ticker: book for book in books}
@@ -92,5 +93,5 @@ class Asker:
     async def _ask_one(self, ticker: str, into: Round) -> None:
         try:
             into.books.append(await self._client.order_book(ticker))
-        except (Unreachable, HttpError, WireError) as error:
+        except TapehouseError as error:
             into.missed[ticker] = error

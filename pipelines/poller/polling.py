@@ -9,8 +9,9 @@ from math import floor
 from pathlib import Path
 from typing import Any, Final
 
+from exchange.errors import TapehouseError
 from exchange.units import to_us
-from pipelines.client import Client, KalshiError, RateLimited, ServerFault, Unreachable
+from pipelines.client import Client, RateLimited, ServerFault, Unreachable
 from pipelines.ingest.publishing import publish
 from pipelines.ingest.receipts import ImportReceipt
 from pipelines.poller.asking import Asker, Round
@@ -209,7 +210,7 @@ class Poller:
             await asyncio.sleep(self.pace.relist_s)
             try:
                 wanted, leaving = await lister.look(set(self._markets.spells))
-            except KalshiError as error:
+            except TapehouseError as error:
                 self.tally.n_relists_failed += 1
                 self._warn("listing", f"the listing failed, what is watched stays: {error}")
                 continue

@@ -41,7 +41,7 @@ class Waiting:
         with self._changing:
             self._taken.add(taken)
             n_books = self._taken.n_books
-        if n_books > self._most_books:
+        if taken.rows and n_books > self._most_books:
             raise TooManyWaiting(
                 f"{n_books:,} books wait for a lake that takes none: make it writable, then start again; "
                 "what waited is lost, and the next run declares the gap"

@@ -45,10 +45,9 @@ class House:
         open_ = [each for each in self.world.markets() if each.status == "active"]
         return sorted(each.ticker for each in open_ if each.close_ts and each.close_ts > later_ts)[:n]
 
-    def client(self) -> Client:
-        return Client(
-            Settings(base_url=self.server.base_url), budget=Budget.for_tier("prestige"), retry=IMPATIENT
-        )
+    def client(self, base_url: str | None = None) -> Client:
+        settings = Settings(base_url=base_url or self.server.base_url)
+        return Client(settings, budget=Budget.for_tier("prestige"), retry=IMPATIENT)
 
     def poller(self, folder: Path, *tickers: str, **more: Any) -> Poller:  # noqa: ANN401  its own
         options: dict[str, Any] = {"pace": OFTEN, "watch": Watch(tickers=tickers)}
@@ -62,7 +61,7 @@ def a_house(*, hours: float = 60.0) -> Iterator[House]:
     """Serve a world as it is `hours` before its end; at 60, CLOSING closes five minutes later."""
     start_us = to_us(DEFAULT_END_TS - timedelta(hours=hours))
     clock = SharedClock(start_us, 0.001, time.monotonic_ns())
-    world = World(7, activity=0.25, clock=clock)
+    world = World(7, days=6, activity=0.02, clock=clock)
     app = create_app(world, tier="prestige")
     answers: dict[str, Answer] = {}
     app.add_middleware(_Otherwise, answers=answers)

@@ -8,18 +8,20 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipelines.client import Client, NotFound, ServerFault, WireError
+from pipelines.client import Client, NotFound, ServerFault, Unreachable, WireError
 from pipelines.client.endpoints.tape import BOOKS_PATH
 from pipelines.poller.asking import Asker, Round
 from sandbox.encoding import book_json
 from tests.poller.exchanges import House, refusing
 
 
-def heard_of(house: House, tickers: Sequence[str], asker: Asker | None = None) -> tuple[Round, int, Asker]:
+def heard_of(
+    house: House, tickers: Sequence[str], asker: Asker | None = None, *, base_url: str | None = None
+) -> tuple[Round, int, Asker]:
     """Ask once; return what came, how many requests that took, and who asked."""
 
     async def story() -> tuple[Round, int, Asker]:
-        async with house.client() as client:
+        async with house.client(base_url) as client:
             asking = Asker(client) if asker is None else _taken_over(asker, client)
             heard = Round()
             await asking.ask(tickers, heard)
@@ -128,6 +130,13 @@ def test_a_refusal_after_answers_is_narrowed_down_and_the_endpoint_kept(house: H
     house.answers[BOOKS_PATH] = refusing(401)
     heard, n_requests, _ = heard_of(house, tickers, asker)
     assert (list(heard.missed), n_requests) == (tickers, 1)
+
+
+def test_an_exchange_out_of_reach_is_a_missed_poll(house: House) -> None:
+    """Nobody listens on port 1."""
+    heard, _, asker = heard_of(house, ["KXA-1", "KXA-2"], base_url="http://127.0.0.1:1/trade-api/v2")
+    assert {type(error) for error in heard.missed.values()} == {Unreachable}
+    assert (list(heard.missed), heard.books, asker.has_batch) == (["KXA-1", "KXA-2"], [], True)
 
 
 def test_nobody_is_asked_for_nothing(house: House) -> None:

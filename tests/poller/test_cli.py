@@ -25,7 +25,7 @@ def polling(base_url: str, lake: Path, *arguments: str) -> "subprocess.Popen[str
     }
     command = [sys.executable, "-m", "tapehouse", "books", "poll", "--lake", str(lake), *arguments]
     return subprocess.Popen(
-        [*command, "--every", "200ms", "--commit", "100ms", "--state", "100ms"],
+        [*command, "--every", "300ms", "--commit", "300ms", "--state", "1s"],
         cwd=ROOT,
         env=clean | {"KALSHI_BASE_URL": base_url},
         stdout=subprocess.PIPE,
@@ -42,7 +42,7 @@ def has_rows(lake: Path, n_rows: int, *, within_s: float = 60.0) -> pl.DataFrame
         if rows.height >= n_rows:
             return rows
         assert time.monotonic() < deadline_s, rows
-        time.sleep(0.1)
+        time.sleep(0.3)
 
 
 @pytest.mark.slow
