@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from exchange.books import Level
 from tests.warehouse.rows import a_delta, a_gap, a_market, a_snapshot, at, frame
+from tests.warehouse.test_books_priority import CASES
 from warehouse import Lake
 from warehouse.errors import BookUnknown, NoLake, UnknownTicker
 from warehouse.ladder import Ladder, Unknown, ladder
@@ -203,6 +204,23 @@ def test_inside_a_gap_cause_since_and_until_are_told(tmp_path: Path) -> None:
     instant = timedelta(microseconds=1)
     assert isinstance(ladder(lake, "KXA-1", at(4) + instant), Unknown)
     assert isinstance(ladder(lake, "KXA-1", at(9) - instant), Unknown)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_ladder_is_the_book_of_who_speaks_and_knows_the_nearest_moments(case: str) -> None:
+    """Streams, polls and breaks as in the priority's own cases: next to `since` and `until` it is unknown."""
+    tables, told = CASES[case]
+    lake, instant = tables.lake(), timedelta(microseconds=1)
+    for seconds, price_cc in told.items():
+        found = ladder(lake, "KXA-1", at(seconds))
+        if isinstance(found, Ladder):
+            assert [each.price_cc for each in found.bids] == ([price_cc] if price_cc else [])
+            continue
+        assert price_cc is None
+        for near_ts, inward in ((found.since_ts, instant), (found.until_ts, -instant)):
+            if near_ts is not None:
+                assert isinstance(ladder(lake, "KXA-1", near_ts), Ladder)
+                assert isinstance(ladder(lake, "KXA-1", near_ts + inward), Unknown)
 
 
 def test_before_the_first_snapshot_and_after_the_last_break_one_side_is_open(tmp_path: Path) -> None:
