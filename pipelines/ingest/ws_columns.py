@@ -45,6 +45,10 @@ LEVELS: Final = pl.List(pl.Array(pl.String(), 2))
 _PRICE: Final = "is not a price between $0 and $1 with at most 4 decimals"
 _COUNT: Final = "is not a count with at most 2 decimals"
 _TIME: Final = "is neither a time with a zone nor accompanied by ts_ms"
+_AHEAD: Final = "is a day or more after it was received"
+
+_DAY_US: Final = 86_400_000_000
+"""No clock is a day off. A time so far ahead is none, and would keep what comes after it from being known."""
 
 
 def frames(lines: Sequence[Line], numbers: Sequence[int], default_conn: str) -> pl.DataFrame:
@@ -88,6 +92,7 @@ def deltas(lines: Sequence[Line], numbers: Sequence[int]) -> tuple[pl.DataFrame,
             ("price_dollars", ~_is_level("price_cc"), _PRICE),
             ("delta_fp", pl.col("delta_centi").is_null(), _COUNT),
             ("ts", pl.col("event_ts").is_null(), _TIME),
+            ("ts", _is_ahead(), _AHEAD),
         ),
         ("side", "price_cc", "delta_centi", "event_ts"),
     )
@@ -158,6 +163,7 @@ def quotes(lines: Sequence[Line], numbers: Sequence[int]) -> tuple[pl.DataFrame,
                 for name, text in counts.items()
             ),
             ("time", pl.col("event_ts").is_null(), _TIME),
+            ("time", _is_ahead(), _AHEAD),
         ),
         ("event_ts", *prices, *counts),
     )
@@ -203,6 +209,7 @@ def trades(lines: Sequence[Line], numbers: Sequence[int]) -> tuple[pl.DataFrame,
                 "is not yes or no",
             ),
             ("ts_ms", pl.col("event_ts").is_null(), "is missing"),
+            ("ts_ms", _is_ahead(), _AHEAD),
         ),
         ("trade_id", "event_ts", "yes_price_cc", "count_centi", "taker_side", "is_block_trade"),
     )
@@ -210,7 +217,7 @@ def trades(lines: Sequence[Line], numbers: Sequence[int]) -> tuple[pl.DataFrame,
 
 def errors(lines: Sequence[Line], numbers: Sequence[int]) -> pl.DataFrame:
     """Lay out error frames: line, code."""
-    return _messages(lines, numbers, ERROR, {"code": pl.Int64()})
+    return _messages(lines, numbers, ERROR, {"code": pl.Int64()}).drop("received_us")
 
 
 def notes(lines: Sequence[Line], numbers: Sequence[int]) -> pl.DataFrame:
@@ -249,12 +256,17 @@ def _messages(
     chosen = [number for number, line in zip(numbers, lines, strict=True) if line.frame.type == kind]
     messages: list[Message] = [line.frame.msg for line in lines if line.frame.type == kind]
     columns: dict[str, Any] = {"line": chosen}
+    columns["received_us"] = [line.received_us for line in lines if line.frame.type == kind]
     for field in fields:
         read: Callable[[Message], Any] = attrgetter(field)
         values = list(map(read, messages))
         # `ts` used to be a number of seconds; only its text form is finer than ts_ms.
         columns[field] = [v if isinstance(v, str) else None for v in values] if field == "ts" else values
-    return pl.DataFrame(columns, schema={"line": pl.Int64(), **fields})
+    return pl.DataFrame(columns, schema={"line": pl.Int64(), "received_us": pl.Int64(), **fields})
+
+
+def _is_ahead() -> pl.Expr:
+    return (pl.col("event_ts").to_physical() - pl.col("received_us") >= _DAY_US).fill_null(value=False)
 
 
 def _event_ts(text: str) -> pl.Expr:

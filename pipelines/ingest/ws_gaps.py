@@ -133,8 +133,8 @@ def _missing_starts(markets: dict[str, _Market], of: _Gap) -> Iterator[_Gap]:
 def _healing(blind: list[str], markets: dict[str, _Market], line: int, gap: _Gap) -> Iterator[_Gap]:
     """Yield the gap until its first market has a snapshot again, then what is left of it, and so on.
 
-    The rows follow each other: each names the markets that are still blind, from the number and time of the
-    snapshots that ended the row before it.
+    The rows follow each other: each names the markets that are still blind, from the number of the snapshots
+    that ended the row before it, and from a microsecond before them: neither end of a gap belongs to it.
     """
     healed: dict[int, list[str]] = {}
     seq_at: dict[int, int] = {}
@@ -156,6 +156,6 @@ def _healing(blind: list[str], markets: dict[str, _Market], line: int, gap: _Gap
         left = sorted(
             [each for at_us, tickers in healed.items() if at_us > until_us for each in tickers] + forever
         )
-        gap = gap | {"from_seq": seq_at[until_us], "to_seq": None, "from_ts": until_us}
+        gap = gap | {"from_seq": seq_at[until_us], "to_seq": None, "from_ts": until_us - 1}
     if forever or not steps:
         yield gap | {"tickers": left, "until_ts": None, "is_recovered": False}

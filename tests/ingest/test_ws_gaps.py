@@ -1,8 +1,11 @@
 """Where a recorded stream broke, what that blinds, and until when."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pipelines.ingest.import_ws import import_ws
 from tests.ingest.made_files import Recorder
@@ -54,6 +57,22 @@ def test_confirmations_and_snapshots_consume_numbers_too(tmp_path: Path) -> None
     assert gaps_of(recorder, tmp_path) == []
 
 
+@pytest.mark.parametrize(("ahead_ms", "causes"), [(86_399_000, []), (86_401_000, ["bad_frame"])])
+def test_a_change_of_the_next_day_is_none_and_delays_nothing(
+    tmp_path: Path, ahead_ms: int, causes: list[str]
+) -> None:
+    """Nothing is known before what came before it: a time of next year would hide all that follows."""
+    recorder = Recorder()
+    recorder.snapshot(1, A)
+    change = {"market_ticker": A, "price_dollars": "0.4000", "delta_fp": "1.00", "side": "yes"}
+    recorder.frame("orderbook_delta", 2, **change, ts_ms=recorder.at_ms + ahead_ms)
+    recorder.snapshot(3, A)
+    assert [gap["cause"] for gap in gaps_of(recorder, tmp_path)] == causes
+    known_ts = Lake(tmp_path / "lake").book_events([A]).snapshots["known_ts"].to_list()[-1]
+    is_late = known_ts.timestamp() * 1_000 - recorder.at_ms > 1_000
+    assert is_late == (causes == [])
+
+
 def test_a_hole_blinds_every_market_of_its_sid_until_the_markets_own_snapshot(tmp_path: Path) -> None:
     """Numbers 4 and 5 are missing. A is back with number 7, B with 8, C never."""
     recorder = Recorder()
@@ -73,6 +92,8 @@ def test_a_hole_blinds_every_market_of_its_sid_until_the_markets_own_snapshot(tm
     times = [(at_ms(gap, "from_ts", recorder), at_ms(gap, "until_ts", recorder)) for gap in gaps]
     assert times == [(3, 5), (5, 6), (6, None)]
     assert {gap["cause"] for gap in gaps} == {"hole"}
+    # Neither end of a gap belongs to it: without an overlap B would be known at the instant of A's snapshot.
+    assert [later["from_ts"] < gap["until_ts"] for gap, later in pairwise(gaps)] == [True, True]
 
 
 def test_a_hole_blinds_no_market_of_another_sid(tmp_path: Path) -> None:
