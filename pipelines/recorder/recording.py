@@ -19,7 +19,7 @@ from pipelines.recorder.bringing import Bring, here
 from pipelines.recorder.errors import BringerDied, NothingToWatch
 from pipelines.recorder.fleet import PER_CONNECTION, Fleet
 from pipelines.recorder.frame_log import BATCH_BYTES, FrameLog
-from pipelines.recorder.shard import Habits, Shard
+from pipelines.recorder.shard import USE_YES_PRICE, Habits, Shard
 from pipelines.recorder.tally import Tally
 from pipelines.recorder.watching import Lister, Watch
 from warehouse.errors import WarehouseError
@@ -106,7 +106,8 @@ class Recorder:
         await asyncio.to_thread(self._finish_leftovers)
         at = datetime.fromtimestamp(self.habits.now_ns() / 1e9, UTC)
         log = FrameLog(self.frames / f"{at:%Y%m%dT%H%M%S}Z-{token_hex(3)}")
-        log.note(STARTED, self.habits.now_ns(), channels=list(self.habits.channels))
+        channels = list(self.habits.channels)
+        log.note(STARTED, self.habits.now_ns(), channels=channels, use_yes_price=USE_YES_PRICE)
         fleet = Fleet(
             lambda: Shard(self.client, log, self.tally, self.habits), per_connection=self.per_connection
         )

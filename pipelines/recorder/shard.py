@@ -18,6 +18,10 @@ from pipelines.recorder.tally import Tally
 BOOKS: Final = "orderbook_delta"
 CHANNELS: Final = (BOOKS, "ticker", "trade")
 
+USE_YES_PRICE: Final = False
+"""NO levels come in NO prices, as REST and the lake have them; asked for explicitly: the exchange will turn
+its default round and then drop it (KALSHI.md §10.4). Frames do not say it: the log's first line does."""
+
 PATIENCE: Final = Retry(max_tries=1_000_000, total_s=30 * 86_400.0, longest_s=60.0)
 """How an outage is borne: the exchange may be away for all of a Thursday's maintenance, and longer."""
 
@@ -154,8 +158,7 @@ class Shard:
     def _opened(self) -> Stream:
         habits = self._habits
         feeds = [
-            # NO levels in NO prices, as the lake keeps them.
-            Feed(channel, tuple(self.tickers), use_yes_price=False if channel == BOOKS else None)
+            Feed(channel, tuple(self.tickers), use_yes_price=USE_YES_PRICE if channel == BOOKS else None)
             for channel in habits.channels
         ]
         return self._client.stream(
