@@ -11,6 +11,7 @@ from typing import Any, Final
 import deltalake
 import polars as pl
 
+from tests.warehouse import book_defects as books
 from tests.warehouse.rows import a_quote, a_snapshot, frame
 from warehouse import Lake
 from warehouse.digests import summed_up
@@ -25,6 +26,7 @@ from warehouse.tables import (
     MARKETS,
     QUOTES,
     SERIES,
+    TABLES,
     TRADES,
     WINDOWS,
     Table,
@@ -107,6 +109,16 @@ def added(table: Table, *rows: dict[str, Any]) -> Callable[[Lake], None]:
 
 def _committed(lake: Lake, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     assert lake.commit(table, frame(table, *rows)).n_new == len(rows)
+
+
+def recorded(rows: books.Rows) -> Callable[[Lake], None]:
+    """Put recorded books in, through the front door."""
+
+    def plant(lake: Lake) -> None:
+        for name, each in rows.items():
+            _committed(lake, TABLES[name], each)
+
+    return plant
 
 
 def asked(**values: Any) -> Callable[[Lake], None]:  # noqa: ANN401 -- as record_window takes them
@@ -321,6 +333,36 @@ DEFECTS: Final[tuple[Defect, ...]] = (
         name="a book is crossed",
         plant=added(BOOK_SNAPSHOTS, a_snapshot(), a_snapshot(2, session="s2", no_prices_cc=[5_600])),
         flags={"books": ["KXA-1"]},
+    ),
+    Defect(
+        name="a recorder was killed, and nobody said so",
+        plant=recorded(books.an_endless_recording("KXBOOKS-END")),
+        flags={"book_ends": ["KXBOOKS-END, "]},
+    ),
+    Defect(
+        name="frames are missing, and no snapshot came",
+        plant=recorded(books.a_recording_with_a_hole("KXBOOKS-HOLE")),
+        flags={"book_coverage": ["KXBOOKS-HOLE 2026-03-01"]},
+    ),
+    Defect(
+        name="changes are missing where no number is",
+        plant=recorded(books.a_recording_that_lacks_changes("KXBOOKS-LACK")),
+        flags={"book_quotes": ["KXBOOKS-LACK, "]},
+    ),
+    Defect(
+        name="trades took nothing off a recorded book",
+        plant=recorded(books.a_recording_without_trades(HIGH.format("6-B44.5"), day(26, hour=10), DAY)),
+        flags={"book_trades": [HIGH.format("6-B44.5")]},
+    ),
+    Defect(
+        name="more left a level than was there",
+        plant=recorded(books.a_recording_that_takes_too_much("KXBOOKS-NEGATIVE")),
+        flags={"book_states": ["KXBOOKS-NEGATIVE"]},
+    ),
+    Defect(
+        name="a recorder's clock was set",
+        plant=recorded(books.a_recording_with_a_set_clock("KXBOOKS-CLOCK")),
+        flags={"book_clocks": ["session KXBOOKS-CLOCK"]},
     ),
     Defect(
         name="an event has no series",

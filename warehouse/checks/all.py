@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from warehouse.checks.book_checks import BOOK_CHECKS
 from warehouse.checks.candle_checks import CANDLE_CHECKS
 from warehouse.checks.declared import DECLARATION_CHECKS
 from warehouse.checks.declaring import Check
@@ -20,5 +21,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     *REFERENCE_CHECKS,
     *LEDGER_CHECKS,
     *STREAM_CHECKS,
+    *BOOK_CHECKS,
     *DECLARATION_CHECKS,
 )

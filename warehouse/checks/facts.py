@@ -10,6 +10,8 @@ clock      how late it is on the exchange, as far as the lake knows: its newest 
 
 from typing import Final
 
+from warehouse.checks.book_facts import BOOK_FACTS
+
 _ISLANDS: Final = """
     select {group}, min(start_ts) as start_ts, max(end_ts) as end_ts
     from (
@@ -86,9 +88,15 @@ FACTS: Final[dict[str, str]] = {
             (select max(event_ts) from raw.trades), (select max(end_ts) from raw.candles),
             (select max(greatest(created_ts, updated_ts, settlement_ts)) from raw.markets)
         ) as exchange_ts""",
+    **BOOK_FACTS,
 }
 
-_MADE_FROM: Final = {"covered": ("markets", "spans"), "whole": ("markets", "spans", "covered")}
+_MADE_FROM: Final = {
+    "covered": ("markets", "spans"),
+    "whole": ("markets", "spans", "covered"),
+    "book_time": ("markets",),
+    "book_ends": ("markets",),
+}
 
 
 def needed(names: frozenset[str]) -> list[str]:

@@ -14,6 +14,8 @@ import polars as pl
 
 from warehouse import catalog, storage
 from warehouse.checks.all import CHECKS
+from warehouse.checks.book_rebuilt import SCHEMAS as REBUILT
+from warehouse.checks.book_rebuilt import Rebuilt
 from warehouse.checks.days import checked_days, to_keep
 from warehouse.checks.declaring import FLAGGED, OK, Check
 from warehouse.checks.digested import Digested
@@ -127,6 +129,7 @@ def run_checks(
         raise NoLake(f"{lake.uri}: no lake there; `tapehouse sync` or `tapehouse import` makes one")
     pinned, run_ts = lake.pinned(), now()
     earlier, days = earlier_runs(pinned), _Days(pinned, progress)
+    rebuilt = Rebuilt(pinned, earlier, progress)
     findings = []
     with _database(pinned) as connection:
         made: set[str] = set()
@@ -134,6 +137,8 @@ def run_checks(
             progress("checks", done, len(checks))
             started_s = time.monotonic()
             _make_facts(connection, check, pinned, made, earlier.get(check.name), days, progress)
+            for name in REBUILT.keys() & check.needs:
+                _put(connection, name, rebuilt.fact(name))
             finding = _run(connection, pinned, check, n_examples)
             findings.append(replace(finding, wall_ms=round((time.monotonic() - started_s) * 1_000)))
         progress("checks", len(checks), len(checks))

@@ -1,0 +1,162 @@
+"""Whether rebuilt books are right: held against what the exchange said of their tops, and against trades.
+
+Neither shows in rows by themselves, so the books are rebuilt, some markets of one day at a time. What can be
+asked of gaps and clocks alone is SQL: `book_coverage` and `book_latency` in the catalog.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import polars as pl
+
+from warehouse.asking import Moment, interval
+from warehouse.book_quality_tops import classified, states_of, told_tops
+from warehouse.book_quality_trades import on_book, taken
+from warehouse.books import IS_WHOLE
+from warehouse.panels import dates_around
+from warehouse.storage import collected
+from warehouse.tables import BOOK_DELTAS, BOOK_SNAPSHOTS, QUOTES, TRADES, Table
+
+if TYPE_CHECKING:
+    from warehouse.lake import Lake
+
+ROWS_AT_ONCE: Final = 2_000_000
+"""So many changes and quotes of a day are looked at at once, or those of one market."""
+
+_DAY: Final = timedelta(days=1)
+# Books and changes are looked at from before to after what is held against them.
+_AROUND: Final = timedelta(seconds=10)
+
+
+class Part(NamedTuple):
+    """Markets of one day that are looked at together, at what was known in `[start_ts, end_ts)`."""
+
+    tickers: list[str]
+    start_ts: datetime
+    end_ts: datetime
+
+
+def quotes_agreement(lake: "Lake", tickers: Sequence[str], start: Moment, end: Moment) -> pl.DataFrame:
+    """Hold every message of the ticker channel that came with a recorded stream against the rebuilt books.
+
+    Returns:
+        ticker, session, known_ts, bid_cc, bid_centi, ask_cc, ask_centi (0 where a side is empty), agreement
+        (see `warehouse.book_quality_tops.AGREEMENTS`); sorted by (ticker, known_ts).
+
+    Raises:
+        ReversedInterval, NaiveTime: the interval is none.
+    """
+    start_ts, end_ts = interval(start, end)
+    looked_at = (Part([], start_ts, end_ts), *parts(lake, QUOTES, tickers, start_ts, end_ts))
+    found = [quotes_in(lake, part, states_in(lake, part)) for part in looked_at]
+    return pl.concat(found).sort("ticker", "known_ts")
+
+
+def trades_agreement(lake: "Lake", tickers: Sequence[str], start: Moment, end: Moment) -> pl.DataFrame:
+    """Hold every trade of the lake against each recorded stream of its market.
+
+    Returns:
+        ticker, session, trade_id, event_ts, side, price_cc, count_centi, taking (see
+        `warehouse.book_quality_trades`); a row for each trade and stream, sorted by (ticker, session,
+        event_ts, trade_id).
+
+    Raises:
+        ReversedInterval, NaiveTime: the interval is none.
+    """
+    start_ts, end_ts = interval(start, end)
+    looked_at = (Part([], start_ts, end_ts), *parts(lake, TRADES, tickers, start_ts, end_ts))
+    found = [trades_in(lake, part) for part in looked_at]
+    return pl.concat(found).sort("ticker", "session", "event_ts", "trade_id")
+
+
+def states_in(lake: "Lake", part: Part) -> pl.DataFrame:
+    """Return the tops of a part's books, per `states_of`, from shortly before the part to shortly after."""
+    books = lake.books(part.tickers, part.start_ts - _AROUND, part.end_ts + _AROUND, depth=1)
+    return states_of(collected(books, lake.uri))
+
+
+def quotes_in(lake: "Lake", part: Part, states: pl.DataFrame) -> pl.DataFrame:
+    """Return the messages of a part and what they are to the books."""
+    dates = dates_around(part.start_ts, part.end_ts)
+    streams = lake.scan(BOOK_SNAPSHOTS).filter(pl.col("method") == "ws").select("session").unique()
+    rows = (
+        lake.scan(QUOTES, dates=dates)
+        .filter(pl.col("ticker").is_in(part.tickers))
+        .filter(QUOTES.known_ts.expr.is_between(part.start_ts, part.end_ts, closed="left"))
+        .join(streams, on="session", how="semi")
+    )
+    return classified(told_tops(collected(rows, lake.uri), _ahead(lake, part)), states)
+
+
+def _ahead(lake: "Lake", part: Part) -> pl.DataFrame:
+    """Return session, ahead: the least lag of its changes of a part, received minus happened."""
+    rows = lake.scan(BOOK_DELTAS, dates=dates_around(part.start_ts, part.end_ts)).filter(
+        pl.col("ticker").is_in(part.tickers), pl.col("event_ts").is_between(part.start_ts, part.end_ts)
+    )
+    lag = pl.col("received_ts") - pl.col("event_ts")
+    return collected(rows.group_by("session").agg(lag.min().alias("ahead")), lake.uri)
+
+
+def trades_in(lake: "Lake", part: Part) -> pl.DataFrame:
+    """Return the trades of a part and what they are to the streams of their markets."""
+    is_inside = pl.col("event_ts").is_between(part.start_ts, part.end_ts, closed="left")
+    rows = lake.scan(TRADES, dates=(part.start_ts.date(), part.end_ts.date())).filter(
+        pl.col("ticker").is_in(part.tickers), is_inside, on_book()
+    )
+    trades = collected(rows, lake.uri)
+    named = trades["ticker"].unique().to_list()
+    return taken(trades, lake.book_events(named, part.start_ts - _AROUND, part.end_ts + _AROUND))
+
+
+def parts(
+    lake: "Lake",
+    of: Table,
+    tickers: Sequence[str] | None = None,
+    start_ts: datetime | None = None,
+    end_ts: datetime | None = None,
+) -> Iterator[Part]:
+    """Yield the markets with recorded books, day by day, as many at once as fit in memory.
+
+    Days are those on which books were recorded, and those in between with rows of the table `of`.
+    """
+    for day in _days(lake, of):
+        midnight = datetime.combine(day, time(), UTC)
+        begin_ts = max(start_ts or midnight, midnight)
+        until_ts = min(end_ts or midnight + _DAY, midnight + _DAY)
+        if begin_ts < until_ts:
+            yield from (Part(each, begin_ts, until_ts) for each in _together(lake, of, day, tickers))
+
+
+def _days(lake: "Lake", of: Table) -> list[date]:
+    recorded = _dates(lake, BOOK_DELTAS) | _dates(lake, BOOK_SNAPSHOTS)
+    if not recorded:
+        return []
+    first, last = min(recorded), max(recorded)
+    return sorted(recorded | {each for each in _dates(lake, of) if first <= each <= last})
+
+
+def _dates(lake: "Lake", table: Table) -> set[date]:
+    files = lake.files(table)
+    return set() if files is None else set(files.files["date"])
+
+
+def _together(lake: "Lake", of: Table, day: date, tickers: Sequence[str] | None) -> Iterator[list[str]]:
+    """Yield markets with changes or rows of `of` on a day, so many at a time as are looked at at once."""
+    counts = [
+        lake.scan(table, dates=(day, day)).group_by("ticker").agg(n=pl.len()) for table in (BOOK_DELTAS, of)
+    ]
+    books = lake.scan(BOOK_SNAPSHOTS).filter(IS_WHOLE).select("ticker").unique()
+    rows = pl.concat(counts).group_by("ticker").agg(pl.col("n").sum()).join(books, on="ticker", how="semi")
+    if tickers is not None:
+        rows = rows.filter(pl.col("ticker").is_in(list(tickers)))
+    waiting: list[str] = []
+    n_waiting = 0
+    for ticker, n in collected(rows.sort("ticker"), lake.uri).iter_rows():
+        if waiting and n_waiting + n > ROWS_AT_ONCE:
+            yield waiting
+            waiting, n_waiting = [], 0
+        waiting.append(ticker)
+        n_waiting += n
+    if waiting:
+        yield waiting
