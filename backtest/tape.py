@@ -19,7 +19,7 @@ from backtest.kernels.arrays import CHANGE, I32, I64, NEVER, SIZE, TOP, Records
 from exchange.units import DOLLAR_CC
 from warehouse.rebuilding.changes import changes_of, numbered
 from warehouse.rebuilding.ops import DELTA, SET, SPAN, UNKNOWN, yes_price_cc
-from warehouse.rebuilding.reading import Streams
+from warehouse.rebuilding.ordering import Streams
 
 # What a tape of quotes reads of them.
 QUOTE_COLUMNS: Final = (

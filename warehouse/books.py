@@ -15,7 +15,8 @@ from warehouse.asking import Moment, bounds, moment
 from warehouse.errors import BookUnknown
 from warehouse.naming import tickers_of
 from warehouse.panels import dates_around
-from warehouse.rebuilding.reading import IS_WHOLE, SIDES, STREAM, Streams, read_streams, with_levels
+from warehouse.rebuilding.ordering import Streams
+from warehouse.rebuilding.reading import IS_WHOLE, SIDES, STREAM, read_streams, with_levels
 from warehouse.rebuilding.speaking import turns
 from warehouse.storage import collected
 from warehouse.tables import BOOK_SNAPSHOTS
@@ -92,9 +93,8 @@ def book(lake: "Lake", ticker: str, at: Moment, *, session: str | None = None) -
         raise BookUnknown(
             _why(lake, named, at_ts, session, read.gaps.row(gap, named=True) if gap >= 0 else None)
         )
-    snapshot = with_levels(lake, read.snapshots[base]).row(0, named=True)
     changes = read.deltas[int(read.delta_from[base]) : int(read.delta_end[base])]
-    return _rebuilt(snapshot, changes.filter(pl.col("known_ts") <= at_ts))
+    return _rebuilt(with_levels(lake, read.snapshots[base]), changes.filter(pl.col("known_ts") <= at_ts))
 
 
 def _only(read: Streams, is_kept: pl.Series, gaps: pl.DataFrame) -> Streams:
@@ -127,14 +127,28 @@ def _has_limited(lake: "Lake", ticker: str, at_ts: datetime) -> bool:
     return not collected(rows.select("ticker").head(1), lake.uri).is_empty()
 
 
-def _rebuilt(snapshot: dict[str, Any], deltas: pl.DataFrame) -> OrderBook:
-    book = OrderBook(snapshot["ticker"])
+def _rebuilt(snapshot: pl.DataFrame, deltas: pl.DataFrame) -> OrderBook:
+    """Return one snapshot's book after these changes of it."""
+    sides = [
+        snapshot.select(
+            side=pl.lit(side),
+            price_cc=pl.col(f"{side}_prices_cc"),
+            count_centi=pl.col(f"{side}_counts_centi"),
+        ).explode("price_cc", "count_centi", empty_as_null=False)
+        for side in ("yes", "no")
+    ]
+    changes = deltas.select("side", "price_cc", count_centi="delta_centi")
+    # What falls below zero is gone and counts from zero again: all that is missing is added once.
+    count, missing = pl.col("count_centi"), pl.col("count_centi").cum_sum().min().clip(upper_bound=0)
+    rows = pl.concat([*sides, changes])
+    resting = rows.group_by("side", "price_cc").agg(count.sum() - missing)
+    book = OrderBook(snapshot["ticker"].item())
     book.apply_snapshot(
-        zip(snapshot["yes_prices_cc"], snapshot["yes_counts_centi"], strict=True),
-        zip(snapshot["no_prices_cc"], snapshot["no_counts_centi"], strict=True),
+        *(
+            resting.filter(pl.col("side") == side).select("price_cc", "count_centi").iter_rows()
+            for side in ("yes", "no")
+        )
     )
-    for side, price_cc, delta_centi in deltas.select("side", "price_cc", "delta_centi").iter_rows():
-        book.apply_delta(side, price_cc, delta_centi)
     return book
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from exchange.units import to_us
 from warehouse.rebuilding.ops import I8, I32, I64, NEVER, ask_code, bid_code
-from warehouse.rebuilding.reading import Streams
+from warehouse.rebuilding.ordering import Streams
 from warehouse.rebuilding.speaking import Turns, between, turns
 
 

@@ -208,7 +208,7 @@ def _side(
 
 
 @entry
-def show(  # noqa: PLR0912 - one loop over what may happen: calls would cost more than they tell
+def show(  # noqa: C901, PLR0912, PLR0915 - one loop over what may happen: calls would cost more than they tell
     changes: tuple[I64, I64, I8, I32, I64],
     levels: tuple[I64, I64, I32],
     sizes: I64,

@@ -6,14 +6,13 @@ that order too: none before what came before it. Snapshots of polls have neither
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import polars as pl
 
 from warehouse.panels import dates_around
 from warehouse.rebuilding.ends import without_passed_ends
-from warehouse.rebuilding.ops import I64
-from warehouse.rebuilding.ordering import in_order, moved
+from warehouse.rebuilding.ordering import Streams, in_order
 from warehouse.storage import collected
 from warehouse.tables import BOOK_DELTAS, BOOK_GAPS, BOOK_SNAPSHOTS, Table
 
@@ -47,24 +46,6 @@ class Scanned(Protocol):
         """Read a table lazily; `dates` limits the files that are looked at."""
 
 
-class Streams(NamedTuple):
-    """Rows of some markets' books, whole enough to rebuild them.
-
-    snapshots: ticker, session, sid, seq, captured_ts, method, known_ts, and the levels, if asked for; sorted
-        by (ticker, session, sid, seq, captured_ts).
-    deltas: ticker, session, sid, seq, side, price_cc, delta_centi, event_ts, known_ts; sorted by (ticker,
-        session, sid, seq).
-    gaps: as in `warehouse.books.BookEvents`, and `said_ts`: from_ts as it was written down.
-    delta_from, delta_end: for each snapshot, which deltas follow it in its stream.
-    """
-
-    snapshots: pl.DataFrame
-    deltas: pl.DataFrame
-    gaps: pl.DataFrame
-    delta_from: I64
-    delta_end: I64
-
-
 def read_streams(
     lake: Scanned,
     named: Sequence[str] | None,
@@ -94,13 +75,12 @@ def read_streams(
             pl.col("from_ts") < start_ts - CLOCK_SKEW,
             pl.col("until_ts").is_null() | (pl.col("until_ts") > end_ts),
         )
-        streams = blind.filter(~pl.col("session").is_in(_polling(snapshots).implode()))
-        snapshots = snapshots.join(streams, on=["ticker", "session"], how="anti", maintain_order="left")
+        over = blind.filter(~pl.col("session").is_in(_polling(snapshots).implode()))
+        snapshots = snapshots.join(over, on=["ticker", "session"], how="anti", maintain_order="left")
     if has_levels:
         snapshots = with_levels(lake, snapshots)
     deltas = _deltas(lake, named, snapshots, (start_ts, end_ts), clock, is_sparing=is_sparing)
-    snapshots, deltas, delta_from, delta_end = in_order(snapshots, deltas)
-    return Streams(snapshots, deltas, moved(gaps, snapshots, deltas), delta_from, delta_end)
+    return in_order(snapshots, deltas, gaps)
 
 
 def with_levels(lake: Scanned, heads: pl.DataFrame) -> pl.DataFrame:
@@ -164,17 +144,13 @@ def _deltas(
 
 
 def _since_bases(rows: pl.LazyFrame, snapshots: pl.DataFrame, start_ts: datetime | None) -> pl.LazyFrame:
-    """Keep deltas of sessions that have a snapshot, and none before the session's base."""
+    """Keep deltas of sessions that have a snapshot; of few sessions, none before the session's base."""
     bases = snapshots.group_by("ticker", "session", maintain_order=True).first()
     is_base = pl.lit(value=False) if start_ts is None else pl.col("captured_ts") <= start_ts - CLOCK_SKEW
     numbers = (pl.when(is_base).then(each).alias(each) for each in ("sid", "seq"))
     pairs = bases.select("ticker", "session", *numbers)
     if pairs.height > _PAIRS_MAX or pairs.is_empty():
-        rows = rows.join(pairs.lazy(), on=["ticker", "session"], how="inner", suffix="_base")
-        is_after = (pl.col("sid") > pl.col("sid_base")) | (
-            (pl.col("sid") == pl.col("sid_base")) & (pl.col("seq") > pl.col("seq_base"))
-        )
-        return rows.filter(is_after.fill_null(value=True))
+        return rows.filter(pl.col("session").is_in(pairs["session"].unique().implode()))
     wanted = []
     for ticker, session, sid, seq in pairs.iter_rows():
         is_it = (pl.col("ticker") == ticker) & (pl.col("session") == session)

@@ -16,7 +16,8 @@ from warehouse.naming import Tickers, tickers_of
 from warehouse.panels import dates_around
 from warehouse.rebuilding.changes import Changes, changes_of, numbered
 from warehouse.rebuilding.ops import ANOMALIES, I8, I32, I64, Flags
-from warehouse.rebuilding.reading import Streams, read_streams
+from warehouse.rebuilding.ordering import Streams
+from warehouse.rebuilding.reading import read_streams
 from warehouse.rebuilding.speaking import NOT_RECORDED
 from warehouse.storage import collected
 from warehouse.tables import BOOK_DELTAS, BOOK_SNAPSHOTS

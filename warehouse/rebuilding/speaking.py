@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 
 from warehouse.rebuilding.ops import I64
-from warehouse.rebuilding.reading import POLLS, Streams
+from warehouse.rebuilding.ordering import Streams
+from warehouse.rebuilding.reading import POLLS
 
 NOT_RECORDED: Final = "not_recorded"
 """Why a book is unknown where no gap says it: nobody had recorded the whole of it by then."""
