@@ -48,7 +48,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "sync": Command(
         "pipelines.ingest.cli", "sync_app", "Pull series, events, markets, trades, candles and fees."
     ),
-    "books": Command("pipelines.poller.cli", "app", "Record order books as they happen, or poll them."),
+    "books": Command("pipelines.poller.cli", "app", "Record order books, poll them, and look at them."),
     "import": Command(
         "pipelines.ingest.import_cli", "import_app", "Read tapes and recordings that others made."
     ),

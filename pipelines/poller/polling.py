@@ -143,7 +143,7 @@ class Poller:
             self.tally.longest_round_ms = max(self.tally.longest_round_ms, self.tally.last_round_ms)
             if took_s > every_s:
                 self.tally.n_late += 1
-                self._warn("late", f"a round took {took_s:.1f} s of {every_s:g}; the next begins at once")
+                self._warn("late", f"a round took {took_s:.2f} s of {every_s:g}; the next begins at once")
             following = next_round(nth, elapsed_s=loop.time() - began_s, every_s=every_s)
             self.tally.n_skipped += following - nth - 1
             nth = following

@@ -49,7 +49,7 @@ def run_mark(folder: Path, now_ts: datetime) -> Iterator[str]:
 
 
 def end_killed(lake: Lake, folder: Path) -> list[str]:
-    """Declare the end of every run that was killed; return their names. Twice does no harm.
+    """Declare the end of every run that was killed; return those that had any. Twice does no harm.
 
     Raises:
         WarehouseError: the lake cannot be read or written; the runs are still marked.
@@ -62,13 +62,14 @@ def end_killed(lake: Lake, folder: Path) -> list[str]:
             except BlockingIOError:
                 continue  # it lives
             run = path.name.removesuffix(SUFFIX)
-            _end(lake, run)
+            if _end(lake, run):
+                ended.append(run)
             path.unlink(missing_ok=True)
-            ended.append(run)
     return ended
 
 
-def _end(lake: Lake, run: str) -> None:
+def _end(lake: Lake, run: str) -> bool:
+    """Write down where nothing says yet that a market's polls ended; return whether there was such a one."""
     began_ts = datetime.strptime(run.split("-")[1], _STAMP).replace(tzinfo=UTC)
     is_its = pl.col("session").str.starts_with(run)
     on = ["session", "sid"]
@@ -85,3 +86,4 @@ def _end(lake: Lake, run: str) -> None:
     gaps = [end_of(**row, cause=KILLED) for row in collected(last, lake.uri).iter_rows(named=True)]
     if gaps:
         lake.commit(BOOK_GAPS, gap_rows(gaps), location=run)
+    return bool(gaps)

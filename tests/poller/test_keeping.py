@@ -4,7 +4,6 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from exchange.units import to_us
@@ -129,8 +128,10 @@ def test_a_run_that_was_killed_before_its_first_rows_has_nothing_to_end(tmp_path
     lake = Lake(tmp_path / "lake")
     with suppress(InterruptedError), run_mark(tmp_path, at()) as run:
         raise InterruptedError
-    assert end_killed(lake, tmp_path) == [run]
+    assert len(list(tmp_path.glob(f"{run}.run"))) == 1
+    assert end_killed(lake, tmp_path) == []
     assert not lake.exists()
+    assert list(tmp_path.glob("*.run")) == []
 
 
 def test_a_folder_where_runs_cannot_be_marked_is_told(tmp_path: Path) -> None:
@@ -143,20 +144,28 @@ def test_a_folder_where_runs_cannot_be_marked_is_told(tmp_path: Path) -> None:
 
 
 def test_a_missed_poll_is_unknown_until_the_market_is_had_again(tmp_path: Path) -> None:
-    """Had at 0 s, missed at 60 s, had at 120 s and 180 s: in Python and in SQL."""
+    """Had at 0 s, missed at 60 s, had at 120 s and 180 s, when the run ends: at one moment and over time."""
     markets, lake, waiting = Markets("run"), Lake(tmp_path), Waiting()
     markets.watch(["KXA-1"], now_us=0)
     for seconds, had in ((0, True), (60, False), (120, True), (180, True)):
         waiting.add(a_round(markets, seconds, *(["KXA-1"] if had else [])))
+    waiting.add(Taken(gaps=markets.end()))
     waiting.flush(lake, "run", ImportReceipt("poll"))
-    (gap,) = lake.scan(BOOK_GAPS).collect().to_dicts()
+    gap, _ = lake.scan(BOOK_GAPS).sort("from_seq").collect().to_dicts()
     assert (gap["from_seq"], gap["to_seq"], gap["from_ts"], gap["until_ts"]) == (2, 2, at(0), at(120))
     assert (gap["cause"], gap["is_recovered"]) == ("missed_poll", True)
     microsecond = timedelta(microseconds=1)
-    for known_ts in (at(0), at(120), at(150), at(180), at(200)):
+    for known_ts in (at(0), at(120), at(150), at(180)):
         assert lake.book("KXA-1", known_ts).total_centi() == 3_050
     for unknown_ts in (at(0) + microsecond, at(60), at(120) - microsecond):
         with pytest.raises(BookUnknown, match="missed_poll"):
             lake.book("KXA-1", unknown_ts)
-    rows = lake.scan(BOOK_SNAPSHOTS).select(pl.col("seq").sort()).collect()
-    assert rows["seq"].to_list() == [1, 3, 4]
+    told = lake.books(["KXA-1"], at(-1), at(300)).select("ts", "is_known", "cause", "method").collect()
+    assert told.rows() == [
+        (at(-1), False, "not_recorded", None),
+        (at(0), True, None, "rest"),
+        (at(0) + microsecond, False, "missed_poll", None),
+        (at(120), True, None, "rest"),
+        (at(180), True, None, "rest"),
+        (at(180) + microsecond, False, "session_end", None),
+    ]

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from exchange.books import OrderBook
 from pipelines.client.endpoints.tape import BOOKS_PATH
 from pipelines.poller.polling import Pace
+from pipelines.poller.unended import end_killed
 from pipelines.recorder.errors import NothingToWatch
 from pipelines.recorder.watching import Watch
 from tests.poller.exchanges import CLOSING, OFTEN, House, polled, refusing, rounds
@@ -133,6 +134,28 @@ def test_a_refused_book_is_kept_aside_and_leaves_nothing_standing(house: House, 
     last_ts = snapshots(poller.lake, ticker)["captured_ts"][-1]
     with pytest.raises(BookUnknown, match="session_end"):
         poller.lake.book(ticker, last_ts + US)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_cancelled_still_ends_in_order(house: House, tmp_path: Path) -> None:
+    """What came is in the lake, with its end; the next run finds nothing to declare."""
+    (ticker,) = house.staying()
+    poller = house.poller(tmp_path, ticker, pace=Pace(every_s=0.1, commit_s=60))
+
+    async def story() -> None:
+        async with poller.client:
+            task = asyncio.create_task(poller.run(asyncio.Event()))
+            await until(lambda: poller.tally.n_books >= 2)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(story())
+    n_rows = snapshots(poller.lake, ticker).height
+    assert n_rows == poller.tally.n_books >= 2
+    assert gaps(poller.lake, ticker) == [("session_end", n_rows + 1, None)]
+    assert end_killed(poller.lake, tmp_path / "marks") == []
+    assert len(gaps(poller.lake, ticker)) == 1
+    assert list((tmp_path / "marks").iterdir()) == []
 
 
 def test_nothing_to_poll_is_refused(house: House, tmp_path: Path) -> None:
