@@ -41,6 +41,8 @@ def test_uuids_are_printed_as_python_prints_them(ids: list[uuid.UUID]) -> None:
     stored = pl.Series([each.bytes for each in ids])
     assert unpacked(stored).to_list() == [str(each) for each in ids]
     assert unpacked(stored[1:]).to_list() == [str(each) for each in ids[1:]]
+    in_pieces = pl.concat([stored[1:], stored], rechunk=False)
+    assert unpacked(in_pieces).to_list() == [str(each) for each in ids[1:] + ids]
 
 
 @given(texts)
