@@ -36,8 +36,8 @@ class BookEvents(NamedTuple):
     """What rebuilds books; `known_ts` never goes back along a stream (ticker, session, sid).
 
     snapshots: ticker, session, sid, seq, known_ts, captured_ts, yes_prices_cc, yes_counts_centi,
-        no_prices_cc, no_counts_centi, method; sorted by (ticker, session, sid, seq, captured_ts). sid and
-        seq are null for REST polls.
+        no_prices_cc, no_counts_centi, method; sorted by (ticker, session, sid, seq, captured_ts). Of polls
+        sid is a number for the market and seq that of the poll; older ones may have neither.
     deltas: ticker, session, sid, seq, known_ts, event_ts, side, price_cc, delta_centi; sorted by (ticker,
         session, sid, seq). Applies on top of the stream's last snapshot with a smaller seq.
     gaps: ticker, session, sid, from_seq, to_seq, from_ts, until_ts, cause, is_recovered; sorted by (ticker,

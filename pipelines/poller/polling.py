@@ -144,10 +144,11 @@ class Poller:
             if took_s > every_s:
                 self.tally.n_late += 1
                 self._warn("late", f"a round took {took_s:.2f} s of {every_s:g}; the next begins at once")
-            following = next_round(nth, elapsed_s=loop.time() - began_s, every_s=every_s)
+            elapsed_s = loop.time() - began_s
+            following = next_round(nth, elapsed_s=elapsed_s, every_s=every_s)
             self.tally.n_skipped += following - nth - 1
             nth = following
-            if for_s is not None and nth * every_s >= for_s:
+            if for_s is not None and max(nth * every_s, elapsed_s) >= for_s:
                 return
             await asyncio.sleep(max(began_s + nth * every_s - loop.time(), 0))
 
