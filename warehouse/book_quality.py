@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from warehouse.lake import Lake
 
 ROWS_AT_ONCE: Final = 2_000_000
-"""So many changes and quotes of a day are looked at at once, or those of one market."""
+"""So many changes of a day are looked at at once, or those of one market."""
 
 _DAY: Final = timedelta(days=1)
 # Books and changes are looked at from before to after what is held against them.
@@ -48,7 +48,7 @@ def quotes_agreement(lake: "Lake", tickers: Sequence[str], start: Moment, end: M
         ReversedInterval, NaiveTime: the interval is none.
     """
     start_ts, end_ts = interval(start, end)
-    looked_at = (Part([], start_ts, end_ts), *parts(lake, QUOTES, tickers, start_ts, end_ts))
+    looked_at = (Part([], start_ts, end_ts), *parts(lake, [QUOTES], tickers, start_ts, end_ts))
     found = [quotes_in(lake, part, states_in(lake, part)) for part in looked_at]
     return pl.concat(found).sort("ticker", "known_ts")
 
@@ -65,7 +65,7 @@ def trades_agreement(lake: "Lake", tickers: Sequence[str], start: Moment, end: M
         ReversedInterval, NaiveTime: the interval is none.
     """
     start_ts, end_ts = interval(start, end)
-    looked_at = (Part([], start_ts, end_ts), *parts(lake, TRADES, tickers, start_ts, end_ts))
+    looked_at = (Part([], start_ts, end_ts), *parts(lake, [TRADES], tickers, start_ts, end_ts))
     found = [trades_in(lake, part) for part in looked_at]
     return pl.concat(found).sort("ticker", "session", "event_ts", "trade_id")
 
@@ -111,14 +111,14 @@ def trades_in(lake: "Lake", part: Part) -> pl.DataFrame:
 
 def parts(
     lake: "Lake",
-    of: Table,
+    of: Sequence[Table],
     tickers: Sequence[str] | None = None,
     start_ts: datetime | None = None,
     end_ts: datetime | None = None,
 ) -> Iterator[Part]:
     """Yield the markets with recorded books, day by day, as many at once as fit in memory.
 
-    Days are those on which books were recorded, and those in between with rows of the table `of`.
+    Of each day while books were recorded, those that have rows of a table in `of`.
     """
     for day in _days(lake, of):
         midnight = datetime.combine(day, time(), UTC)
@@ -128,31 +128,33 @@ def parts(
             yield from (Part(each, begin_ts, until_ts) for each in _together(lake, of, day, tickers))
 
 
-def _days(lake: "Lake", of: Table) -> list[date]:
-    recorded = _dates(lake, BOOK_DELTAS) | _dates(lake, BOOK_SNAPSHOTS)
-    if not recorded:
-        return []
-    first, last = min(recorded), max(recorded)
-    return sorted(recorded | {each for each in _dates(lake, of) if first <= each <= last})
+def _days(lake: "Lake", of: Sequence[Table]) -> list[date]:
+    recorded = _dates(lake, BOOK_DELTAS, BOOK_SNAPSHOTS)
+    return (
+        sorted(each for each in _dates(lake, *of) if min(recorded) <= each <= max(recorded))
+        if recorded
+        else []
+    )
 
 
-def _dates(lake: "Lake", table: Table) -> set[date]:
-    files = lake.files(table)
-    return set() if files is None else set(files.files["date"])
+def _dates(lake: "Lake", *tables: Table) -> set[date]:
+    found = [lake.files(table) for table in tables]
+    return {day for files in found if files is not None for day in files.files["date"]}
 
 
-def _together(lake: "Lake", of: Table, day: date, tickers: Sequence[str] | None) -> Iterator[list[str]]:
-    """Yield markets with changes or rows of `of` on a day, so many at a time as are looked at at once."""
-    counts = [
-        lake.scan(table, dates=(day, day)).group_by("ticker").agg(n=pl.len()) for table in (BOOK_DELTAS, of)
-    ]
+def _together(
+    lake: "Lake", of: Sequence[Table], day: date, tickers: Sequence[str] | None
+) -> Iterator[list[str]]:
+    """Yield markets, so many at a time as are looked at at once."""
     books = lake.scan(BOOK_SNAPSHOTS).filter(IS_WHOLE).select("ticker").unique()
-    rows = pl.concat(counts).group_by("ticker").agg(pl.col("n").sum()).join(books, on="ticker", how="semi")
+    asked = pl.concat([lake.scan(table, dates=(day, day)).select("ticker") for table in of]).unique()
+    counts = lake.scan(BOOK_DELTAS, dates=(day, day)).group_by("ticker").agg(n=pl.len())
+    rows = asked.join(books, on="ticker", how="semi").join(counts, on="ticker", how="left").sort("ticker")
     if tickers is not None:
         rows = rows.filter(pl.col("ticker").is_in(list(tickers)))
     waiting: list[str] = []
     n_waiting = 0
-    for ticker, n in collected(rows.sort("ticker"), lake.uri).iter_rows():
+    for ticker, n in collected(rows.with_columns(pl.col("n").fill_null(0)), lake.uri).iter_rows():
         if waiting and n_waiting + n > ROWS_AT_ONCE:
             yield waiting
             waiting, n_waiting = [], 0

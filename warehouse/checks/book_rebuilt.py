@@ -4,7 +4,7 @@ Each is made market by market and day by day, and only counts are kept, with the
 example; so a long recording needs no more memory than a busy day of one market.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -64,14 +64,14 @@ class Rebuilt:
         changed = self._changed(TRADES, "book_trades")
         found = [
             _counted(trades_in(self._lake, part), "taking", _OF_TAKINGS)
-            for part in self._parts(TRADES, changed)
+            for part in self._parts([TRADES], changed)
         ]
         return {"book_takings": _joined("book_takings", [*found, self._unchanged(TRADES, "taking", changed)])}
 
     def _books(self) -> dict[str, pl.DataFrame]:
         changed = self._changed(QUOTES, "book_quotes", "book_states")
         tops, spells = [], []
-        for part in self._parts(QUOTES, changed):
+        for part in self._parts([QUOTES, BOOK_DELTAS], changed):
             states = states_in(self._lake, part)
             tops.append(_counted(quotes_in(self._lake, part, states), "agreement", _OF_TOPS))
             spells.append(spells_of(states, part.start_ts, part.end_ts))
@@ -79,12 +79,12 @@ class Rebuilt:
         spells.append(self._unchanged(BOOK_DELTAS, "anomaly", changed))
         return {"book_tops": _joined("book_tops", tops), "book_spells": _joined("book_spells", spells)}
 
-    def _parts(self, of: Table, changed: set[date] | None) -> Iterator[Part]:
+    def _parts(self, of: Sequence[Table], changed: set[date] | None) -> Iterator[Part]:
         waiting = [
             each for each in parts(self._lake, of) if changed is None or each.start_ts.date() in changed
         ]
         for done, part in enumerate(waiting):
-            self._progress(f"books and {of.name}", done, len(waiting))
+            self._progress(f"books and {of[0].name}", done, len(waiting))
             yield part
 
     def _changed(self, of: Table, *checks: str) -> set[date] | None:
