@@ -5,7 +5,8 @@
     series = "KXBTC15M"                    # and/or event, ticker
     start = 2026-05-11                     # a date is its UTC midnight, a time needs a zone
     end = 2026-05-14T00:00:00Z             # excluded
-    fills = "touch"                        # or "book"
+    fills = "touch"                        # or "book", or "queue"
+    queue = "pessimistic"                  # or "proportional", or "front"; for "queue"
     latency = "250ms"
     cash = 5_000                           # dollars
     per_event = 0.05                       # most that one event may cost: a share of cash, or above 1 dollars
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-FILLS: Final = ("touch", "book")
+FILLS: Final = ("touch", "book", "queue")
+PLACES: Final = ("pessimistic", "proportional", "front")
 KEYS: Final = (
     "strategy",
     "lake",
@@ -45,6 +47,7 @@ KEYS: Final = (
     "start",
     "end",
     "fills",
+    "queue",
     "latency",
     "cash",
     "per_event",
@@ -79,6 +82,7 @@ class RunConfig:
     lake: str | None
     selection: dict[str, Any]
     fills: str
+    queue: str | None
     latency: timedelta | None
     cash: float | None
     per_event: float | None
@@ -99,7 +103,7 @@ def read_config(path: Path) -> RunConfig:
     table = _parsed(path)
     _refuse_unknown(path, "key", table, KEYS)
     if "fills" not in table:
-        raise BadInput(f'{path}: no fills: add fills = "touch" (best quotes) or "book" (displayed depth)')
+        raise BadInput(f'{path}: no fills: add fills = "touch" (best quotes), "book" (depth) or "queue"')
     if "strategy" not in table:
         raise BadInput(f'{path}: no strategy: add strategy = "…"; `tapehouse backtest strategies` lists ours')
     strategy = _found_strategy(path, _text(path, table, "strategy"))
@@ -112,6 +116,7 @@ def read_config(path: Path) -> RunConfig:
         lake=_from_here(path, lake) if lake is not None else None,
         selection=_selection(path, table),
         fills=fills,
+        queue=_queue(path, table, fills),
         latency=_duration(path, table, "latency"),
         cash=_dollars(path, table, "cash"),
         per_event=_dollars(path, table, "per_event"),
@@ -185,6 +190,15 @@ def _dollars(path: Path, table: Mapping[str, Any], key: str) -> float | None:
     if not _is_number(amount) or not 0 < amount < float("inf"):
         raise BadInput(f"{path}: {key} = {amount!r} should be dollars, more than 0")
     return amount  # type: ignore[no-any-return]  # a number, as checked
+
+
+def _queue(path: Path, table: Mapping[str, Any], fills: str) -> str | None:
+    queue = _text_or_none(path, table, "queue")
+    if queue is not None and fills != "queue":
+        raise BadInput(f'{path}: queue = {queue!r} is for fills = "queue", not {fills!r}')
+    if queue is not None and queue not in PLACES:
+        raise BadInput(f"{path}: queue = {queue!r} is unknown; {near(queue, PLACES)}")
+    return queue
 
 
 def _ticks(path: Path, table: Mapping[str, Any]) -> int | None:

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from warehouse.tables import Table
 
 _CASH_MAX_MICROS: Final = 10**15
-_BASIS: Final = {"touch": "best quotes and their sizes", "book": "displayed depth, level by level"}
+_BASIS: Final = {
+    "touch": "best quotes and their sizes",
+    "book": "displayed depth, level by level",
+    "queue": "displayed depth, level by level, and for orders that wait, trades at their price",
+}
+_PLACES: Final = {
+    "pessimistic": "behind everything displayed when they came; cancels are all from behind them",
+    "proportional": "behind everything displayed when they came; cancels are from before and behind alike",
+    "front": "first in the queue, an upper bound",
+}
 _PACKAGES: Final = ("numba", "numpy", "polars")
 
 
@@ -57,6 +66,7 @@ class Settings:
     """The arguments of one run, read and checked."""
 
     fills: str
+    queue: str
     latency_us: int
     cash_micros: int
     per_event_micros: int  # -1: no cap
@@ -70,6 +80,7 @@ def run(
     lake: LakeReader,
     *,
     fills: str,
+    queue: str = "pessimistic",
     latency: str | timedelta = "250ms",
     cash: float | Decimal | str = 5_000,
     params: Params = None,
@@ -88,7 +99,10 @@ def run(
         plan: ticker, known_ts (UTC) and intent (see `backtest.intents`); lazy if it reads parameters.
         lake: where quotes or books, markets, events, series and fee changes are.
         fills: what orders meet: "touch" (best quotes and their sizes) or "book" (displayed depth, level by
-            level; what we took stays taken until the level shrinks below it or empties).
+            level; what we took stays taken until the level shrinks below it or empties), or "queue" (as
+            "book", and trades fill orders that wait, once what is ahead of them has traded).
+        queue: for fills="queue", where waiting orders stand: "pessimistic" (cancels are all from behind),
+            "proportional" or "front"; the truth lies between the first and the last.
         latency: from decision to arrival; more than 0.
         cash: dollars at the start; one purse for all markets. What an order cannot pay for (fee included) is
             not bought; what it can pay for is, to 0.01 contract. Orders that wait reserve their cost.
@@ -102,7 +116,7 @@ def run(
     Raises:
         PlanError, ParameterError, MarketsUnknown, FeesUnknown, TooLarge: the run is refused as a whole.
     """
-    settings = _settings(fills, latency, cash, per_event, extra_ticks, payout_delay, fees)
+    settings = _settings(fills, queue, latency, cash, per_event, extra_ticks, payout_delay, fees)
     lazy = read_plan(plan)
     rows = parameter_rows(params, lazy)
     return _replayed(lake.pinned(), settings, lazy, rows)
@@ -135,11 +149,13 @@ def _assumptions(settings: Settings, told: tuple[str, ...], filled: pl.DataFrame
     said = [
         f"fills against {_BASIS[settings.fills]}",
         f"orders arrive {latency_ms} ms after the row they were decided on was known",
-        "orders that wait are filled at their own limit and pay the taker fee",
+        "orders that wait are filled at their own limit and pay the maker fee",
         "our own orders move nobody: the recorded market goes on as if we had not traded",
         "the plan was not checked for look-ahead: it may read anything in the lake, results included",
         *told,
     ]
+    if settings.fills == "queue":
+        said.append(f"orders that wait stand {_PLACES[settings.queue]}")
     if settings.extra_ticks:
         said.append(f"every fill on arrival is {settings.extra_ticks} ticks worse than the quote")
     if n_unsized := filled.filter(pl.col("evidence") == "touch:no-size").height:
@@ -149,6 +165,7 @@ def _assumptions(settings: Settings, told: tuple[str, ...], filled: pl.DataFrame
 
 def _settings(
     fills: str,
+    queue: str,
     latency: str | timedelta,
     cash: float | Decimal | str,
     per_event: float | Decimal | str | None,
@@ -158,6 +175,8 @@ def _settings(
 ) -> Settings:
     if fills not in _BASIS:
         raise PlanError(f"fills={fills!r} is unknown: use {' or '.join(_BASIS)}")
+    if queue not in _PLACES or (queue != "pessimistic" and fills != "queue"):
+        raise PlanError(f"queue={queue!r}: use {' or '.join(_PLACES)}, and only with fills='queue'")
     if not isinstance(extra_ticks, int) or extra_ticks < 0 or (extra_ticks and fills != "touch"):
         raise PlanError(f"extra_ticks={extra_ticks}: a whole number from 0 up, and only with fills='touch'")
     if fees is not None and not isinstance(fees, FeeTerms):
@@ -171,6 +190,7 @@ def _settings(
     cash_micros = _micros("cash", cash)
     return Settings(
         fills=fills,
+        queue=queue,
         latency_us=waits // timedelta(microseconds=1),
         cash_micros=cash_micros,
         per_event_micros=-1 if per_event is None else _cap(per_event, cash_micros),
@@ -215,6 +235,7 @@ def _manifest(lake: LakeReader, settings: Settings, asked: list[Wanted], inputs:
         "versions": dict(sorted(lake.versions().items())),
         "config": {
             "fills": settings.fills,
+            "queue": settings.queue if settings.fills == "queue" else None,
             "latency_us": settings.latency_us,
             "cash_micros": settings.cash_micros,
             "per_event_micros": settings.per_event_micros if settings.per_event_micros >= 0 else None,

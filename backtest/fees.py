@@ -27,7 +27,7 @@ MULTIPLIER_MAX_PPM: Final = 14 * 10**6  # at 14 times the rate a contract at $0.
 _PPM: Final = 10**6
 # rate_ppm x multiplier_ppm over this times p x (1 - p) x count in cc and centi is micro-dollars.
 _SCALE: Final = 10**12 * DOLLAR_CC
-_PRODUCT_MAX: Final = 2**62
+_PART_MAX: Final = 2**42  # what fee_model can divide by; no published rate comes near
 
 Points = list[tuple[int, FeeTerms | None]]  # from_us -> terms; None: unknown
 
@@ -40,6 +40,8 @@ class FeeTable:
     from_us: I64
     num: I64
     den: I64
+    maker_num: I64
+    maker_den: I64
     assumptions: tuple[str, ...]
 
 
@@ -94,11 +96,12 @@ def fee_table(
             known[name, event] = [(at_us, terms if _is_known(terms) else fallback) for at_us, terms in points]
             if fallback is not None and not all(_is_known(terms) for _, terms in points):
                 told.add(_assumed(name, fallback))
-        rows += [(at_us, *_ratio(terms)) for at_us, terms in known[name, event]]
+        for at_us, terms in known[name, event]:
+            rows.append((at_us, *_ratio(terms, is_taker=True), *_ratio(terms, is_taker=False)))
         offsets.append(len(rows))
-    table = np.array(rows, np.int64).reshape(-1, 3)
-    from_us, num, den = (np.ascontiguousarray(table[:, i]) for i in range(3))
-    return FeeTable(np.array(offsets, np.int64), from_us, num, den, tuple(sorted(told)))
+    table = np.ascontiguousarray(np.array(rows, np.int64).reshape(-1, 5).T)
+    from_us, num, den, maker_num, maker_den = table
+    return FeeTable(np.array(offsets, np.int64), from_us, num, den, maker_num, maker_den, tuple(sorted(told)))
 
 
 def refuse_unknown(table: FeeTable, markets: pl.DataFrame, market: I64, first_us: I64, last_us: I64) -> None:
@@ -182,17 +185,16 @@ def _is_known(terms: FeeTerms | None) -> bool:
     return terms is not None and terms.fee_type in MAKER_RATE_PPM
 
 
-def _ratio(terms: FeeTerms | None) -> tuple[int, int]:
+def _ratio(terms: FeeTerms | None, *, is_taker: bool) -> tuple[int, int]:
     if terms is None or not _is_known(terms):
         return UNKNOWN_NUM, 1
     if terms.multiplier_ppm > MULTIPLIER_MAX_PPM:
         raise TooLarge(
             f"fee multiplier {terms.multiplier_ppm} ppm: above {MULTIPLIER_MAX_PPM // _PPM} is no fee"
         )
-    rate = rate_ppm(terms.fee_type, is_taker=True)
+    rate = rate_ppm(terms.fee_type, is_taker=is_taker)
     ratio = Fraction(rate * terms.multiplier_ppm, _SCALE)
-    if ratio.numerator * ratio.denominator >= _PRODUCT_MAX:
-        raise TooLarge(f"fee multiplier {terms.multiplier_ppm} ppm has too many digits for exact int64 fees")
+    assert max(ratio.numerator, ratio.denominator) < _PART_MAX, ratio
     return ratio.numerator, ratio.denominator
 
 

@@ -6,7 +6,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import DOLLAR_CC, REASONS, TOO_LARGE, Records, World
+from backtest.kernels.arrays import (
+    CROSSED,
+    DISPLAYED,
+    DOLLAR_CC,
+    QUEUED,
+    REASONS,
+    THROUGH,
+    TOO_LARGE,
+    UNSIZED,
+    WOULD_CROSS,
+    Records,
+    World,
+)
 from backtest.plan import Wanted
 from backtest.results import SCHEMAS, TIME
 from backtest.tape import Tape
@@ -72,7 +84,7 @@ def _orders(outcome: Outcome, rules: Rules) -> pl.DataFrame:
         .then(pl.lit("filled"))
         .when(filled > 0)
         .then(pl.lit("partial"))
-        .when(pl.col("code") <= TOO_LARGE)
+        .when((pl.col("code") <= TOO_LARGE) | (pl.col("code") == WOULD_CROSS))
         .then(pl.lit("rejected"))
         .otherwise(pl.lit("unfilled"))
     )
@@ -93,13 +105,15 @@ def _orders(outcome: Outcome, rules: Rules) -> pl.DataFrame:
 def _fills(outcome: Outcome, ordered: pl.DataFrame, evidence: str) -> pl.DataFrame:
     rows = _frame(outcome.fills, outcome.world.purse[0]["n_fills"])
     which = ordered.select("order_id", *_MARKET, "decision_ts", "arrival_ts", "action", "side")
-    no_size = pl.when(pl.col("is_sized") == 1).then(pl.lit(evidence)).otherwise(pl.lit("touch:no-size"))
+    told = {DISPLAYED: evidence, UNSIZED: "touch:no-size", CROSSED: f"{evidence}:crossed"}
+    told |= {QUEUED: "queue", THROUGH: "queue:through"}
     price = pl.col("yes_price_cc")
     return rows.join(which, on="order_id", how="left", maintain_order="left").with_columns(
         fill_id=pl.int_range(pl.len(), dtype=pl.Int64),
         fill_ts=pl.col("fill_us").cast(TIME),
         price_cc=pl.when(pl.col("side") == "no").then(DOLLAR_CC - price).otherwise(price),
-        evidence=no_size,
+        role=pl.when(pl.col("is_taker") == 1).then(pl.lit("taker")).otherwise(pl.lit("maker")),
+        evidence=pl.col("evidence").replace_strict(told, return_dtype=pl.String),
     )
 
 

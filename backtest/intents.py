@@ -31,6 +31,7 @@ INTENT: Final = pl.Struct(
         "limit_cc": pl.Int64(),  # of the side's own price; null without a limit
         "ttl_us": pl.Int64(),
         "tif": type_of_tif,
+        "post_only": pl.Boolean(),
     }
 )
 
@@ -60,6 +61,8 @@ def buy_yes(
     limit: int | pl.Expr | None = None,
     ttl: str | timedelta | None = None,
     tif: str | None = None,
+    *,
+    post_only: bool = False,
 ) -> Intent:
     """Buy `count` contracts of YES at `limit` or less.
 
@@ -69,11 +72,12 @@ def buy_yes(
         ttl: how long after arrival the unfilled rest waits at the limit; needs a limit.
         tif: ioc (default), fok (all or nothing on arrival) or gtc (default with ttl: wait; until the market
             closes where no ttl is given).
+        post_only: reject the order if it would trade on arrival; only for orders that wait.
 
     Raises:
         PlanError: a count, limit, ttl or tif that cannot be meant.
     """
-    return _order("buy", "yes", count, limit, ttl, tif)
+    return _order("buy", "yes", count, limit, ttl, tif, post_only=post_only)
 
 
 def buy_no(
@@ -81,9 +85,11 @@ def buy_no(
     limit: int | pl.Expr | None = None,
     ttl: str | timedelta | None = None,
     tif: str | None = None,
+    *,
+    post_only: bool = False,
 ) -> Intent:
     """Buy `count` contracts of NO at `limit` (price of NO) or less; see `buy_yes`."""
-    return _order("buy", "no", count, limit, ttl, tif)
+    return _order("buy", "no", count, limit, ttl, tif, post_only=post_only)
 
 
 def sell_yes(
@@ -91,9 +97,11 @@ def sell_yes(
     limit: int | pl.Expr | None = None,
     ttl: str | timedelta | None = None,
     tif: str | None = None,
+    *,
+    post_only: bool = False,
 ) -> Intent:
     """Sell `count` contracts of YES at `limit` or more; what is not held opens NO and costs $1 - price."""
-    return _order("sell", "yes", count, limit, ttl, tif)
+    return _order("sell", "yes", count, limit, ttl, tif, post_only=post_only)
 
 
 def sell_no(
@@ -101,9 +109,11 @@ def sell_no(
     limit: int | pl.Expr | None = None,
     ttl: str | timedelta | None = None,
     tif: str | None = None,
+    *,
+    post_only: bool = False,
 ) -> Intent:
     """Sell `count` contracts of NO at `limit` (price of NO) or more; what is not held opens YES."""
-    return _order("sell", "no", count, limit, ttl, tif)
+    return _order("sell", "no", count, limit, ttl, tif, post_only=post_only)
 
 
 def close() -> Intent:
@@ -116,6 +126,7 @@ def close() -> Intent:
             pl.lit(None, dtype=pl.Int64).alias("limit_cc"),
             pl.lit(None, dtype=pl.Int64).alias("ttl_us"),
             pl.lit("ioc", dtype=type_of_tif).alias("tif"),
+            pl.lit(value=False).alias("post_only"),
         )
     )
 
@@ -171,6 +182,8 @@ def _order(
     limit: int | pl.Expr | None,
     ttl: str | timedelta | None,
     tif: str | None,
+    *,
+    post_only: bool,
 ) -> Intent:
     ttl_us = _ttl_us(ttl)
     tif = tif or ("gtc" if ttl_us is not None else "ioc")
@@ -180,6 +193,8 @@ def _order(
         raise PlanError(f"an order with tif={tif!r} does not wait: drop ttl, or use tif='gtc'")
     if tif == "gtc" and limit is None:
         raise PlanError("an order that waits needs a limit: give limit=, or drop ttl/gtc")
+    if post_only and tif != "gtc":
+        raise PlanError(f"post_only=True is for orders that wait: give ttl=, or tif='gtc' instead of {tif!r}")
     return _intent(
         pl.struct(
             pl.lit(action, dtype=type_of_action).alias("action"),
@@ -188,6 +203,7 @@ def _order(
             _limit_cc(limit).alias("limit_cc"),
             pl.lit(ttl_us, dtype=pl.Int64).alias("ttl_us"),
             pl.lit(tif, dtype=type_of_tif).alias("tif"),
+            pl.lit(post_only).alias("post_only"),
         )
     )
 

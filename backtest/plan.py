@@ -178,6 +178,7 @@ def orders(asked: Wanted, rules: Rules, *, latency_us: int) -> Records:
     placed["count_centi"] = placed["waiting"] = count
     placed["tif"] = rows["tif"].cast(pl.String).replace_strict(_TIFS, return_dtype=pl.Int64).to_numpy()
     placed["expiry_us"] = np.minimum(expiry, close)
+    placed["is_post_only"] = rows["post_only"].to_numpy()
     return placed
 
 

@@ -16,7 +16,9 @@ from backtest.kernels.arrays import (
     I64,
     LEVEL,
     NEVER,
+    NO_QUEUE,
     PURSE,
+    QUEUES,
     SETTLEMENT,
     Flags,
     Records,
@@ -30,7 +32,7 @@ from backtest.venue import Rules, Venue, rules, venue
 from warehouse.rebuilding.ops import UNKNOWN
 from warehouse.rebuilding.reading import EXCHANGE, read_streams
 from warehouse.storage import collected
-from warehouse.tables import BOOK_GAPS, EVENTS, FEE_CHANGES, MARKETS, SERIES, Table
+from warehouse.tables import BOOK_GAPS, EVENTS, FEE_CHANGES, MARKETS, SERIES, TRADES, Table
 from warehouse.tape_schemas import BREAKS
 from warehouse.tops import FROM_CANDLES
 
@@ -113,6 +115,7 @@ def replay(stage: Stage, settings: "Settings", asked: Wanted, tickers: set[str])
         _grid(stage, placed[is_live]),
         cash_micros=settings.cash_micros,
         cap_micros=settings.per_event_micros,
+        queue=QUEUES[settings.queue] if settings.fills == "queue" else NO_QUEUE,
     )
     fills, equity = simulate(world)
     outcome = Outcome(asked, world, fills, equity, settings.cash_micros)
@@ -120,7 +123,14 @@ def replay(stage: Stage, settings: "Settings", asked: Wanted, tickers: set[str])
 
 
 def new_world(
-    tape: Tape, desk: Venue, placed: Records, grid_us: I64, *, cash_micros: int, cap_micros: int = -1
+    tape: Tape,
+    desk: Venue,
+    placed: Records,
+    grid_us: I64,
+    *,
+    cash_micros: int,
+    cap_micros: int = -1,
+    queue: int = NO_QUEUE,
 ) -> World:
     """Return one parameter row's world before anything happened: all cash, no position.
 
@@ -130,7 +140,8 @@ def new_world(
     levels = np.zeros(len(tape.level_cc), LEVEL)
     levels["cc"] = tape.level_cc
     purse = np.zeros(1, PURSE)
-    purse["cash"], purse["cap"], purse["is_book"] = cash_micros, cap_micros, tape.is_book
+    purse["cash"], purse["cap"] = cash_micros, cap_micros
+    purse["is_book"], purse["queue"] = tape.is_book, queue
     if len(grid_us):
         purse["step_us"] = max(0, grid_us[-1] - placed["arrival_us"][0]) // _EQUITY_ROWS
     return World(
@@ -183,7 +194,8 @@ def _tape(lake: "LakeReader", fills: str, known: Rules) -> tuple[Tape, list[str]
         told = [f"{n_candles} markets were not recorded all the time: there, quotes are closes of candles"]
         ended = pl.concat([shown, _ends(lake, shown)])
         return quotes_tape(ended, known.markets), [QUOTES_STAND, *(told if n_candles else [])]
-    return book_tape(read_streams(lake, names, None, None, clock=EXCHANGE), known.markets), []
+    trades = _of(lake, TRADES, "ticker", names) if fills == "queue" else None
+    return book_tape(read_streams(lake, names, None, None, clock=EXCHANGE), known.markets, trades=trades), []
 
 
 def _ends(lake: "LakeReader", shown: pl.DataFrame) -> pl.DataFrame:

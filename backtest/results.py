@@ -70,7 +70,8 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "count_centi": pl.Int64(),
             "cash_micros": pl.Int64(),  # < 0 purchase, > 0 sale, before the fee
             "fee_micros": pl.Int64(),
-            "evidence": pl.String(),  # touch | touch:no-size | book
+            "role": pl.String(),  # taker | maker
+            "evidence": pl.String(),  # touch | touch:no-size | book, …:crossed | queue | queue:through
             "position_after_centi": pl.Int64(),  # signed YES contracts
         }
     ),

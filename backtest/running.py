@@ -76,6 +76,7 @@ def _engine_arguments(config: RunConfig) -> dict[str, Any]:
     """Only what the configuration says, so that the engine's defaults stay in the engine."""
     said = {
         "fills": config.fills,
+        "queue": config.queue,
         "latency": config.latency,
         "cash": config.cash,
         "per_event": config.per_event,

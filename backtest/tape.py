@@ -15,10 +15,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import CHANGE, I32, I64, NEVER, SIZE, TOP, Records
+from backtest.kernels.arrays import CHANGE, I32, I64, NEVER, SIZE, TOP, TRADED, Records
 from exchange.units import DOLLAR_CC
 from warehouse.rebuilding.changes import changes_of, numbered
-from warehouse.rebuilding.ops import DELTA, SET, SPAN, UNKNOWN, yes_price_cc
+from warehouse.rebuilding.ops import DELTA, SET, SPAN, UNKNOWN, ask_code, bid_code, yes_price_cc
 from warehouse.rebuilding.ordering import Streams
 
 # What a tape of quotes reads of them.
@@ -26,6 +26,7 @@ QUOTE_COLUMNS: Final = (
     *("ticker", "session", "event_ts", "received_ts"),
     *("bid_cc", "bid_size_centi", "ask_cc", "ask_size_centi"),
 )
+TRADE_WITHIN_US: Final = 1_000_000  # of the change that it made
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,14 @@ def quotes_tape(quotes: pl.DataFrame, markets: pl.DataFrame) -> Tape:
     )
 
 
-def book_tape(streams: Streams, markets: pl.DataFrame) -> Tape:
+def book_tape(streams: Streams, markets: pl.DataFrame, *, trades: pl.DataFrame | None = None) -> Tape:
     """Return books as a tape of changes; `markets` as for `quotes_tape`.
 
     Args:
         streams: their rows by the exchange's clock, from the beginning, with levels.
         markets: ticker and close_us, one row per market; its order is the tape's.
+        trades: rows of the lake's table, for orders that stand in a queue: the tape then says which changes
+            trades made, and has the trades that no change shows.
     """
     from backtest.kernels.tops import book_tops
 
@@ -92,13 +95,16 @@ def book_tape(streams: Streams, markets: pl.DataFrame) -> Tape:
     firsts = laid.offsets[:-1][np.diff(laid.offsets) > 0]
     is_again[firsts] = laid.op[firsts] == UNKNOWN
     is_kept = np.where(is_level, (price > 0) & (price < DOLLAR_CC), ~is_again)
-    op, code = laid.op[is_kept], laid.code[is_kept]
     offsets = np.append(np.zeros(1, np.int64), np.cumsum(is_kept))[laid.offsets]
-    places, (level_offsets, level_split, codes) = numbered(offsets, op, code)
+    rows = np.stack([laid.ts_us, laid.op, laid.code, np.where(is_level, laid.amount, 0)])[:, is_kept]
+    if trades is not None:
+        offsets, rows = _woven(offsets, rows, trades, markets)
+    op, code = rows[1].astype(np.int8), rows[2].astype(np.int32)
+    about = np.where(op >= TRADED, DELTA, op)  # trades are about levels too
+    places, (level_offsets, level_split, codes) = numbered(offsets, about, code)
     tops, changes = np.zeros(len(op), TOP), np.zeros(len(op), CHANGE)
-    tops["ts_us"] = laid.ts_us[is_kept]
+    tops["ts_us"], changes["amount"] = rows[0], rows[3]
     changes["op"], changes["level"] = op, places
-    changes["amount"] = np.where(is_level, laid.amount, 0)[is_kept]
     tape = Tape(
         is_book=True,
         offsets=offsets,
@@ -111,6 +117,28 @@ def book_tape(streams: Streams, markets: pl.DataFrame) -> Tape:
     )
     book_tops(tops, changes, offsets, level_offsets, level_split, tape.level_cc)
     return tape
+
+
+def _woven(offsets: I64, rows: I64, trades: pl.DataFrame, markets: pl.DataFrame) -> tuple[I64, I64]:
+    """Weave the tape's trades, blocks left out, into the changes of its books."""
+    from backtest.kernels.prints import weave
+
+    numbers = markets.select("ticker", "close_us").with_row_index("market")
+    price, is_ask = pl.col("yes_price_cc").cast(pl.Int64), pl.col("taker_side") == "yes"
+    shown = (
+        trades.filter(pl.col("is_block_trade").fill_null(value=False).not_())
+        .join(numbers, on="ticker")
+        .with_columns(
+            ts_us=pl.col("event_ts").dt.epoch("us"),
+            # Who acquires YES takes from the asks.
+            code=pl.when(is_ask).then(ask_code(DOLLAR_CC - price)).otherwise(bid_code(price)),
+        )
+        .filter(pl.col("ts_us") < pl.col("close_us"))
+        .sort("market", "ts_us", "trade_id")
+    )
+    bounds = np.searchsorted(shown["market"].to_numpy(), np.arange(len(offsets))).astype(np.int64)
+    prints = shown.select("ts_us", "code", "count_centi").cast(pl.Int64).to_numpy().T
+    return weave(offsets, rows, bounds, np.ascontiguousarray(prints), TRADE_WITHIN_US)
 
 
 def known_us(tape: Tape, close_us: I64) -> I64:

@@ -109,9 +109,10 @@ def venue(known: Rules, fees: FeeTable, tape: Tape, *, extra_ticks: int) -> Venu
         COMBO_QUANTUM_MICROS if is_combo(ticker) else QUANTUM_MICROS for ticker in known.markets["ticker"]
     ]
     markets["row"] = markets["mark_row"] = tape.offsets[:-1] - 1
-    markets["place"] = -1
+    markets["place"] = markets["print_row"] = -1
     rows = np.zeros(len(fees.num), FEE)
-    rows["from_us"], rows["num"], rows["den"] = fees.from_us, fees.num, fees.den
+    for name in ("from_us", "num", "den", "maker_num", "maker_den"):
+        rows[name] = getattr(fees, name)
     paid = np.flatnonzero(markets["settle_us"] < NEVER)
     return Venue(
         markets=markets,

@@ -21,10 +21,14 @@ DOLLAR_CC: Final = 10_000
 COUNT_MAX_CENTI: Final = 3_000_000_000
 
 IOC, FOK, GTC = 0, 1, 2
-EXPIRY, CROSSED = 0, 1
+TRADED, PRINT = 5, 6  # on a tape with trades, besides the ops of warehouse.rebuilding.ops
+EXPIRY, WAKE = 0, 1
+NO_QUEUE, PESSIMISTIC, PROPORTIONAL, FRONT = 0, 1, 2, 3
+QUEUES: Final = {"pessimistic": PESSIMISTIC, "proportional": PROPORTIONAL, "front": FRONT}
+DISPLAYED, UNSIZED, CROSSED, QUEUED, THROUGH = 0, 1, 2, 3, 4
 (FILLED, ZERO_COUNT, NO_MARKET, NOT_OPEN, CLOSED, NO_LIMIT, OFF_GRID) = range(7)
 (BOOK_UNKNOWN, NOTHING_HELD, NO_CASH, EVENT_CAP, TOO_LARGE) = range(7, 12)
-(BEYOND_LIMIT, NO_SIZE, KILLED, EXPIRED) = range(12, 16)
+(BEYOND_LIMIT, NO_SIZE, KILLED, EXPIRED, WOULD_CROSS) = range(12, 17)
 REASONS: Final = (
     None,
     "zero count",
@@ -42,11 +46,12 @@ REASONS: Final = (
     "no size left",
     "fill or kill",
     "expired",
+    "post only",
 )
 
 
 Law = tuple[int, int, int, int, int]  # num, den, quantum, unit, has_rebate
-Heap = list[tuple[int, int, int, int]]  # ts, kind, order, row
+Heap = list[tuple[int, int, int, int]]  # ts, kind, row, order
 
 
 def _record(*fields: str) -> "np.dtype[np.void]":
@@ -61,7 +66,8 @@ def _record(*fields: str) -> "np.dtype[np.void]":
 TOP: Final = _record("ts_us", "bid_cc:i2", "ask_cc:i2", "is_live:i1")
 # The same row of a quote: sizes (-1 unknown), and numbers of the stretches of one price.
 SIZE: Final = _record("bid_size", "ask_size", "bid_run:i4", "ask_run:i4")
-# The same row of a book: op, the level it is about, and a change (DELTA) or a size (SET).
+# The same row of a book: op, the level it is about, and a change (DELTA; TRADED where a trade made it), a
+# size (SET), or the contracts of a trade that no change shows (PRINT).
 CHANGE: Final = _record("amount", "level:i4", "op:i1")
 # A displayed level in YES prices. A market's levels are its bids, best first, then its asks, best first.
 LEVEL: Final = _record("cc", "size", "used", "run")
@@ -72,18 +78,21 @@ MARKET: Final = _record(
     "position",  # signed YES
     "basis",  # what the position cost, at average cost
     "spent",  # purchases + fees - sales
+    "is_known",  # the book at `row`
+    *("print_row", "print_used"),  # the last trade that filled us, and how much of it
     "place",  # in `active`; -1 before the first fill
 )
 # Direction is +1 to more YES, -1 to less, 0 to none; limits are YES prices; `waiting`: what it still wants.
 ORDER: Final = _record(
     *("market", "arrival_us", "direction", "count_centi", "limit_cc", "tif", "expiry_us", "reason"),
-    *("filled", "waiting", "reserved", "accumulated", "is_resting"),
+    *("filled", "waiting", "reserved", "accumulated", "is_resting", "is_post_only"),
+    *("level", "ahead", "shown", "fresh", "seen_row"),  # in the queue: see queue.py
 )
-FEE: Final = _record("from_us", "num", "den")
+FEE: Final = _record("from_us", "num", "den", "maker_num", "maker_den")
 ROUNDING_ROW: Final = _record("from_us", "unit", "has_rebate")
 # `cap`: most that one event's positions may have cost, -1 without a cap.
 PURSE: Final = _record(
-    *("cash", "reserved", "locked", "cap", "is_book"),
+    *("cash", "reserved", "locked", "cap", "is_book", "queue"),
     *("n_fills", "n_active", "n_settled", "n_equity"),
     *("next_order", "next_payout", "next_mark"),  # where the clock stands
     *("dirty_us", "marked_us", "step_us"),  # equity: instant not yet written or -1, last row, least distance
@@ -92,7 +101,7 @@ PURSE: Final = _record(
 )
 FILL: Final = _record(
     *("order_id", "fill_us", "yes_price_cc", "count_centi", "cash_micros", "fee_micros"),
-    *("is_sized", "position_after_centi"),
+    *("evidence", "is_taker", "position_after_centi"),
 )
 SETTLEMENT: Final = _record(
     "market", "settled_us", "position_centi", "value_cc", "payout_micros", "cost_micros"

@@ -1,7 +1,7 @@
 """The clock of a backtest: merge arrivals, waiting orders and settlements of all markets over one purse.
 
-Order of events at one microsecond: market data, expiries, settlements, waiting orders (by order number),
-arrivals (by order number). tests/oracles/engine.py says the same in plain Python.
+Order of events at one microsecond: market data, expiries, settlements, waiting orders (by market, row of the
+tape and order number), arrivals (by order number). tests/oracles/engine.py says the same in plain Python.
 
 Cost: 5 ns for each book change up to the last order, about 100 ns for each order and fill.
 """
@@ -14,7 +14,6 @@ import numpy as np
 from backtest.kernels.arrays import (
     BOOK_UNKNOWN,
     COUNT_MAX_CENTI,
-    CROSSED,
     DOLLAR_CC,
     EQUITY,
     EXPIRED,
@@ -27,29 +26,37 @@ from backtest.kernels.arrays import (
     NO_CASH,
     NOTHING_HELD,
     TOO_LARGE,
+    WAKE,
+    WOULD_CROSS,
     Heap,
     Records,
     World,
 )
-from backtest.kernels.fills import take, take_all
+from backtest.kernels.fills import take, take_all, take_print
 from backtest.kernels.jit import entry, inner
 from backtest.kernels.law import affordable, law_at, outlay
 from backtest.kernels.levels import advance, row_at
+from backtest.kernels.queue import follow, is_print, join
 
 # First digits of a SHA-256 over the files compiled into this one: numba's cache of `simulate` does not notice
 # a change there, so a test asks for the new digits here.
 MILLION: Final = 1_000_000
-MADE_WITH: Final = "f8aa66eaa049"
+MADE_WITH: Final = "8e9228eb4cbd"
 
 
 @inner
 def _rest(w: World, heap: Heap, o: int, t: int, row: int) -> None:
-    """Let what is left of order o wait: reserve its cash and wake it when the touch crosses its limit."""
+    """Let what is left of order o wait: reserve its cash, and wake it when something may fill it.
+
+    That is when the other side comes to its limit; with a queue, also at trades at its price or worse ones.
+    """
     order, purse = w.orders[o], w.purse[0]
     market = w.markets[order.market]
     way, limit = order.direction, order.limit_cc
     q = limit if way > 0 else DOLLAR_CC - limit
-    law, closable = law_at(w, order.market, t), max(0, -way * market.position)
+    law, closable = law_at(w, order.market, t, 1), max(0, -way * market.position)
+    if purse.queue and not order.is_resting:
+        join(w, o, row)
     purse.reserved -= order.reserved
     order.reserved = 0
     n = affordable(order.waiting, closable, q, law, purse.cash - purse.reserved)
@@ -64,9 +71,17 @@ def _rest(w: World, heap: Heap, o: int, t: int, row: int) -> None:
         top = w.tops[r]
         if top.ts_us >= order.expiry_us:
             return
-        if top.is_live and (top.ask_cc <= limit if way > 0 else top.bid_cc >= limit):
-            heapq.heappush(heap, (top.ts_us, CROSSED, o, r))
+        if _crosses(w, o, r) or (purse.queue and is_print(w, o, r)):
+            heapq.heappush(heap, (top.ts_us, WAKE, r, o))
             return
+
+
+@inner
+def _crosses(w: World, o: int, row: int) -> bool:
+    top, order = w.tops[row], w.orders[o]
+    if top.is_live == 0:
+        return False
+    return bool(top.ask_cc <= order.limit_cc if order.direction > 0 else top.bid_cc >= order.limit_cc)
 
 
 @inner
@@ -86,10 +101,13 @@ def _arrive(w: World, fills: Records, heap: Heap, o: int) -> None:
         order.reason = TOO_LARGE
         return
     row = row_at(w, m, market.row, t)
+    if row >= market.first_row:
+        advance(w, m, row)
     if row < market.first_row or not w.tops[row].is_live:
         order.reason = BOOK_UNKNOWN
-    else:
-        advance(w, m, row)
+    elif order.is_post_only and _crosses(w, o, row):
+        order.reason, order.waiting = WOULD_CROSS, 0
+    elif not order.is_post_only:
         if order.tif == FOK:
             take_all(w, fills, o, t)
         else:
@@ -97,20 +115,24 @@ def _arrive(w: World, fills: Records, heap: Heap, o: int) -> None:
     if order.tif == GTC and order.waiting > 0:
         _rest(w, heap, o, t, row)
         if order.waiting > 0 and order.expiry_us < NEVER:
-            heapq.heappush(heap, (order.expiry_us, EXPIRY, o, row))
+            heapq.heappush(heap, (order.expiry_us, EXPIRY, row, o))
 
 
 @inner
 def _wake(w: World, fills: Records, heap: Heap) -> None:
-    """Take the first event off the heap: an order's end, or a touch that crosses its limit."""
-    t, kind, o, row = heapq.heappop(heap)
+    """Take the first event off the heap: an order's end, or something that may fill it."""
+    t, kind, row, o = heapq.heappop(heap)
     order = w.orders[o]
     if kind == EXPIRY:
         w.purse[0].reserved -= order.reserved
         order.waiting = order.reserved = 0
     elif order.waiting > 0:
-        advance(w, order.market, row)
-        take(w, fills, o, t)
+        if w.purse[0].queue and is_print(w, o, row):
+            follow(w, o, row)
+            take_print(w, fills, o, t, row)
+        if order.waiting > 0 and _crosses(w, o, row):
+            advance(w, order.market, row)
+            take(w, fills, o, t)
         _rest(w, heap, o, t, row)
 
 
@@ -208,7 +230,7 @@ def simulate(w: World) -> tuple[Records, Records]:
             return fills, equity
         n_moved = purse.n_fills + purse.n_settled
         if waking == t and (kind == EXPIRY or payout > t):
-            fills = _roomy(fills, _fills_end(w, heap[0][2]))
+            fills = _roomy(fills, _fills_end(w, heap[0][3]))
             _wake(w, fills, heap)
         elif payout == t:
             _settle(w, w.payouts[p])
@@ -229,7 +251,7 @@ def simulate(w: World) -> tuple[Records, Records]:
 def _fills_end(w: World, o: int) -> int:
     """Return how many fills there can be after order o has walked its market's levels once."""
     market = w.markets[w.orders[o].market]
-    return int(w.purse[0].n_fills + market.end_level - market.first_level)
+    return int(w.purse[0].n_fills + 1 + market.end_level - market.first_level)
 
 
 @inner

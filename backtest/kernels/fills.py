@@ -4,30 +4,36 @@ import numpy as np
 
 from backtest.kernels.arrays import (
     BEYOND_LIMIT,
+    CROSSED,
+    DISPLAYED,
     DOLLAR_CC,
     EVENT_CAP,
     FILLED,
     KILLED,
     NO_CASH,
     NO_SIZE,
+    QUEUED,
+    THROUGH,
+    UNSIZED,
     Law,
     Records,
     World,
 )
 from backtest.kernels.jit import inner
 from backtest.kernels.law import affordable, fee_charged, fee_model, law_at
+from backtest.kernels.queue import reached
 
 
 @inner
 def take(w: World, fills: Records, o: int, t: int) -> None:
     """Walk the displayed levels for order o, best first, and say in its reason why it got no more.
 
-    An order that waited is filled at its own limit, however good the level is.
+    An order that waited is filled at its own limit, however good the level is, and is the maker.
     """
     order = w.orders[o]
     market = w.markets[order.market]
     way, limit = order.direction, order.limit_cc
-    law = law_at(w, order.market, t)
+    law = law_at(w, order.market, t, order.is_resting)
     first, last = market.split_level, market.end_level
     if way < 0:
         first, last = market.first_level, market.split_level
@@ -47,7 +53,8 @@ def take(w: World, fills: Records, o: int, t: int) -> None:
             continue
         n, reason = _room(w, o, price, free, law)
         if n > 0:
-            _trade(w, fills, o, t, price, n, law, 1 if level.size > 0 else 0)
+            crossed = CROSSED if order.is_resting else DISPLAYED
+            _trade(w, fills, o, t, price, n, law, crossed if level.size > 0 else UNSIZED)
             level.used += n
         if reason != FILLED:
             order.reason = reason
@@ -84,6 +91,25 @@ def take_all(w: World, fills: Records, o: int, t: int) -> None:
 
 
 @inner
+def take_print(w: World, fills: Records, o: int, t: int, row: int) -> None:
+    """Give order o, which waits, what comes to it of the trade at `row`: at its own limit, as the maker."""
+    order = w.orders[o]
+    market = w.markets[order.market]
+    free = min(order.waiting, reached(w, o, row))
+    if free <= 0:
+        return
+    law = law_at(w, order.market, t, 1)
+    n, reason = _room(w, o, order.limit_cc, free, law)
+    if n > 0:
+        evidence = QUEUED if w.changes[row].level == order.level else THROUGH
+        _trade(w, fills, o, t, order.limit_cc, n, law, evidence)
+        if market.print_row != row:
+            market.print_row, market.print_used = row, 0
+        market.print_used += n
+    order.reason = reason
+
+
+@inner
 def _room(w: World, o: int, price: int, n: int, law: Law) -> tuple[int, int]:
     """Return how much of n the event's cap and the cash allow, and why not more."""
     order, purse = w.orders[o], w.purse[0]
@@ -99,7 +125,7 @@ def _room(w: World, o: int, price: int, n: int, law: Law) -> tuple[int, int]:
 
 
 @inner
-def _trade(w: World, fills: Records, o: int, t: int, price: int, n: int, law: Law, is_sized: int) -> None:
+def _trade(w: World, fills: Records, o: int, t: int, price: int, n: int, law: Law, evidence: int) -> None:
     """Book one fill of n contracts at a YES price: cash, fee, position, cost of what is held."""
     order, purse = w.orders[o], w.purse[0]
     market = w.markets[order.market]
@@ -122,7 +148,8 @@ def _trade(w: World, fills: Records, o: int, t: int, price: int, n: int, law: La
     market.position += order.direction * n
     fill = fills[purse.n_fills]
     fill.order_id, fill.fill_us, fill.yes_price_cc, fill.count_centi = o, t, price, n
-    fill.cash_micros, fill.fee_micros, fill.is_sized = flow, fee, is_sized
+    fill.cash_micros, fill.fee_micros = flow, fee
+    fill.evidence, fill.is_taker = evidence, 1 - order.is_resting
     fill.position_after_centi = market.position
     purse.n_fills += 1
     if market.place < 0:

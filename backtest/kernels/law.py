@@ -1,14 +1,20 @@
 """The fee law of exchange.fees in int64, and what an order can afford under it."""
 
+from typing import Final
+
 from backtest.kernels.arrays import DOLLAR_CC, Law, World
 from backtest.kernels.jit import formula, inner
+
+_LIMB: Final = 20  # bits of num that meet a remainder at a time, so that products fit int64
 
 
 @formula
 def fee_model(num: int, den: int, price_cc: int, count_centi: int, quantum: int) -> int:
-    """Return ceil(p x (1 - p) x count x num / den) to the quantum; num x den must be below 2**62."""
+    """Return ceil(p x (1 - p) x count x num / den) to the quantum; den and num must be below 2**42."""
     units = price_cc * (DOLLAR_CC - price_cc) * count_centi
-    model = units // den * num + (units % den * num + den - 1) // den
+    rest, high, low = units % den, num >> _LIMB, num & ((1 << _LIMB) - 1)
+    whole, left = (rest * high // den, rest * high % den) if high else (0, 0)
+    model = units // den * num + (whole << _LIMB) + ((left << _LIMB) + rest * low + den - 1) // den
     return (model + quantum - 1) // quantum * quantum
 
 
@@ -30,7 +36,7 @@ def fee_charged(model: int, value: int, unit: int, has_rebate: int, accumulated:
 
 
 @inner
-def law_at(w: World, m: int, t: int) -> Law:
+def law_at(w: World, m: int, t: int, is_maker: int) -> Law:
     """Return num, den, quantum, unit and rebate of market m at time t; nothing is due during a waiver."""
     market = w.markets[m]
     i = market.end_fee - 1
@@ -39,8 +45,10 @@ def law_at(w: World, m: int, t: int) -> Law:
     j = len(w.rounding) - 1
     while j > 0 and w.rounding[j].from_us > t:
         j -= 1
-    num = 0 if t < market.waiver_us else w.fees[i].num
-    return num, w.fees[i].den, market.quantum, w.rounding[j].unit, w.rounding[j].has_rebate
+    fee = w.fees[i]
+    num, den = (fee.maker_num, fee.maker_den) if is_maker else (fee.num, fee.den)
+    num = 0 if t < market.waiver_us else num
+    return num, den, market.quantum, w.rounding[j].unit, w.rounding[j].has_rebate
 
 
 @inner

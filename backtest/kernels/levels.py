@@ -1,8 +1,8 @@
 """Displayed levels of one market as the clock reaches them, and what we took from them ourselves."""
 
-from backtest.kernels.arrays import World
+from backtest.kernels.arrays import TRADED, World
 from backtest.kernels.jit import inner
-from warehouse.rebuilding.ops import CLEAR, DELTA, END, SET
+from warehouse.rebuilding.ops import CLEAR, DELTA, END, SET, UNKNOWN
 
 
 @inner
@@ -55,11 +55,14 @@ def _quote(w: World, k: int, cc: int, size: int, run: int) -> None:
 @inner
 def _change(w: World, m: int, r: int) -> None:
     change = w.changes[r]
-    if change.op == DELTA:
+    if change.op in (DELTA, TRADED):
         level = w.levels[change.level]
         level.size = max(0, level.size + change.amount)
         level.used = min(level.used, level.size)
+    elif change.op == UNKNOWN:
+        w.markets[m].is_known = 0
     elif change.op == CLEAR:
+        w.markets[m].is_known = 1
         for k in range(w.markets[m].first_level, w.markets[m].end_level):
             w.levels[k].size = 0
     elif change.op == SET:

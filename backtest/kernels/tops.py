@@ -4,12 +4,12 @@ from typing import Final
 
 import numpy as np
 
-from backtest.kernels.arrays import DOLLAR_CC, I32, I64, NEVER, Records
+from backtest.kernels.arrays import DOLLAR_CC, I32, I64, NEVER, PRINT, Records
 from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import CLEAR, END, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "fa6c0c751433"
+MADE_WITH: Final = "fc7b8fb3a3ee"
 
 
 @inner
@@ -40,7 +40,7 @@ def book_tops(
                 for k in range(lo, hi):
                     size[k] = 0
                 bid, ask, is_known, top_bid, top_ask = split, hi, 1, 0, DOLLAR_CC
-            elif op != END:
+            elif op not in (END, PRINT):
                 k = change.level
                 size[k] = change.amount if op == SET else max(0, size[k] + change.amount)
                 # Which side it is nobody can predict; most changes are too deep for that to matter.

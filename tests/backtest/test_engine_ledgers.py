@@ -231,7 +231,7 @@ def test_a_value_on_a_market_that_nobody_decided_pays_nothing() -> None:
 
 
 def test_capital_days_count_every_second_that_money_is_tied_up() -> None:
-    """$5.10 held for half a second, then $4 and a fee reserved for 100 s, over 86,400 s a day."""
+    """$5.10 held for half a second, then $4 reserved for 100 s, and no maker fee, over 86,400 s a day."""
     lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_100), a_quote(900, 4_900, 5_100)])
     run = replayed(
         lake,
@@ -241,6 +241,5 @@ def test_capital_days_count_every_second_that_money_is_tied_up() -> None:
         fees=None,
     )
     held, waited = run.summary.select("locked_dollar_days", "locked_max_micros").row(0)
-    fee = 168_000  # .07 x 10 x .4 x .6, reserved along with the $4
-    assert held == (5_100_000 * 500_000 + (4_000_000 + fee) * 100_000_000) / (10**12 * 86_400)
+    assert held == (5_100_000 * 500_000 + 4_000_000 * 100_000_000) / (10**12 * 86_400)
     assert waited == 5_100_000

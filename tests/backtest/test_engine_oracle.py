@@ -1,6 +1,7 @@
 """The kernels against the slow oracle: small random worlds, every frame compared with ==."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import backtest as bt
+from backtest.kernels.arrays import QUEUES
 from backtest.results import Run
 from exchange.fees import FeeTerms
 from exchange.units import to_us
@@ -28,6 +30,7 @@ from tests.backtest.worlds import (
     settled,
 )
 from tests.oracles.engine import NEVER, Market, Oracle, Order, book_instants, check, quote_instants
+from tests.oracles.queue import woven
 
 TICKERS = ("A", "B", "C")
 PRICES = range(2_500, 8_000, 500)
@@ -99,6 +102,86 @@ def book_rows(rng: Random) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def busy_rows(rng: Random) -> dict[str, list[dict[str, Any]]]:
+    """Two bids a side where sizes come, are cancelled and trade all the time; now and then a hole."""
+    found = (
+        book_rows(rng) if rng.random() < 0.3 else {"book_snapshots": [], "book_deltas": [], "book_gaps": []}
+    )
+    shown = {1: rng.choice([100, 300]), 2: rng.choice([100, 300])}
+    for number, ticker in enumerate(TICKERS, 1):
+        book = dict(zip((4_000, 4_500), shown.values(), strict=True))
+        found["book_snapshots"].append(
+            a_snapshot(-2, yes=book, no=book, ticker=ticker, session="u", seq=number)
+        )
+    seconds, trades = 0, []
+    for seq in range(4, rng.randint(10, 60)):
+        seconds += rng.choice([0, 0, 1, 2])
+        ticker, side, price = rng.choice("AAAB"), rng.choice(["yes", "no"]), rng.choice([4_000, 4_500, 4_500])
+        if rng.random() < 0.04:
+            found["book_gaps"].append(a_gap(seconds, from_seq=seq, session="u"))
+            continue
+        change = rng.choice([100, 150, 200, -100, -100, -150])
+        row = a_delta(seconds, side, price, change, seq=seq, ticker=ticker, session="u")
+        found["book_deltas"].append(row)
+        if change < 0 and rng.random() < 0.7:
+            yes_cc, taker = (price, "no") if side == "yes" else (10_000 - price, "yes")
+            trades.append(a_trade(rng, ticker, row["event_ts"], yes_cc, -change, taker))
+    return found | {"trades": trades}
+
+
+def patient(rng: Random) -> list[Wish]:
+    """Orders that mostly wait, at the prices of `busy_rows`, several of them in one queue."""
+    made = wishes(rng, 4)
+    for _ in range(rng.randint(1, 8)):
+        order = {
+            "action": "buy",
+            "side": rng.choice(["yes", "no"]),
+            "count": rng.choice([0.5, 1, 2]),
+            "limit": rng.choice([4_000, 4_500, 4_500, 5_000]),
+            "tif": "gtc",
+            "ttl": rng.choice([None, 5, 15]),
+            "post_only": rng.random() < 0.5,
+        }
+        made.append((rng.randint(-2, 20), rng.choice("AAAB"), order))
+    return made
+
+
+def trade_rows(rng: Random, books: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Trades that changes show, some a moment off, some beyond it, and trades that no change shows."""
+    trades = []
+    for row in books["book_deltas"]:
+        if row["delta_centi"] < 0 and rng.random() < 0.6:
+            price = row["price_cc"] if row["side"] == "yes" else 10_000 - row["price_cc"]
+            off = timedelta(seconds=rng.choice([0, 0, 0, 0, -1, 1, 3]))
+            taker = "no" if row["side"] == "yes" else "yes"
+            trades.append(
+                a_trade(rng, row["ticker"], row["event_ts"] + off, price, -row["delta_centi"], taker)
+            )
+    for _ in range(rng.randint(0, 8)):
+        price, taker = rng.choice([3_500, 4_000, 4_500, 5_500, 6_000]), rng.choice(["yes", "no"])
+        trades.append(
+            a_trade(
+                rng, rng.choice(TICKERS), at(rng.randint(-3, 45)), price, rng.choice([50, 100, 300]), taker
+            )
+        )
+    return trades
+
+
+def a_trade(
+    rng: Random, ticker: str, event_ts: datetime, yes_price_cc: int, count_centi: int, taker_side: str
+) -> dict[str, Any]:
+    """Return one trade; now and then it is a block, which nobody in the book took part in."""
+    return {
+        "trade_id": f"{rng.getrandbits(64):016x}",
+        "ticker": ticker,
+        "event_ts": event_ts,
+        "yes_price_cc": yes_price_cc,
+        "count_centi": count_centi,
+        "taker_side": taker_side,
+        "is_block_trade": rng.random() < 0.05,
+    }
+
+
 def a_random_snapshot(rng: Random, seconds: int, seq: int, ticker: str, session: str) -> dict[str, Any]:
     """YES bids and NO bids of 45 cents and less: the best ask is 55 cents or more."""
     sides = [
@@ -126,6 +209,7 @@ def wishes(rng: Random, n_max: int = 16) -> list[Wish]:
             "tif": tif if limit is not None or tif == "fok" else "ioc",
             "ttl": rng.choice([None, 1, 5, 15]),
         }
+        order["post_only"] = order["tif"] == "gtc" and rng.random() < 0.3
         ticker = rng.choice([*TICKERS, "A", "A"]) if n else "A"
         made.append((rng.randint(-2, 40), ticker, order))
     return made
@@ -137,11 +221,20 @@ def intent(order: dict[str, Any]) -> pl.Expr:
         return bt.close()
     build = getattr(bt, f"{order['action']}_{order['side']}")
     ttl = f"{order['ttl']}s" if order["ttl"] and order["tif"] == "gtc" else None
-    made: pl.Expr = build(order["count"], order["limit"], ttl, order["tif"])
+    made: pl.Expr = build(order["count"], order["limit"], ttl, order["tif"], post_only=order["post_only"])
     return made
 
 
-def oracle(lake: MemoryLake, plan: list[Wish], *, fills: str, cash: int, cap: int | None) -> Oracle:
+def oracle(
+    lake: MemoryLake,
+    plan: list[Wish],
+    terms: FeeTerms,
+    *,
+    fills: str,
+    queue: str | None,
+    cash: int,
+    cap: int | None,
+) -> Oracle:
     """Run the slow engine on the same rows, one second of latency."""
     markets = {}
     for row in lake.rows["markets"]:
@@ -160,6 +253,8 @@ def oracle(lake: MemoryLake, plan: list[Wish], *, fills: str, cash: int, cap: in
             if fills == "touch"
             else book_instants(of("book_snapshots"), of("book_deltas"), of("book_gaps"), close_us)
         )
+        if fills == "queue":
+            events = woven(events, of("trades"), close_us)
         markets[row["ticker"]] = Market(row, close_us, settle_us, row.get("settlement_value_cc") or 0, events)
     ordered = sorted(enumerate(plan), key=lambda each: (each[1][0], each[1][1], each[0]))
     orders = []
@@ -178,11 +273,13 @@ def oracle(lake: MemoryLake, plan: list[Wish], *, fills: str, cash: int, cap: in
             limit=None if is_close else wish["limit"],
             tif="ioc" if is_close else wish["tif"],
             expiry_us=min(close_us, arrival + ttl if ttl else NEVER),
+            is_post_only=not is_close and wish["post_only"],
         )
         order.waiting = order.count
         check(order, markets)
         orders.append(order)
-    run = Oracle(markets, orders, FeeTerms("quadratic", 1_000_000), cash, cap)
+    basis = "touch" if fills == "touch" else "book"
+    run = Oracle(markets, orders, terms, cash, cap, queue, basis=basis)
     run.run()
     return run
 
@@ -191,8 +288,7 @@ def assert_same(run: Run, slow: Oracle) -> None:
     """Compare everything both engines say."""
     filled = run.fills.with_columns(fill_us=pl.col("fill_ts").dt.epoch("us"))
     columns = ["order_id", "fill_us", "ticker", "yes_price_cc", "count_centi", "cash_micros", "fee_micros"]
-    told = filled.with_columns(is_sized=pl.col("evidence") != "touch:no-size")
-    assert told.select(*columns, "is_sized", "position_after_centi").to_dicts() == slow.fills
+    assert filled.select(*columns, "role", "evidence", "position_after_centi").to_dicts() == slow.fills
     paid = run.settlements.with_columns(settled_us=pl.col("settled_ts").dt.epoch("us"))
     columns = ["ticker", "settled_us", "position_centi", "value_cc", "payout_micros", "cost_micros"]
     assert paid.select(columns).to_dicts() == slow.settlements
@@ -213,13 +309,17 @@ SLOW = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCh
 SEEDS = st.integers(0, 2**40)  # worlds from seeds: rich from the start, and one number replays them
 
 
-def compare(lake: MemoryLake, plan: list[Wish], rng: Random, *, fills: str) -> tuple[Run, Oracle]:
+def compare(
+    lake: MemoryLake, plan: list[Wish], rng: Random, *, fills: str, queue: str | None = None
+) -> tuple[Run, Oracle]:
     """Run both engines with a purse and a cap that sometimes bind."""
+    (terms,) = (FeeTerms(each["fee_type"], each["fee_multiplier_ppm"]) for each in lake.rows["series"])
     cash, cap = rng.choice([3, 12, 1_000]), rng.choice([None, None, 2, 8])
     asked = a_plan(*((at_s, ticker, intent(order)) for at_s, ticker, order in plan))
-    run = bt.run(asked, lake, fills=fills, latency="1s", cash=cash, per_event=cap)
+    placed: dict[str, Any] = {} if queue is None else {"queue": queue}
+    run = bt.run(asked, lake, fills=fills, latency="1s", cash=cash, per_event=cap, **placed)
     cap_micros = None if cap is None else cap * 1_000_000
-    slow = oracle(lake, plan, fills=fills, cash=cash * 1_000_000, cap=cap_micros)
+    slow = oracle(lake, plan, terms, fills=fills, queue=queue, cash=cash * 1_000_000, cap=cap_micros)
     assert_same(run, slow)
     return run, slow
 
@@ -242,22 +342,55 @@ def test_book_fills_equal_the_oracle(seed: int) -> None:
     compare(lake, wishes(rng), rng, fills="book")
 
 
+@SLOW
+@given(SEEDS, st.sampled_from(list(QUEUES)))
+def test_queue_fills_equal_the_oracle(seed: int, queue: str) -> None:
+    """Traps 4, 5, 6, 21: only trades fill, each once, at the posted price, after what is ahead."""
+    rng = Random(seed)
+    terms = a_series(fee_type=rng.choice(["quadratic", "quadratic_with_maker_fees"]))
+    tables = queue_tables(rng)
+    lake = a_lake(markets=market_rows(rng), series=[terms], **tables)
+    compare(lake, patient(rng), rng, fills="queue", queue=queue)
+
+
+def queue_tables(rng: Random) -> dict[str, list[dict[str, Any]]]:
+    """Busy queues, or any books with trades that fit well or not at all."""
+    if rng.random() < 0.8:
+        return busy_rows(rng)
+    books = book_rows(rng)
+    return books | {"trades": trade_rows(rng, books)}
+
+
 def test_the_random_worlds_reach_every_kind_of_outcome() -> None:
     """A comparison proves only what it exercises: partial, late, multi-level fills and all reasons occur."""
     reasons: set[str | None] = set()
+    evidence: set[str] = set()
     n_late = n_several = n_settled = n_flipped = 0
     for seed in range(60):
         rng = Random(seed)
-        fills = "book" if seed % 2 else "touch"
+        fills = ("touch", "book", "queue")[seed % 3]
         markets = market_rows(rng)
-        tables = book_rows(rng) if fills == "book" else {"quotes": quote_rows(rng)}
-        run, _ = compare(a_lake(markets=markets, **tables), wishes(rng), rng, fills=fills)
+        tables = {"quotes": quote_rows(rng)} if fills == "touch" else book_rows(rng)
+        plan, queue = wishes(rng), None
+        if fills == "queue":
+            tables, plan, queue = queue_tables(rng), patient(rng), rng.choice(list(QUEUES))
+        run, _ = compare(a_lake(markets=markets, **tables), plan, rng, fills=fills, queue=queue)
         reasons |= set(run.orders["reason"])
+        evidence |= set(run.fills["evidence"])
         n_late += run.fills.filter(pl.col("fill_ts") > pl.col("arrival_ts")).height
         n_several += run.fills.filter(pl.col("order_id").is_duplicated()).height
         n_settled += run.settlements.height
         n_flipped += run.fills.filter(pl.col("cash_micros") > 0).height
     assert reasons >= {None, "closed", "not open", "off-grid limit", "unknown market", "nothing held"}
     assert reasons >= {"book unknown", "no cash", "event cap", "beyond limit", "no size left"}
-    assert reasons >= {"fill or kill", "expired"}
+    assert reasons >= {"fill or kill", "expired", "post only"}
+    assert evidence == {
+        "touch",
+        "touch:no-size",
+        "touch:crossed",
+        "book",
+        "book:crossed",
+        "queue",
+        "queue:through",
+    }
     assert min(n_late, n_several, n_settled, n_flipped) >= 5

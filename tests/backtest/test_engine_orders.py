@@ -121,7 +121,7 @@ def test_nothing_fills_at_or_after_the_close() -> None:
 
 
 def test_a_waiting_order_holds_its_cash_until_it_ends() -> None:
-    """Trap 25: $5 rest in A (10 x .45 + fee) from 2 s to 7 s, so that B can buy with them only at 9 s."""
+    """Trap 25: $4.50 rest in A from 2 s to 7 s; B has the other 50 cents, and all of it at 9 s."""
     lake = a_lake(
         markets=[a_market("A"), a_market("B")], quotes=[*STEADY, a_quote(0, 4_900, 5_000, ticker="B")]
     )
@@ -132,8 +132,8 @@ def test_a_waiting_order_holds_its_cash_until_it_ends() -> None:
         (8, "B", bt.buy_yes(8)),
         cash=5,
     )
-    # 5 - 4.50 - .1733 (ceil of .17325) = .3267 are free: .63 contracts at .50 cost .315 + .0111 fee
-    assert run.orders["filled_centi"].to_list() == [0, 63, 800]
+    # .96 contracts at .50 cost .48 + .0168 fee; .97 would cost .485 + .0170
+    assert run.orders["filled_centi"].to_list() == [0, 96, 800]
 
 
 def test_fill_or_kill_takes_all_or_nothing() -> None:

@@ -15,6 +15,8 @@ def test_every_reason_is_explained(reason: str) -> None:
     assert reason in PAGE
 
 
-@pytest.mark.parametrize("evidence", [*FILLS, "touch:no-size"])
+@pytest.mark.parametrize(
+    "evidence", [*FILLS, *(f"{each}:crossed" for each in ("touch", "book")), "touch:no-size", "queue:through"]
+)
 def test_every_evidence_is_explained(evidence: str) -> None:
     assert f"`{evidence}`" in PAGE

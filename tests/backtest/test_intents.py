@@ -27,6 +27,7 @@ def test_an_intent_is_a_struct_of_what_is_wanted() -> None:
         "limit_cc": 5_600,
         "ttl_us": 30_000_000,
         "tif": "gtc",
+        "post_only": False,
     }
     assert one(bt.sell_no("0.25")) == {
         "action": "sell",
@@ -35,6 +36,7 @@ def test_an_intent_is_a_struct_of_what_is_wanted() -> None:
         "limit_cc": None,
         "ttl_us": None,
         "tif": "ioc",
+        "post_only": False,
     }
 
 

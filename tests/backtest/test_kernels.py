@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest.fees import _ratio
-from backtest.kernels import clock, tops
+from backtest.kernels import clock, prints, tops
 from backtest.kernels.arrays import COUNT_MAX_CENTI
 from backtest.kernels.law import fee_charged, fee_model
-from exchange.fees import ROUNDING, FeeTerms, charge_fill, model_micros
+from exchange.fees import MAKER_RATE_PPM, ROUNDING, FeeTerms, charge_fill, model_micros
 from warehouse.rebuilding import kernels, ops
 
 KERNELS: Final = Path(clock.__file__).parent
 PRICES = st.integers(1, 9_999)
 COUNTS = st.integers(1, COUNT_MAX_CENTI)
-MULTIPLIERS = st.sampled_from([0, 250_000, 500_000, 1_000_000, 333_333, 123_457, 1_500_000])
+MULTIPLIERS = st.sampled_from([0, 250_000, 500_000, 1_000_000, 333_333, 123_457, 1_500_000, 13_999_999])
 
 
 def digest(*names: str) -> str:
@@ -28,20 +28,24 @@ def digest(*names: str) -> str:
 
 def test_a_cached_kernel_names_the_sources_it_was_compiled_with() -> None:
     """Numba notices changes in the entry's own file only: write the new digits there and it recompiles."""
-    assert digest("arrays.py", "fills.py", "jit.py", "law.py", "levels.py") == clock.MADE_WITH
-    assert digest("arrays.py", "jit.py") == tops.MADE_WITH
+    assert digest("arrays.py", "fills.py", "jit.py", "law.py", "levels.py", "queue.py") == clock.MADE_WITH
+    assert digest("arrays.py", "jit.py") == tops.MADE_WITH == prints.MADE_WITH
     assert digest() == kernels.MADE_WITH
 
 
 @settings(deadline=None)  # the first call compiles
 @given(PRICES, COUNTS, MULTIPLIERS, st.sampled_from([1, 100]))
 def test_the_model_fee_is_exact_over_its_whole_range(price: int, count: int, ppm: int, quantum: int) -> None:
-    """Traps 19, 20: p x (1 - p), to the micro-dollar, up to 30 million contracts, equal for both sides."""
-    terms = FeeTerms("quadratic", ppm)
-    num, den = _ratio(terms)
-    slow = model_micros(terms=terms, price_cc=price, count_centi=count, is_taker=True, quantum_micros=quantum)
-    assert fee_model(num, den, price, count, quantum) == slow
-    assert fee_model(num, den, 10_000 - price, count, quantum) == slow
+    """Traps 19, 20, 21: p x (1 - p), exact up to 30 million contracts, equal for both sides."""
+    for fee_type in MAKER_RATE_PPM:
+        for is_taker in (True, False):
+            terms = FeeTerms(fee_type, ppm)
+            num, den = _ratio(terms, is_taker=is_taker)
+            slow = model_micros(
+                terms=terms, price_cc=price, count_centi=count, is_taker=is_taker, quantum_micros=quantum
+            )
+            assert fee_model(num, den, price, count, quantum) == slow
+            assert fee_model(num, den, 10_000 - price, count, quantum) == slow
 
 
 @settings(deadline=None)  # the first call compiles
@@ -60,7 +64,7 @@ def test_one_order_shares_one_accumulator(
     """Trap 18: what fills of one order are rounded up by comes back, in every regime."""
     assert isinstance(rounding, type(ROUNDING[0]))
     terms = FeeTerms("quadratic", ppm)
-    num, den = _ratio(terms)
+    num, den = _ratio(terms, is_taker=True)
     slow = fast = 0
     for price, count in fills:
         charge = charge_fill(

@@ -38,6 +38,7 @@ def scene(lake: LakeReader, plan: pl.LazyFrame, tickers: set[str], *, fills: str
     """Read what a run of `plan` needs; more cash than can be spent, no caps, midnights unmarked."""
     settings = Settings(
         fills=fills,
+        queue="pessimistic",
         latency_us=LATENCY // _MICROSECOND,
         cash_micros=CASH_MICROS,
         per_event_micros=-1,

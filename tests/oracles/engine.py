@@ -13,6 +13,7 @@ from exchange.fees import FeeTerms, charge_fill, is_combo, rounding_at
 from exchange.ticks import LINEAR_CENT, is_on_grid
 from exchange.units import from_us, to_us
 from tests.oracles.books import LONG_AGO, speaker, told
+from tests.oracles.queue import Place
 
 NEVER: Final = 2**63 - 1
 DAY_US: Final = 86_400_000_000
@@ -40,6 +41,8 @@ class Order:
     is_resting: bool = False
     reason: str | None = None
     was_rejected: bool = False
+    is_post_only: bool = False
+    place: Place | None = None
 
     @property
     def way(self) -> int:
@@ -72,6 +75,7 @@ class Market:
     spent: int = 0
     is_traded: bool = False
     is_settled: bool = False
+    was_known: bool = False  # before the instant that is being looked at
 
 
 @dataclass
@@ -83,9 +87,11 @@ class Oracle:
     terms: FeeTerms
     cash: int
     cap: int | None = None
+    queue: str | None = None
     fills: list[dict[str, Any]] = field(default_factory=list)
     settlements: list[dict[str, Any]] = field(default_factory=list)
     equity: list[tuple[int, int, int, int]] = field(default_factory=list)
+    basis: str = "touch"
     locked_max: int = 0
     locked_micro_us: int = 0
 
@@ -115,9 +121,9 @@ class Oracle:
         for ticker in sorted(self.markets):
             if self.markets[ticker].settle_us == t:
                 self.settle(ticker, t)
-        for order in self.orders:
-            if order.is_resting and order.waiting and t in self.markets[order.ticker].instants:
-                self.wake(order, t)
+        for ticker in sorted(self.markets):
+            if t in self.markets[ticker].instants:
+                self.wake_all(ticker, t)
         for order in self.orders:
             if order.arrival_us == t and not order.was_rejected:
                 self.arrive(order, t)
@@ -134,7 +140,21 @@ class Oracle:
         first = min(o.arrival_us for o in live) // DAY_US + 1
         return {day * DAY_US for day in range(first, max(ends) // DAY_US + 1)} | {max(ends)}
 
+    def wake_all(self, ticker: str, t: int) -> None:
+        """Let the waiting orders of a market meet the events of one moment, event by event."""
+        market = self.markets[ticker]
+        events, is_known, left = market.instants[t], market.was_known, 0
+        for number, event in enumerate(events):
+            is_known = event[0] != "unknown" and (is_known or event[0] == "snapshot")
+            left = abs(event[3]) if event[0] in ("traded", "print") else 0
+            for order in self.orders:
+                if order.ticker == ticker and order.is_resting and order.waiting:
+                    left -= self.wake(
+                        order, t, event, left, is_known=is_known, is_last=number == len(events) - 1
+                    )
+
     def show(self, market: Market, t: int) -> None:
+        market.was_known = market.is_known
         for kind, *rest in market.instants.get(t, ()):
             if kind == "quote":
                 show_quote(market, *rest)
@@ -153,6 +173,9 @@ class Oracle:
             order.action, order.side = "sell", "yes" if market.position > 0 else "no"
         if not is_live(market):
             order.reason = "book unknown"
+        elif order.is_post_only:
+            if self.crosses(order):
+                order.reason, order.waiting, order.was_rejected = "post only", 0, True
         elif order.tif == "fok":
             self.all_or_none(order, t)
         else:
@@ -160,21 +183,55 @@ class Oracle:
         if order.tif == "gtc" and order.waiting:
             self.rest(order, t)
 
-    def wake(self, order: Order, t: int) -> None:
+    def wake(
+        self, order: Order, t: int, event: tuple[Any, ...], left: int, *, is_known: bool, is_last: bool
+    ) -> int:
+        """Let one waiting order meet one event; return how much of a trade it got."""
+        before, is_served = order.filled, False
+        if order.place is not None and order.place.is_reached_by(event):
+            is_served = True
+            self.serve(order, t, order.place.reach(event, left, is_known=is_known), event)
+        elif order.place is not None:
+            order.place.follow(event, is_known=is_known)
+        got = order.filled - before
+        is_crossed = (
+            is_last and order.waiting > 0 and is_live(self.markets[order.ticker]) and self.crosses(order)
+        )
+        if is_crossed:
+            self.take(order, t)
+        if is_served or is_crossed:
+            self.rest(order, t)
+        return got
+
+    def crosses(self, order: Order) -> bool:
         market = self.markets[order.ticker]
         touch = min(market.asks, default=10_000) if order.way > 0 else max(market.bids, default=0)
-        if is_live(market) and order.way * (touch - order.yes_limit) <= 0:
-            self.take(order, t)
-            self.rest(order, t)
+        return order.way * (touch - order.yes_limit) <= 0
+
+    def serve(self, order: Order, t: int, comes: int, event: tuple[Any, ...]) -> None:
+        market, price = self.markets[order.ticker], order.yes_limit
+        wanted = min(order.waiting, comes)
+        if wanted:
+            n, why = self.allowed(order, market, price, wanted, t)
+            if n:
+                assert order.place is not None
+                through = event[2] != order.place.price_cc
+                self.trade(order, market, price, n, t, evidence="queue:through" if through else "queue")
+            order.reason = why
 
     def rest(self, order: Order, t: int) -> None:
         market = self.markets[order.ticker]
         price = order.yes_limit
-        order.reserved = 0
+        if self.queue and not order.is_resting:
+            own = ("yes", price, market.bids) if order.way > 0 else ("no", 10_000 - price, market.asks)
+            order.place = Place(self.queue, own[0], own[1])
+            if market.is_known:
+                order.place.see(own[2].get(price) or 0)
+        order.reserved, order.is_resting = 0, True
         n = self.affordable(order, market, price, order.waiting, t)
         if order.waiting:
             order.reason = "no cash" if n < order.waiting else "expired"
-        order.waiting, order.is_resting = n, True
+        order.waiting = n
         if n:
             order.reserved = max(0, self.outlay(order, market, price, n, t))
 
@@ -206,7 +263,14 @@ class Oracle:
             at = order.yes_limit if order.is_resting else price
             n, why = self.allowed(order, market, at, wanted, t)
             if n:
-                self.trade(order, market, at, n, t, is_sized=size is not None)
+                evidence = (
+                    "touch:no-size"
+                    if size is None
+                    else f"{self.basis}:crossed"
+                    if order.is_resting
+                    else self.basis
+                )
+                self.trade(order, market, at, n, t, evidence=evidence)
                 market.used[side, price] = market.used.get((side, price), 0) + n
             if why:
                 order.reason = why
@@ -246,21 +310,21 @@ class Oracle:
             terms=self.terms,
             price_cc=q,
             count_centi=n,
-            is_taker=True,
+            is_taker=not order.is_resting,
             is_combo=is_combo(order.ticker),
             rounding=rounding_at(from_us(t)),
         )
         gross = fresh.model_micros + fresh.rounding_micros
         return (n - closing) * q - closing * (10_000 - q) + gross
 
-    def trade(self, order: Order, market: Market, price: int, n: int, t: int, *, is_sized: bool) -> None:
+    def trade(self, order: Order, market: Market, price: int, n: int, t: int, *, evidence: str) -> None:
         q = acquired(order, price)
         closing = min(n, closable(order, market))
         charge = charge_fill(
             terms=self.terms,
             price_cc=q,
             count_centi=n,
-            is_taker=True,
+            is_taker=not order.is_resting,
             is_combo=is_combo(order.ticker),
             rounding=rounding_at(from_us(t)),
             accumulated_micros=order.accumulated,
@@ -286,7 +350,8 @@ class Oracle:
                 "count_centi": n,
                 "cash_micros": cash,
                 "fee_micros": charge.fee_micros,
-                "is_sized": is_sized,
+                "role": "maker" if order.is_resting else "taker",
+                "evidence": evidence,
                 "position_after_centi": market.position,
             }
         )
@@ -340,6 +405,7 @@ def show_quote(
 def show_book(market: Market, kind: str, *rest: Any) -> None:  # noqa: ANN401 -- of three kinds of events
     if kind == "unknown":
         market.is_known = False
+    if kind in ("unknown", "print"):
         return
     if kind == "snapshot":
         market.is_known = True
