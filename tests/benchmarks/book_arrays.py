@@ -13,7 +13,7 @@ from backtest.kernels.tops import book_tops
 from backtest.tape import Tape, book_tape
 from exchange.units import DOLLAR_CC
 from warehouse.rebuilding.changes import Changes, changes_of
-from warehouse.rebuilding.reading import Streams
+from warehouse.rebuilding.ordering import Streams
 from warehouse.rebuilding.showing import shown
 
 _DEPTH, _SNAPSHOT = 1, 4
