@@ -188,6 +188,29 @@ def test_a_moved_lake_reads_the_same(tmp_path: Path) -> None:
     assert Lake(tmp_path / "there").scan(TRADES).collect().height == 2
 
 
+@pytest.mark.parametrize("n_versions", [1, 2, 3, 4, 6])
+def test_versions_of_others_are_seen_at_once_also_of_a_lake_made_anew(
+    tmp_path: Path, n_versions: int
+) -> None:
+    """Another process adds entries to the log of a lake that has three; or puts another lake in its place."""
+    made, here = tmp_path / "made", tmp_path / "here"
+    for number in range(n_versions):
+        Lake(made).commit(TRADES, frame(TRADES, a_trade(f"u{number}")))
+    lake = a_lake(here)
+    assert (lake.version(TRADES), lake.scan(TRADES).collect().height) == (2, 2)
+    shutil.rmtree(here)
+    copied = shutil.copytree(made, here)
+    entries = sorted((copied / "trades" / "_delta_log").glob("*.json"))
+    later = {each: each.read_bytes() for each in entries[2:]}
+    for each in later:
+        each.unlink()
+    assert lake.version(TRADES) == len(entries) - len(later) - 1
+    for n_rows, (entry, text) in enumerate(later.items(), 2):
+        entry.write_bytes(text)
+        assert lake.version(TRADES) == n_rows
+        assert lake.scan(TRADES).collect().height == n_rows
+
+
 def test_files_are_those_of_now_also_when_they_were_listed_before(tmp_path: Path) -> None:
     """What was read of a log serves again only while it has not moved, also for a lake that was made anew."""
     lake = a_lake(tmp_path)
