@@ -1,20 +1,37 @@
 """Rebuilt books against the ticker channel and against trades: each kind of answer by hand."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.warehouse.catalogs import Row, lake_of
 from tests.warehouse.rows import a_delta, a_gap, a_quote, a_snapshot, a_trade, at
 from warehouse import Lake, book_quality
 from warehouse.book_quality import quotes_agreement, trades_agreement
-from warehouse.book_quality_tops import AGREEMENTS
+from warehouse.book_quality_tops import AGREEMENTS, classified
 from warehouse.book_quality_trades import TAKINGS
 
 DAY = (at(-3_600), at(3_600))
+_MOMENT = pl.Datetime("us", "UTC")
+_TOP = {name: pl.Int64() for name in ("bid_cc", "bid_centi", "ask_cc", "ask_centi")}
+MESSAGES_SCHEMA = pl.Schema(
+    {"ticker": pl.String(), "session": pl.String(), "known_ts": _MOMENT, "told_ts": _MOMENT, **_TOP}
+)
+STATES_SCHEMA = pl.Schema(
+    {
+        "ticker": pl.String(),
+        "from_ts": _MOMENT,
+        "until_ts": _MOMENT,
+        "is_known": pl.Boolean(),
+        "anomaly": pl.String(),
+        **_TOP,
+    }
+)
 
 
 def a_change(seq: int, seconds: float, **changes: object) -> Row:
@@ -205,3 +222,48 @@ def test_every_kind_has_its_sentence() -> None:
     for told in (AGREEMENTS, TAKINGS):
         assert all(each.endswith(".") for each in told.values())
     assert pl.Series(list(AGREEMENTS)).is_unique().all()
+
+
+Spell = tuple[int, bool, int]  # how long, whether known, at which bid (0: none)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 500), st.booleans(), st.integers(0, 2)), min_size=1, max_size=12),
+    st.lists(st.tuples(st.integers(-400, 3_000), st.integers(0, 2)), max_size=12),
+)
+def test_a_message_is_right_exactly_if_some_known_state_near_it_is_its_own(
+    spells: list[Spell], messages: list[tuple[int, int]]
+) -> None:
+    """Milliseconds after noon; each message against each spell of the book, one by one."""
+    states: list[tuple[int, int | None, bool, int]] = []
+    start = 0
+    for n, (length, known, bid) in enumerate(spells):
+        until = None if n + 1 == len(spells) else start + length
+        states.append((start, until, known, bid))
+        start += length
+    told = pl.DataFrame(
+        [("KXA-1", "s1", _ms(at_ms), _ms(at_ms), bid, bid, 0, 0) for at_ms, bid in messages],
+        schema=MESSAGES_SCHEMA,
+        orient="row",
+    )
+    rows = [("KXA-1", _ms(a), _ms(b), known, None, bid, bid, 0, 0) for a, b, known, bid in states]
+    found = classified(told, pl.DataFrame(rows, schema=STATES_SCHEMA, orient="row"))
+
+    def is_there(at_ms: int, bid: int) -> bool:
+        return any(
+            known and of == bid and a <= at_ms + 300 and (b is None or b >= at_ms - 300)
+            for a, b, known, of in states
+        )
+
+    def is_known(at_ms: int) -> bool:
+        last = [each for each in states if each[0] <= at_ms]
+        return any(known and (b is None or b >= at_ms) for _, b, known, _ in last)
+
+    expected = sorted((at_ms, is_known(at_ms) and is_there(at_ms, bid)) for at_ms, bid in messages)
+    right = found.select(pl.col("known_ts"), pl.col("agreement") == "ok").sort("known_ts", "agreement")
+    assert right.rows() == [(_ms(at_ms), is_right) for at_ms, is_right in expected]
+
+
+def _ms(ms: int | None) -> datetime | None:
+    return None if ms is None else at(ms / 1_000)
