@@ -12,11 +12,12 @@ import polars as pl
 
 from warehouse.asking import Moment, interval
 from warehouse.book_quality_tops import classified, states_of, told_tops
-from warehouse.book_quality_trades import on_book, taken
+from warehouse.book_quality_trades import Heard, on_book, taken
 from warehouse.books import IS_WHOLE
 from warehouse.panels import dates_around
+from warehouse.rebuilding.ends import without_passed_ends
 from warehouse.storage import collected
-from warehouse.tables import BOOK_DELTAS, BOOK_SNAPSHOTS, QUOTES, TRADES, Table
+from warehouse.tables import BOOK_DELTAS, BOOK_GAPS, BOOK_SNAPSHOTS, QUOTES, TRADES, Table
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
@@ -105,8 +106,23 @@ def trades_in(lake: "Lake", part: Part) -> pl.DataFrame:
         pl.col("ticker").is_in(part.tickers), is_inside, on_book()
     )
     trades = collected(rows, lake.uri)
-    named = trades["ticker"].unique().to_list()
-    return taken(trades, lake.book_events(named, part.start_ts - _AROUND, part.end_ts + _AROUND))
+    return taken(trades, _heard(lake, trades["ticker"].unique().to_list(), part))
+
+
+def _heard(lake: "Lake", named: list[str], part: Part) -> Heard:
+    """Return what streams told of markets around a part; no books, so not from their snapshots on."""
+    is_its = pl.col("ticker").is_in(named)
+    first_ts, last_ts = part.start_ts - _AROUND, part.end_ts + _AROUND
+    streams = lake.scan(BOOK_SNAPSHOTS).filter(is_its, IS_WHOLE, pl.col("method") != "rest")
+    deltas = lake.scan(BOOK_DELTAS, dates=(first_ts.date(), last_ts.date())).filter(
+        is_its, pl.col("event_ts").is_between(first_ts, last_ts)
+    )
+    gaps = lake.scan(BOOK_GAPS).explode("tickers").rename({"tickers": "ticker"}).filter(is_its)
+    return Heard(
+        collected(streams.group_by("ticker", "session").agg(first_ts=pl.col("captured_ts").min()), lake.uri),
+        collected(deltas.sort("session", "sid", "seq"), lake.uri),
+        without_passed_ends(lake, collected(gaps, lake.uri)),
+    )
 
 
 def parts(

@@ -5,14 +5,13 @@ millisecond; so a trade's change is sought among the changes next to it, as far 
 (warehouse.book_trades).
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
 from exchange.fees import COMBO_PREFIX
 from exchange.units import DOLLAR_CC
 from warehouse.book_trades import PRINTS, WITHIN_ROWS, matched
-from warehouse.books import BookEvents
 
 TAKINGS: Final = {
     "ok": "A change takes exactly its size off the level it hits.",
@@ -33,48 +32,53 @@ def on_book() -> pl.Expr:
     return ~pl.col("is_block_trade").fill_null(value=False) & ~pl.col("ticker").str.starts_with(COMBO_PREFIX)
 
 
-def taken(trades: pl.DataFrame, events: BookEvents) -> pl.DataFrame:
+class Heard(NamedTuple):
+    """What recorded streams told of markets.
+
+    streams: ticker, session, first_ts (of the first whole book).
+    deltas: rows of `book_deltas`, sorted by (session, sid, seq).
+    gaps: ticker, session, from_ts, until_ts (null: for good).
+    """
+
+    streams: pl.DataFrame
+    deltas: pl.DataFrame
+    gaps: pl.DataFrame
+
+
+def taken(trades: pl.DataFrame, heard: Heard) -> pl.DataFrame:
     """Say of every trade what it is to each stream that recorded its market.
 
     Args:
         trades: rows of the table `trades`, per `on_book`.
-        events: what streams told of their markets, from before the first trade to after the last.
+        heard: of their markets, from before the first trade to after the last.
 
     Returns:
         ticker, session, trade_id, event_ts, side (whose bids it takes), price_cc (in that side's prices),
         count_centi, taking (see TAKINGS); sorted by (ticker, session, event_ts, trade_id).
     """
-    streams = _streams(events)
     is_no = pl.col("taker_side") == "yes"
+    price_cc = pl.when(is_no).then(DOLLAR_CC - pl.col("yes_price_cc")).otherwise("yes_price_cc")
     hits = (
-        trades.join(streams, on="ticker")
+        trades.join(heard.streams, on="ticker")
         .select(
             *_STREAM,
             "trade_id",
             "event_ts",
             side=pl.when(is_no).then(pl.lit("no")).otherwise(pl.lit("yes")),
-            price_cc=pl.when(is_no).then(DOLLAR_CC - pl.col("yes_price_cc")).otherwise("yes_price_cc"),
+            price_cc=price_cc.cast(pl.Int32),
             count_centi="count_centi",
         )
-        .with_columns(pl.col("price_cc").cast(pl.Int32))
         .sort(*_STREAM, "event_ts", "trade_id")
         .with_row_index("hit")
     )
     taking = (
-        pl.when(_is_blind(hits, streams, events.gaps))
+        pl.when(_is_blind(hits, heard))
         .then(pl.lit("unknown"))
-        .when(_is_matched(hits, events.deltas))
+        .when(_is_matched(hits, heard.deltas))
         .then(pl.lit("ok"))
         .otherwise(pl.lit("missing"))
     )
     return hits.with_columns(taking=taking).drop("hit")
-
-
-def _streams(events: BookEvents) -> pl.DataFrame:
-    """Return who recorded which market, and since when."""
-    snapshots = events.snapshots.filter(pl.col("method") != "rest")
-    both = pl.concat([each.select(*_STREAM, "known_ts") for each in (snapshots, events.deltas)])
-    return both.group_by(_STREAM).agg(pl.col("known_ts").min().alias("first_ts"))
 
 
 def _is_matched(hits: pl.DataFrame, deltas: pl.DataFrame) -> pl.Series:
@@ -103,13 +107,14 @@ def _is_matched(hits: pl.DataFrame, deltas: pl.DataFrame) -> pl.Series:
     return hits["hit"].is_in(found.implode())
 
 
-def _is_blind(hits: pl.DataFrame, streams: pl.DataFrame, gaps: pl.DataFrame) -> pl.Series:
+def _is_blind(hits: pl.DataFrame, heard: Heard) -> pl.Series:
     """Tell whether a stream was broken, or not there yet, near each trade."""
-    unheard = streams.select(
+    gaps = heard.gaps.select(*_STREAM, "from_ts", "until_ts")
+    unheard = heard.streams.select(
         *_STREAM, from_ts=pl.lit(None, dtype=gaps.schema["from_ts"]), until_ts="first_ts"
     )
     blind = (
-        pl.concat([unheard, gaps.select(*_STREAM, "from_ts", "until_ts")])
+        pl.concat([unheard, gaps])
         .with_columns(
             pl.col("from_ts").to_physical().fill_null(0),
             pl.col("until_ts").to_physical().fill_null(_FOREVER_US),
