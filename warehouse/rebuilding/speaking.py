@@ -8,7 +8,6 @@ name comes last. docs/decisions/0018 says why; the SQL macro `book_at` says the 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -37,12 +36,6 @@ class Turns(NamedTuple):
     gap: I64
 
 
-class _Event(NamedTuple):
-    at_us: int
-    kind: int
-    row: int
-
-
 @dataclass(slots=True)
 class _Market:
     """One market on its way through time: `bases` and `n_blind` by session, `blind` gaps by row."""
@@ -57,16 +50,17 @@ class _Market:
     blind: dict[int, str] = field(default_factory=dict)
     broke_us: int = -1
 
-    def meet(self, event: _Event) -> None:
-        if event.kind == _BASE:
-            session = self.sessions[event.row]
-            self.bases[session] = max(event.row, self.bases.get(session, -1))
-        elif event.kind == _BLIND:
-            self.blind[event.row] = self.gap_sessions[event.row]
-        elif event.kind == _SIGHT:
-            del self.blind[event.row]
+    def meet(self, kind: int, row: int) -> None:
+        """Let a snapshot become known, or a gap begin, end, or count as a break."""
+        if kind == _BASE:
+            session = self.sessions[row]
+            self.bases[session] = max(row, self.bases.get(session, -1))
+        elif kind == _BLIND:
+            self.blind[row] = self.gap_sessions[row]
+        elif kind == _SIGHT:
+            del self.blind[row]
         else:
-            self.broke_us = max(self.broke_us, self.gap_said_us[event.row])
+            self.broke_us = max(self.broke_us, self.gap_said_us[row])
 
     def speaker(self) -> tuple[int, int]:
         """Return base and gap, one of which is -1; both, where nothing was recorded."""
@@ -94,26 +88,29 @@ def turns(streams: Streams, tickers: Sequence[str]) -> Turns:
         rows, holes = of_snapshots.get(ticker, range(0)), of_gaps.get(ticker, range(0))
         polls = set(snapshots["session"][rows.start : rows.stop].filter(rest[rows.start : rows.stop]))
         market = _Market(captured_us, sessions, gap_sessions, from_us, said_us, polls)
-        events = [_Event(known_us[row], _BASE, row) for row in rows]
+        events = [(known_us[row], _BASE, row) for row in rows]
         for row in holes:
             end = until_us[row]
             if end is None or end > from_us[row] + 1:
-                events.append(_Event(from_us[row] + 1, _BLIND, row))
+                events.append((from_us[row] + 1, _BLIND, row))
                 if end is not None:
-                    events.append(_Event(end, _SIGHT, row))
+                    events.append((end, _SIGHT, row))
             if causes[row] != _UNBROKEN and gap_sessions[row] not in polls:
-                events.append(_Event(said_us[row] + 1, _BREAK, row))
+                events.append((said_us[row] + 1, _BREAK, row))
         found.extend(_turns(market, events))
         offsets.append(len(found))
     columns = np.array(found, np.int64).reshape(-1, 3)
     return Turns(np.array(offsets, np.int64), *(np.ascontiguousarray(columns[:, i]) for i in range(3)))
 
 
-def _turns(market: _Market, events: list[_Event]) -> Iterator[tuple[int, int, int]]:
+def _turns(market: _Market, events: list[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
+    """Yield at_us, base and gap whenever they change, of events (at_us, kind, row)."""
+    events.sort()
     last = (-1, -1)
-    for at_us, together in groupby(sorted(events), key=lambda each: each.at_us):
-        for event in together:
-            market.meet(event)
+    for place, (at_us, kind, row) in enumerate(events, start=1):
+        market.meet(kind, row)
+        if place < len(events) and events[place][0] == at_us:
+            continue
         now = market.speaker()
         if now != last:
             yield at_us, *now
