@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from backtest.errors import BacktestError
     from backtest.fees import assume_fees
     from backtest.intents import Intent, buy_no, buy_yes, close, param, sell_no, sell_yes
+    from backtest.latency import sample_latency
     from backtest.results import Run
 
 _HOMES = {
@@ -26,6 +27,7 @@ _HOMES = {
     "close": "intents",
     "param": "intents",
     "run": "engine",
+    "sample_latency": "latency",
     "sell_no": "intents",
     "sell_yes": "intents",
 }
@@ -40,6 +42,7 @@ __all__ = [
     "close",
     "param",
     "run",
+    "sample_latency",
     "sell_no",
     "sell_yes",
 ]

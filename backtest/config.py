@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-FILLS: Final = ("touch", "book", "queue")
+FILLS: Final = ("mid", "touch", "book", "queue")
 PLACES: Final = ("pessimistic", "proportional", "front")
 KEYS: Final = (
     "strategy",

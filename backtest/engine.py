@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import polars as pl
 
 from backtest.errors import PlanError, TooLarge
+from backtest.latency import Latency, as_us, read_latency
 from backtest.plan import Params, Plan, Wanted, parameter_rows, read_plan, universe, wanted
 from backtest.results import SCHEMAS, Run
-from exchange.errors import UnitError
 from exchange.fees import FeeTerms
-from exchange.units import MICROS_PER_DOLLAR, parse_duration
+from exchange.units import MICROS_PER_DOLLAR
 
 if TYPE_CHECKING:
     from datetime import date
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CASH_MAX_MICROS: Final = 10**15
 _BASIS: Final = {
+    "mid": "the middle between bid and ask, at which nobody can trade: a fantasy to measure others by",
     "touch": "best quotes and their sizes",
     "book": "displayed depth, level by level",
     "queue": "displayed depth, level by level, and for orders that wait, trades at their price",
@@ -67,7 +68,7 @@ class Settings:
 
     fills: str
     queue: str
-    latency_us: int
+    latency: Latency
     cash_micros: int
     per_event_micros: int  # -1: no cap
     extra_ticks: int
@@ -81,7 +82,7 @@ def run(
     *,
     fills: str,
     queue: str = "pessimistic",
-    latency: str | timedelta = "250ms",
+    latency: str | timedelta | Latency = "250ms",
     cash: float | Decimal | str = 5_000,
     params: Params = None,
     per_event: float | Decimal | str | None = None,
@@ -98,12 +99,13 @@ def run(
     Args:
         plan: ticker, known_ts (UTC) and intent (see `backtest.intents`); lazy if it reads parameters.
         lake: where quotes or books, markets, events, series and fee changes are.
-        fills: what orders meet: "touch" (best quotes and their sizes) or "book" (displayed depth, level by
-            level; what we took stays taken until the level shrinks below it or empties), or "queue" (as
-            "book", and trades fill orders that wait, once what is ahead of them has traded).
+        fills: what orders meet: "mid" (the middle between bid and ask: a fantasy), "touch" (best quotes and
+            their sizes), "book" (displayed depth, level by level; what we took stays taken until the level
+            shrinks below it or empties), or "queue" (as "book", and trades fill orders that wait, once what
+            is ahead of them has traded).
         queue: for fills="queue", where waiting orders stand: "pessimistic" (cancels are all from behind),
             "proportional" or "front"; the truth lies between the first and the last.
-        latency: from decision to arrival; more than 0.
+        latency: from decision to arrival, more than 0; or drawn from measured ones, `bt.sample_latency`.
         cash: dollars at the start; one purse for all markets. What an order cannot pay for (fee included) is
             not bought; what it can pay for is, to 0.01 contract. Orders that wait reserve their cost.
         params: values for `bt.param`: {name: value or list}, every combination; or a frame of rows.
@@ -130,7 +132,7 @@ def _replayed(
     likely = universe(plan, rows[0])
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         staged = pool.submit(prepare, lake, settings, likely)
-        asked = [wanted(plan, row) for row in rows]
+        asked = [wanted(plan, row, settings.latency) for row in rows]
         tickers = likely.union(*(set(each.intents["ticker"].unique()) for each in asked))
         stage = staged.result() if tickers == likely else prepare(lake, settings, tickers)
         done = list(pool.map(lambda each: replay(stage, settings, each, tickers), asked))
@@ -145,10 +147,9 @@ def _replayed(
 
 
 def _assumptions(settings: Settings, told: tuple[str, ...], filled: pl.DataFrame) -> tuple[str, ...]:
-    latency_ms = Decimal(settings.latency_us) / 1000
     said = [
         f"fills against {_BASIS[settings.fills]}",
-        f"orders arrive {latency_ms} ms after the row they were decided on was known",
+        f"orders arrive {settings.latency} after the row they were decided on was known",
         "orders that wait are filled at their own limit and pay the maker fee",
         "our own orders move nobody: the recorded market goes on as if we had not traded",
         "the plan was not checked for look-ahead: it may read anything in the lake, results included",
@@ -166,7 +167,7 @@ def _assumptions(settings: Settings, told: tuple[str, ...], filled: pl.DataFrame
 def _settings(
     fills: str,
     queue: str,
-    latency: str | timedelta,
+    latency: str | timedelta | Latency,
     cash: float | Decimal | str,
     per_event: float | Decimal | str | None,
     extra_ticks: int,
@@ -181,32 +182,20 @@ def _settings(
         raise PlanError(f"extra_ticks={extra_ticks}: a whole number from 0 up, and only with fills='touch'")
     if fees is not None and not isinstance(fees, FeeTerms):
         raise PlanError(f"fees={fees!r}: give bt.assume_fees('quadratic', multiplier=1), or nothing")
-    waits = _duration("latency", latency)
-    if waits <= timedelta(0):
-        raise PlanError("latency must be more than 0: nobody trades on the row that they are reading")
-    delay = _duration("payout_delay", payout_delay)
+    delay = timedelta(microseconds=as_us("payout_delay", payout_delay))
     if delay < timedelta(0):
         raise PlanError("payout_delay must not be negative: nobody is paid before the close")
     cash_micros = _micros("cash", cash)
     return Settings(
         fills=fills,
         queue=queue,
-        latency_us=waits // timedelta(microseconds=1),
+        latency=read_latency(latency),
         cash_micros=cash_micros,
         per_event_micros=-1 if per_event is None else _cap(per_event, cash_micros),
         extra_ticks=extra_ticks,
         payout_delay=delay,
         fees=fees,
     )
-
-
-def _duration(name: str, value: str | timedelta) -> timedelta:
-    if not isinstance(value, str | timedelta):
-        raise PlanError(f"{name}={value!r}: write a length of time such as '250ms', or give a timedelta")
-    try:
-        return parse_duration(value) if isinstance(value, str) else value
-    except UnitError as error:
-        raise PlanError(f"{name}: {error}") from error
 
 
 def _micros(name: str, dollars: float | Decimal | str) -> int:
@@ -236,7 +225,7 @@ def _manifest(lake: LakeReader, settings: Settings, asked: list[Wanted], inputs:
         "config": {
             "fills": settings.fills,
             "queue": settings.queue if settings.fills == "queue" else None,
-            "latency_us": settings.latency_us,
+            "latency_us": settings.latency.told,
             "cash_micros": settings.cash_micros,
             "per_event_micros": settings.per_event_micros if settings.per_event_micros >= 0 else None,
             "extra_ticks": settings.extra_ticks,

@@ -21,7 +21,7 @@ from backtest.kernels.arrays import (
 )
 from backtest.plan import Wanted
 from backtest.results import SCHEMAS, TIME
-from backtest.tape import Tape
+from backtest.tape import MID, Tape
 from backtest.venue import Rules
 
 SECONDS_PER_DAY = 86_400
@@ -42,7 +42,7 @@ class Outcome:
 def frames_of(outcome: Outcome, rules: Rules, tape: Tape, universe: set[str]) -> dict[str, pl.DataFrame]:
     """Return every frame of `SCHEMAS` but coverage, with the parameter columns first."""
     ordered = _orders(outcome, rules)
-    filled = _fills(outcome, ordered, "book" if tape.is_book else "touch")
+    filled = _fills(outcome, ordered, tape.evidence)
     paid = _settlements(outcome, rules)
     held = _positions(outcome, rules, tape)
     found = {
@@ -107,6 +107,8 @@ def _fills(outcome: Outcome, ordered: pl.DataFrame, evidence: str) -> pl.DataFra
     which = ordered.select("order_id", *_MARKET, "decision_ts", "arrival_ts", "action", "side")
     told = {DISPLAYED: evidence, UNSIZED: "touch:no-size", CROSSED: f"{evidence}:crossed"}
     told |= {QUEUED: "queue", THROUGH: "queue:through"}
+    if evidence == MID:
+        told = dict.fromkeys(told, MID)
     price = pl.col("yes_price_cc")
     return rows.join(which, on="order_id", how="left", maintain_order="left").with_columns(
         fill_id=pl.int_range(pl.len(), dtype=pl.Int64),
@@ -148,7 +150,7 @@ def _equity(outcome: Outcome) -> pl.DataFrame:
         return rows.with_columns(pl.col("ts").cast(TIME))
     start = pl.DataFrame(
         {
-            "ts": [outcome.asked.intents["known_ts"][0]],
+            "ts": [outcome.asked.intents["known_ts"].min()],
             "cash_micros": [outcome.cash_micros],
             "marked_micros": [outcome.cash_micros],
             "locked_micros": [0],

@@ -1,7 +1,7 @@
 """From a lazy plan to the orders of one parameter row, as arrays in order of arrival.
 
-An order is decided at its row's known_ts and arrives one latency later. Orders of one instant arrive by
-ticker, then in the plan's own order.
+An order is decided at its row's known_ts and arrives one latency later. Orders that arrive at one instant do
+so by ticker, then by known_ts, then in the plan's own order.
 """
 
 import itertools
@@ -32,6 +32,7 @@ from backtest.kernels.arrays import (
     ZERO_COUNT,
     Records,
 )
+from backtest.latency import Latency
 from backtest.results import SCHEMAS
 from backtest.venue import Rules
 from exchange.units import DOLLAR_CC, format_ts
@@ -46,7 +47,7 @@ Params = Mapping[str, Any] | pl.DataFrame | None
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a plan wants under one parameter row: ticker, known_ts and the intent's fields, by arrival."""
+    """What a plan wants under one parameter row: ticker, known_ts, arrival_us and the intents, by arrival."""
 
     params: dict[str, Any]
     intents: pl.DataFrame
@@ -119,7 +120,7 @@ def universe(plan: pl.LazyFrame, params: Mapping[str, Any]) -> set[str]:
         return set(plan.select("ticker").unique().collect()["ticker"].drop_nulls())
 
 
-def wanted(plan: pl.LazyFrame, params: dict[str, Any]) -> Wanted:
+def wanted(plan: pl.LazyFrame, params: dict[str, Any], latency: Latency) -> Wanted:
     """Collect what the plan wants under one parameter row.
 
     Raises:
@@ -137,10 +138,12 @@ def wanted(plan: pl.LazyFrame, params: dict[str, Any]) -> Wanted:
             f"{ticker} at {format_ts(at_ts)}: the count is negative, no number, or finer than 0.01 contract; "
             "round it, as in (…).round(2)"
         )
-    return Wanted(params, rows)
+    arrival_us = rows["known_ts"].dt.epoch("us").to_numpy() + latency.of(rows)
+    arriving = rows.with_columns(arrival_us=pl.Series(arrival_us, dtype=pl.Int64))
+    return Wanted(params, arriving.sort("arrival_us", "ticker", maintain_order=True))
 
 
-def orders(asked: Wanted, rules: Rules, *, latency_us: int) -> Records:
+def orders(asked: Wanted, rules: Rules) -> Records:
     """Return the orders of one parameter row; what cannot even reach the book has its reason already."""
     rows = asked.intents.join(
         rules.markets.select("ticker", "open_us", "close_us", "grid").with_row_index("market"),
@@ -149,7 +152,7 @@ def orders(asked: Wanted, rules: Rules, *, latency_us: int) -> Records:
         maintain_order="left",
     )
     market = _int64(rows["market"].cast(pl.Int64), -1)
-    arrival = _int64(rows["known_ts"].dt.epoch("us"), 0) + latency_us
+    arrival = _int64(rows["arrival_us"], 0)
     direction = _directions(rows)
     given = _int64(rows["limit_cc"], DOLLAR_CC)
     has_limit = rows["limit_cc"].is_not_null().to_numpy()

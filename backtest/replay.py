@@ -27,7 +27,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.clock import simulate
 from backtest.plan import Wanted, orders
 from backtest.results import SCHEMAS, TIME
-from backtest.tape import QUOTE_COLUMNS, Tape, book_tape, known_us, quotes_tape
+from backtest.tape import BOOK, MID, QUOTE_COLUMNS, TOUCH, Tape, book_tape, known_us, quotes_tape
 from backtest.venue import Rules, Venue, rules, venue
 from warehouse.rebuilding.ops import UNKNOWN
 from warehouse.rebuilding.reading import EXCHANGE, read_streams
@@ -105,7 +105,7 @@ def replay(stage: Stage, settings: "Settings", asked: Wanted, tickers: set[str])
     Raises:
         FeesUnknown: an order could be filled at a time whose fees nobody knows.
     """
-    placed = orders(asked, stage.rules, latency_us=settings.latency_us)
+    placed = orders(asked, stage.rules)
     is_live = placed["reason"] == FILLED
     _refuse_unknown_fees(stage, placed[is_live])
     world = new_world(
@@ -141,7 +141,7 @@ def new_world(
     levels["cc"] = tape.level_cc
     purse = np.zeros(1, PURSE)
     purse["cash"], purse["cap"] = cash_micros, cap_micros
-    purse["is_book"], purse["queue"] = tape.is_book, queue
+    purse["is_book"], purse["queue"] = tape.evidence == BOOK, queue
     if len(grid_us):
         purse["step_us"] = max(0, grid_us[-1] - placed["arrival_us"][0]) // _EQUITY_ROWS
     return World(
@@ -187,13 +187,13 @@ def _of(lake: "LakeReader", table: Table, column: str, values: list[str]) -> pl.
 def _tape(lake: "LakeReader", fills: str, known: Rules) -> tuple[Tape, list[str]]:
     """Return what orders meet, and what a reader of the report must know about it."""
     names = known.markets["ticker"].to_list()
-    if fills == "touch":
+    if fills in (TOUCH, MID):
         shown = collected(lake.tops(names).select(QUOTE_COLUMNS), "quotes and candles")
         is_close = pl.col("session").str.starts_with(f"{FROM_CANDLES}_")
         n_candles = shown.filter(is_close)["ticker"].n_unique()
         told = [f"{n_candles} markets were not recorded all the time: there, quotes are closes of candles"]
         ended = pl.concat([shown, _ends(lake, shown)])
-        return quotes_tape(ended, known.markets), [QUOTES_STAND, *(told if n_candles else [])]
+        return quotes_tape(ended, known.markets, evidence=fills), [QUOTES_STAND, *(told if n_candles else [])]
     trades = _of(lake, TRADES, "ticker", names) if fills == "queue" else None
     return book_tape(read_streams(lake, names, None, None, clock=EXCHANGE), known.markets, trades=trades), []
 

@@ -26,6 +26,7 @@ QUOTE_COLUMNS: Final = (
     *("ticker", "session", "event_ts", "received_ts"),
     *("bid_cc", "bid_size_centi", "ask_cc", "ask_size_centi"),
 )
+MID, TOUCH, BOOK = "mid", "touch", "book"  # what fills rest on
 TRADE_WITHIN_US: Final = 1_000_000  # of the change that it made
 
 
@@ -37,7 +38,7 @@ class Tape:
     books have `changes` and every price that was ever displayed.
     """
 
-    is_book: bool
+    evidence: str
     offsets: I64
     tops: Records
     sizes: Records
@@ -47,12 +48,15 @@ class Tape:
     level_cc: I64
 
 
-def quotes_tape(quotes: pl.DataFrame, markets: pl.DataFrame) -> Tape:
-    """Return best bids and asks as a tape.
+def quotes_tape(quotes: pl.DataFrame, markets: pl.DataFrame, *, evidence: str = TOUCH) -> Tape:
+    """Return best bids and asks as a tape, or with evidence=MID the middle between them, without a size.
+
+    Half a centicent is rounded against whoever trades: up for buyers of YES, down for sellers.
 
     Args:
         quotes: `QUOTE_COLUMNS`; rows of one instant and market count as the last of them by received_ts.
         markets: ticker and close_us, one row per market; its order is the tape's.
+        evidence: TOUCH or MID.
     """
     from backtest.kernels.tops import quote_tops, rows_by_market
 
@@ -64,8 +68,10 @@ def quotes_tape(quotes: pl.DataFrame, markets: pl.DataFrame) -> Tape:
     tops, sizes = np.zeros(len(rows), TOP), np.zeros(len(rows), SIZE)
     bids, asks = _side_shown(quotes, "bid"), _side_shown(quotes, "ask")
     quote_tops(tops, sizes, offsets, rows, ts_us, bids, asks)
+    if evidence == MID:
+        _to_the_middle(tops, sizes)
     return Tape(
-        is_book=False,
+        evidence=evidence,
         offsets=offsets,
         tops=tops,
         sizes=sizes,
@@ -106,7 +112,7 @@ def book_tape(streams: Streams, markets: pl.DataFrame, *, trades: pl.DataFrame |
     tops["ts_us"], changes["amount"] = rows[0], rows[3]
     changes["op"], changes["level"] = op, places
     tape = Tape(
-        is_book=True,
+        evidence=BOOK,
         offsets=offsets,
         tops=tops,
         sizes=np.zeros(0, SIZE),
@@ -151,6 +157,17 @@ def known_us(tape: Tape, close_us: I64) -> I64:
     total = np.zeros(len(has_rows), np.int64)
     total[has_rows] = np.add.reduceat(lengths * tape.tops["is_live"], first)
     return total
+
+
+def _to_the_middle(tops: Records, sizes: Records) -> None:
+    """Move both sides of two-sided quotes to their middle; none of the others is live."""
+    both = (tops["bid_cc"] > 0) & (tops["ask_cc"] < DOLLAR_CC)
+    doubled = tops["bid_cc"].astype(np.int64) + tops["ask_cc"]
+    tops["bid_cc"][both], tops["ask_cc"][both] = doubled[both] // 2, (doubled[both] + 1) // 2
+    tops["is_live"] &= both
+    sizes["bid_size"] = sizes["ask_size"] = -1
+    # Every row is a quote of its own: nothing that we took stays taken.
+    sizes["bid_run"] = sizes["ask_run"] = np.arange(1, len(sizes) + 1)
 
 
 def _places(tickers: pl.Series, known: pl.Series) -> I64:

@@ -11,13 +11,13 @@ import backtest as bt
 from backtest.engine import LakeReader, Settings
 from backtest.kernels.arrays import I64, Records, World
 from backtest.kernels.clock import simulate
+from backtest.latency import read_latency
 from backtest.plan import orders, wanted
 from backtest.replay import Stage, new_world, prepare
 from warehouse.tables import Table
 
 LATENCY: Final = timedelta(milliseconds=250)
 CASH_MICROS: Final = 10**15
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def scene(lake: LakeReader, plan: pl.LazyFrame, tickers: set[str], *, fills: str
     settings = Settings(
         fills=fills,
         queue="pessimistic",
-        latency_us=LATENCY // _MICROSECOND,
+        latency=read_latency(LATENCY),
         cash_micros=CASH_MICROS,
         per_event_micros=-1,
         extra_ticks=0,
@@ -47,7 +47,7 @@ def scene(lake: LakeReader, plan: pl.LazyFrame, tickers: set[str], *, fills: str
         fees=bt.assume_fees("quadratic"),
     )
     stage = prepare(lake, settings, tickers)
-    placed = orders(wanted(plan, {}), stage.rules, latency_us=settings.latency_us)
+    placed = orders(wanted(plan, {}, settings.latency), stage.rules)
     return Scene(stage, placed, stage.tape.offsets[:0])
 
 
