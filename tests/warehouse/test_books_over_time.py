@@ -199,3 +199,19 @@ def test_whoever_asks_for_no_books_over_time_does_not_wait_for_numba(tmp_path: P
     )
     moments = [at(seconds).isoformat() for seconds in (0, 1)]
     subprocess.run([sys.executable, "-c", program, str(tmp_path), *moments], check=True)
+
+
+def test_a_book_can_rest_on_a_snapshot_of_long_ago(tmp_path: Path) -> None:
+    """Thirty days lie between what two sessions last told of the whole book; both are found."""
+    lake = Lake(tmp_path)
+    old = a_snapshot(1, session="s0", yes_prices_cc=[1_000, 2_000], captured_ts=at(0, days=-30))
+    lake.commit(BOOK_SNAPSHOTS, frame(BOOK_SNAPSHOTS, old, a_snapshot(1)))
+    gone = a_gap(2, to_seq=None, from_ts=at(5), cause="session_end")
+    lake.commit(BOOK_GAPS, frame(BOOK_GAPS, gone))
+    change = a_delta(9, session="s0", price_cc=2_000, event_ts=at(-1), received_ts=at(-1))
+    lake.commit(BOOK_DELTAS, frame(BOOK_DELTAS, change))
+    rows = lake.books("KXA-1", at(1), at(9)).collect()
+    assert rows["session"].to_list() == ["s1", "s0"]
+    assert rows["bid_prices_cc"].to_list() == [[4_500, 4_000], [2_000, 1_000]]
+    assert rows["bid_counts_centi"].to_list()[1] == [1_500, 2_000]
+    assert lake.book("KXA-1", at(8)).levels("yes") == [(1_000, 2_000), (2_000, 1_500)]

@@ -32,6 +32,7 @@ EXCHANGE: Final = pl.col("event_ts")
 
 _HEAD: Final = [*STREAM, "seq", "captured_ts", "method"]
 _GAP: Final = [*STREAM, "from_seq", "to_seq", "from_ts", "until_ts", "cause", "is_recovered"]
+_DAY: Final = timedelta(days=1)
 _PAIRS_MAX: Final = 32  # of (ticker, session) that the files' statistics are asked about one by one
 
 
@@ -88,13 +89,17 @@ def with_levels(lake: Scanned, heads: pl.DataFrame) -> pl.DataFrame:
     if heads.is_empty():
         schema = {name: BOOK_SNAPSHOTS.polars_schema[name] for name in SIDES}
         return heads.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in schema.items())
-    first, last = heads["captured_ts"].min(), heads["captured_ts"].max()
-    assert isinstance(first, datetime)
-    assert isinstance(last, datetime)
-    rows = _of(lake.scan(BOOK_SNAPSHOTS, dates=(first.date(), last.date())), heads["ticker"].unique())
-    rows = rows.filter(pl.col("captured_ts").is_between(first, last))
-    found = collected(rows.select("ticker", "session", "captured_ts", *SIDES), lake.uri)
-    return heads.join(found, on=["ticker", "session", "captured_ts"], how="inner", maintain_order="left")
+    key, found, captured = ["ticker", "session", "captured_ts"], [], pl.col("captured_ts")
+    # A book can rest on a snapshot of long ago: the days between are not read.
+    run = (captured.diff() > _DAY).cum_sum().fill_null(0)
+    spans = heads.sort(captured).group_by(run.alias("run")).agg(captured.min(), last_ts=captured.max())
+    for _, first_ts, last_ts in spans.iter_rows():
+        rows = _of(
+            lake.scan(BOOK_SNAPSHOTS, dates=(first_ts.date(), last_ts.date())), heads["ticker"].unique()
+        )
+        found.append(rows.filter(captured.is_between(first_ts, last_ts)).select(*key, *SIDES))
+    told = collected(pl.concat(found), lake.uri)
+    return heads.join(told, on=key, how="inner", maintain_order="left")
 
 
 def _polling(snapshots: pl.DataFrame) -> pl.Series:
@@ -128,7 +133,8 @@ def _deltas(
     is_sparing: bool,
 ) -> pl.DataFrame:
     start_ts, end_ts = bounds
-    first_ts, oldest_ts = start_ts, snapshots["captured_ts"].min()
+    streams = snapshots.filter(pl.col("method") != POLLS)
+    first_ts, oldest_ts = start_ts, streams["captured_ts"].min()
     if start_ts is not None and oldest_ts is not None:
         assert isinstance(oldest_ts, datetime)
         first_ts = min(start_ts, oldest_ts)
@@ -138,7 +144,7 @@ def _deltas(
     if end_ts is not None:
         rows = rows.filter(pl.col("known_ts") < end_ts + CLOCK_SKEW)
     if is_sparing:
-        rows = _since_bases(rows, snapshots, start_ts)
+        rows = _since_bases(rows, streams, start_ts)
     columns = (*STREAM, "seq", "side", "price_cc", "delta_centi", "event_ts", "known_ts")
     return collected(rows.select(columns), lake.uri)
 
