@@ -20,14 +20,10 @@ def depth_over_time(cells, tops, trades, gaps, *, start_ts, end_ts, low_cc, high
     """
     axes = _Axes(start_ts, end_ts, low_cc, high_cc)
     seen = gaps.filter(pl.col("until") > pl.col("s"))
+    layers = [_cells(axes, cells), _unknown(axes, seen), _hatch(axes, seen), _tops(axes, tops)]
+    layers += [] if trades.is_empty() else [_trades(axes, trades)]
     return (
-        alt.layer(
-            _cells(axes, cells),
-            _unknown(axes, seen),
-            _hatch(axes, seen),
-            _tops(axes, tops),
-            _trades(axes, trades),
-        )
+        alt.layer(*layers)
         .resolve_scale(color="independent", size="independent", shape="independent")
         .properties(
             width=WIDTH,
@@ -76,6 +72,9 @@ class _Axes:
         self.span_s = (end_ts - start_ts).total_seconds()
         self.low_cc, self.high_cc = low_cc, high_cc
         self.start_ms = int(start_ts.timestamp() * 1_000)
+        is_one_day = start_ts.date() == end_ts.date()
+        self.title = f"UTC, {start_ts:%Y-%m-%d}" if is_one_day else "UTC"
+        self.format = ("%H:%M:%S" if self.span_s < 600 else "%H:%M") if is_one_day else "%b %d %H:%M"
         self.times = [alt.DateTime(year=each.year, month=each.month, date=each.day, hours=each.hour,
                                    minutes=each.minute, seconds=each.second, utc=True)
                       for each in (start_ts, end_ts)]  # fmt: skip
@@ -98,9 +97,9 @@ class _Axes:
     def x(self):
         return alt.X(
             "ts:T",
-            title="UTC",
+            title=self.title,
             scale=alt.Scale(type="utc", domain=self.times, nice=False),
-            axis=alt.Axis(format="%b %d %H:%M", labelOverlap=True, grid=False),
+            axis=alt.Axis(format=self.format, labelOverlap=True, grid=False),
         )
 
     def y(self, name="price"):

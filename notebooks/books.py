@@ -34,21 +34,17 @@ def _(mo):
 
 
 @app.cell
-def _(BOOK_SNAPSHOTS, lake, mo, pl):
+def _(BOOK_DELTAS, BOOK_SNAPSHOTS, lake, mo, pl):
     recorded = lake.scan(BOOK_SNAPSHOTS).filter(pl.col("depth").is_null()).select("ticker").unique()
+    n_changes = lake.scan(BOOK_DELTAS).group_by("ticker").agg(n_changes=pl.len())
     candidates = (
-        lake.trades()
-        .join(recorded, on="ticker", how="semi")
-        .group_by("ticker")
-        .len("n_trades")
-        .sort("n_trades", "ticker", descending=[True, False])
+        recorded.join(n_changes, on="ticker", how="left")
+        .with_columns(pl.col("n_changes").fill_null(0))
+        .sort("n_changes", "ticker", descending=[True, False])
         .head(50)
         .collect()
     )
-    mo.stop(
-        candidates.is_empty(),
-        mo.md("No market in this lake has both trades and a recorded book: `tapehouse books record`."),
-    )
+    mo.stop(candidates.is_empty(), mo.md("No book was recorded in this lake: `tapehouse books record` does."))
     choice = mo.ui.dropdown(candidates["ticker"].to_list(), value=candidates["ticker"][0], label="market")
     choice
     return candidates, choice
@@ -66,8 +62,8 @@ def _(BOOK_DELTAS, BOOK_SNAPSHOTS, choice, lake, pl):
     # From opening to close, but little more of it than was recorded.
     _margin = (_last_ts - _first_ts) / 20
     start_ts, end_ts = _first_ts - _margin, _last_ts + _margin
-    if not market.is_empty():
-        start_ts, end_ts = max(start_ts, market["open_ts"][0]), min(end_ts, market["close_ts"][0])
+    for _open_ts, _close_ts in market.select("open_ts", "close_ts").iter_rows():
+        start_ts, end_ts = max(start_ts, _open_ts or start_ts), min(end_ts, _close_ts or end_ts)
     market.select("ticker", "title", "open_ts", "close_ts", "result")
     return end_ts, market, start_ts, ticker
 
@@ -114,16 +110,16 @@ def _(mo):
     mo.md("""
     ## Depth over time
 
-    The darker, the more contracts rest at a price; below the lines are bids, above them offers. A triangle is all
-    that takers of one side traded at one price within a few seconds, block trades apart. Where the recording has a hole the picture is
-    hatched: the book is unknown, and stays empty instead of guessed.
+    The darker, the more contracts rest at a price, of the best twenty a side; below the lines are bids, above them
+    offers. A triangle is all that takers of one side traded at one price within a few seconds, block trades apart.
+    Where the recording has a hole the picture is hatched: the book is unknown, and stays empty instead of guessed.
     """)
     return
 
 
 @app.cell
 def _(end_ts, lake, start_ts, ticker):
-    n_steps, n_levels = 180, 25
+    n_steps, n_levels = 180, 20
     step_s = max(1, round((end_ts - start_ts).total_seconds() / n_steps))
     books = lake.books([ticker], start_ts, end_ts, every=f"{step_s}s", depth=n_levels).collect()
     return books, step_s
@@ -188,9 +184,17 @@ def _(changes, lake, pl, seconds, start_ts, step_s, stretches, ticker):
 
 @app.cell
 def _(book_pictures, cells, end_ts, gaps, start_ts, ticker, tops, trades):
+    # Prices that anything rests or trades at, out to the next five cents.
+    _prices = [0, 10_000] if cells.is_empty() else [*cells["cc"], *(cells["cc"] + 100), *trades["cc"]]
     depth_chart = book_pictures.depth_over_time(
-        cells, tops, trades, gaps,
-        start_ts=start_ts, end_ts=end_ts, low_cc=0, high_cc=10_000,
+        cells,
+        tops,
+        trades,
+        gaps,
+        start_ts=start_ts,
+        end_ts=end_ts,
+        low_cc=min(_prices) // 500 * 500,
+        high_cc=-(-max(_prices) // 500) * 500,
         title=f"{ticker}: what rested, and what traded",
     )
     depth_chart
