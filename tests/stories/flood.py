@@ -26,7 +26,8 @@ from typing import Any, Final
 import polars as pl
 
 from tests.client.keys import KEY_ID, key_file, pem, public_pem
-from tests.stories.flood_judge import Papers, Verdict, judged, read_papers
+from tests.stories.flood_judge import Verdict, judged
+from tests.stories.flood_papers import Papers, read_papers
 from warehouse import Lake
 from warehouse.tables import BOOK_DELTAS, BOOK_GAPS
 
@@ -39,7 +40,6 @@ STALLS: Final = (0.4, 1.7)
 """How long silences are, in those that the recorder bears: one is too long for it."""
 
 TOLD: Final = ("n_holes", "n_repeats", "n_ended", "n_stalls", "n_disconnects")
-WITHIN_US: Final = 3_000_000
 STOP_S: Final = 60
 
 
@@ -54,6 +54,7 @@ class Terms:
     pairs: int = 10_000
     commit_s: int = 10
     silence_s: int = 6
+    within_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def told(folder: Path, terms: Terms) -> tuple[dict[str, Any], Verdict]:
         server.send_signal(signal.SIGINT)
         served = _ended(server, STOP_S)
     lake, papers = Lake(folder / "lake"), read_papers(folder / "truth")
-    verdict = judged(lake, papers, n_pairs=terms.pairs, seed=terms.seed, within_us=WITHIN_US)
+    verdict = judged(lake, papers, n_pairs=terms.pairs, seed=terms.seed, within_us=int(terms.within_s * 1e6))
     return _summary(folder, lake, papers, verdict, recorded, served, terms), verdict
 
 
@@ -191,13 +192,14 @@ def _summary(
             "pairs": verdict.n_pairs,
             "known": verdict.n_known,
             "wrong": len(verdict.wrong),
+            "apart": len(verdict.apart),
             "late_ms": {share: late[int(share * (len(late) - 1))] for share in (0.5, 0.99, 1.0)}
             if late
             else {},
             "holes": verdict.n_holes,
             "instants_in_holes": verdict.n_in_holes,
             "silent": len(verdict.silent),
-            "first": [*verdict.wrong[:3], *verdict.silent[:3]],
+            "first": [*verdict.wrong[:3], *verdict.apart[:3], *verdict.silent[:3]],
         },
     }
 
@@ -224,6 +226,9 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=terms.pairs)
     parser.add_argument("--commit", type=int, default=terms.commit_s, help="seconds between commits")
     parser.add_argument("--silence", type=int, default=terms.silence_s, help="the recorder's --silence")
+    parser.add_argument(
+        "--within", type=float, default=terms.within_s, help="seconds that a frame may take until it is known"
+    )
     parser.add_argument("--keep", type=Path, help="a new folder to leave everything in")
     given = parser.parse_args()
     terms = Terms(
@@ -234,6 +239,7 @@ def main() -> None:
         pairs=given.pairs,
         commit_s=given.commit,
         silence_s=given.silence,
+        within_s=given.within,
     )
     with _place(given.keep) as folder:
         summary, verdict = told(folder, terms)

@@ -1,85 +1,22 @@
-"""What a flood really did, read from its own papers, and whether a lake that recorded it says so.
+"""Whether a lake that recorded a flood says what the flood says: no book it did not have, no hole unsaid.
 
-Nothing of the recorder or of the lake's code for gaps and books is used but the rows: books are replayed here
-the obvious way, and a book counts as right if the exchange had just this one a moment before.
+Books are replayed here the obvious way, from rows and declared gaps; one counts as right if the exchange had
+just this book a moment before. `Lake.books` must say the same at every instant that is asked for.
 """
 
-import json
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 import polars as pl
 
-from exchange.units import to_us
+from exchange.units import DOLLAR_CC, from_us, to_us
+from tests.stories.flood_papers import NEVER_US, Book, Hole, Papers, Walk, applied
 from warehouse import Lake
 from warehouse.tables import BOOK_DELTAS, BOOK_SNAPSHOTS
 
-Book = dict[tuple[str, int], int]
-"""What rests, by side and price."""
-
 GROUP: Final = 25
-NEVER_US: Final = 2**62
-
-
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """A frame that the exchange numbered and never sent, and whose books that puts in doubt."""
-
-    line: int
-    sid: int
-    seq: int
-    tickers: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """While a connection was silent, what it carried grew old."""
-
-    from_us: int
-    until_us: int
-    tickers: frozenset[str]
-
-
-@dataclass(slots=True)
-class Papers:
-    """The truth of a flood."""
-
-    first: dict[str, Book]
-    changes: pl.DataFrame
-    sent: list[dict[str, Any]]
-    holes: list[Hole] = field(default_factory=list)
-    silences: list[Silence] = field(default_factory=list)
-
-    def count(self, what: str) -> int:
-        return sum(each["what"] == what for each in self.sent)
-
-
-def read_papers(folder: Path) -> Papers:
-    """Read a truth."""
-    first: dict[str, Book] = {}
-    for line in map(json.loads, (folder / "books.jsonl").read_text().splitlines()):
-        first[line["ticker"]] = {
-            (side, price_cc): count_centi for side in ("yes", "no") for price_cc, count_centi in line[side]
-        }
-    changes = pl.read_csv(folder / "changes.csv")
-    sent = [json.loads(line) for line in (folder / "sent.jsonl").read_text().splitlines()]
-    papers = Papers(first, changes, sent)
-    carried: dict[int, frozenset[str]] = {}
-    for told in sent:
-        line = told["line"]
-        if told["what"] == "subscribed":
-            carried[line] = frozenset(told["tickers"])
-        elif told["what"] == "ws_hole":
-            # The truth notes a subscription after its first snapshots, and one of those may be what is lost.
-            tickers = carried.get(line, frozenset()) | {told["ticker"]}
-            papers.holes.append(Hole(line, told["sid"], told["seq"], tickers))
-        elif told["what"] == "ws_stall":
-            papers.silences.append(Silence(told["at_us"], told["until_us"], carried.get(line, frozenset())))
-    return papers
 
 
 @dataclass(slots=True)
@@ -90,6 +27,7 @@ class Verdict:
         n_pairs: (ticker, instant) that were asked for.
         n_known: of them, those where the lake tells a book.
         wrong: of them, those where the exchange had no such book within the allowed time before.
+        apart: pairs where `Lake.books` says something else than the replay here.
         late_ms: how long before the instant the exchange last had the told book, of all known pairs, sorted.
         n_holes: holes that the exchange made.
         n_in_holes: instants asked for inside of them.
@@ -99,6 +37,7 @@ class Verdict:
     n_pairs: int = 0
     n_known: int = 0
     wrong: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
     late_ms: list[float] = field(default_factory=list)
     n_holes: int = 0
     n_in_holes: int = 0
@@ -106,7 +45,7 @@ class Verdict:
 
     @property
     def is_good(self) -> bool:
-        return not (self.wrong or self.silent)
+        return not (self.wrong or self.apart or self.silent)
 
 
 @dataclass(slots=True)
@@ -138,7 +77,7 @@ def judged(
         n_pairs: how many (ticker, instant) are drawn.
         seed: of the draw.
         within_us: how long a frame may take from its change until it is known.
-        without_gaps: gaps to overlook, as a recorder would that ignores a hole.
+        without_gaps: gaps to overlook, as a recorder would that ignores a hole; `Lake.books` is not asked.
     """
     verdict, tickers = Verdict(n_holes=len(papers.holes)), sorted(papers.first)
     span = _span(lake)
@@ -150,8 +89,10 @@ def judged(
     for start in range(0, len(tickers), GROUP):
         group = tickers[start : start + GROUP]
         events = _events(lake, group, without_gaps)
+        asked = {ticker: sorted(set(pairs.get(ticker, ()))) for ticker in group}
+        shown = None if without_gaps is not None else _shown(lake, asked, span)
         for ticker in group:
-            _judge_books(events, papers, ticker, sorted(pairs.get(ticker, [])), within_us, verdict)
+            _judge_books(events, papers, ticker, asked[ticker], within_us, verdict, shown)
         _judge_holes(events, holes, frozenset(group), rng, verdict)
     verdict.late_ms.sort()
     return verdict
@@ -182,27 +123,66 @@ def _events(lake: Lake, tickers: Sequence[str], without_gaps: pl.Expr | None) ->
 
 
 def _judge_books(
-    events: Events, papers: Papers, ticker: str, instants: Sequence[int], within_us: int, verdict: Verdict
+    events: Events,
+    papers: Papers,
+    ticker: str,
+    instants: Sequence[int],
+    within_us: int,
+    verdict: Verdict,
+    shown: dict[tuple[str, int], Book | None] | None,
 ) -> None:
     verdict.n_pairs += len(instants)
     asked: list[tuple[int, int, Book]] = []
-    known: set[int] = set()
+    known: dict[int, list[Book]] = {}
     for (of, session, _), rows in events.streams.items():
         if of != ticker:
             continue
         for at_us, book in _at(rows, instants):
             if not events.is_blind(ticker, session, at_us):
-                known.add(at_us)
-                asked.append((_since_us(papers, ticker, at_us, within_us), at_us, book))
+                known.setdefault(at_us, []).append(book)
+                asked.append((papers.oldest_us(ticker, at_us, within_us), at_us, book))
     verdict.n_known += len(known)
+    if shown is not None:
+        verdict.apart += [
+            f"{ticker} at {at_us}"
+            for at_us in instants
+            if shown[ticker, at_us] not in known.get(at_us, [None])
+        ]
     asked.sort(key=lambda each: each[0])
-    truth = _Walk(papers, ticker)
+    truth = Walk(papers, ticker)
     for since_us, at_us, book in asked:
         late_us = truth.late_us(book, since_us, at_us)
         if late_us is None:
             verdict.wrong.append(f"{ticker} at {at_us}")
         else:
             verdict.late_ms.append(late_us / 1_000)
+
+
+def _shown(
+    lake: Lake, asked: dict[str, list[int]], span: tuple[int, int]
+) -> dict[tuple[str, int], Book | None]:
+    """Return what `Lake.books` says at each of these instants; None where it knows no book."""
+    at = pl.DataFrame(
+        [(ticker, from_us(at_us)) for ticker, instants in asked.items() for at_us in instants],
+        schema={"ticker": pl.String, "at": pl.Datetime("us", "UTC")},
+        orient="row",
+    )
+    books = lake.books(sorted(asked), from_us(span[0]), from_us(span[1])).collect()
+    told = at.sort("at").join_asof(
+        books.sort("ts", maintain_order=True),
+        left_on="at",
+        right_on="ts",
+        by="ticker",
+        check_sortedness=False,
+    )
+    found: dict[tuple[str, int], Book | None] = {}
+    for row in told.iter_rows(named=True):
+        bids = zip(row["bid_prices_cc"] or (), row["bid_counts_centi"] or (), strict=True)
+        asks = zip(row["ask_prices_cc"] or (), row["ask_counts_centi"] or (), strict=True)
+        book = {("yes", price_cc): count_centi for price_cc, count_centi in bids}
+        book |= {("no", DOLLAR_CC - price_cc): count_centi for price_cc, count_centi in asks}
+        found[row["ticker"], to_us(row["at"])] = book if row["is_known"] else None
+    return found
 
 
 def _at(
@@ -223,53 +203,10 @@ def _at(
                     )
                 }
             elif book is not None:
-                _apply(book, row["side"], row["price_cc"], row["delta_centi"])
+                applied(book, row["side"], row["price_cc"], row["delta_centi"])
             done += 1
         if book is not None:
             yield at_us, dict(book)
-
-
-def _apply(book: Book, side: str, price_cc: int, delta_centi: int) -> None:
-    count_centi = book.get((side, price_cc), 0) + delta_centi
-    if count_centi > 0:
-        book[side, price_cc] = count_centi
-    else:
-        book.pop((side, price_cc), None)
-
-
-def _since_us(papers: Papers, ticker: str, at_us: int, within_us: int) -> int:
-    """Return the earliest time of a book that may be told: a silent connection tells nothing."""
-    since_us = at_us - within_us
-    for silence in papers.silences:
-        if ticker in silence.tickers and silence.from_us <= at_us <= silence.until_us + within_us:
-            since_us = min(since_us, silence.from_us - within_us)
-    return since_us
-
-
-class _Walk:
-    """One market's books as the exchange had them, walked forward once."""
-
-    def __init__(self, papers: Papers, ticker: str) -> None:
-        rows = papers.changes.filter(pl.col("ticker") == ticker)
-        self._times_us = rows["time_us"].to_list()
-        self._rows = list(rows.select("side", "price_cc", "delta_centi").iter_rows())
-        self._book = dict(papers.first[ticker])
-        self._done = 0
-
-    def late_us(self, told: Book, since_us: int, at_us: int) -> int | None:
-        """Return how long before `at_us` the exchange last had this book; None if not since `since_us`."""
-        while self._done < len(self._rows) and self._times_us[self._done] <= since_us:
-            _apply(self._book, *self._rows[self._done])
-            self._done += 1
-        book, found = dict(self._book), None
-        end = bisect_right(self._times_us, at_us)
-        for done in range(self._done, end + 1):
-            if book == told:
-                ended_us = self._times_us[done] if done < len(self._rows) else NEVER_US
-                found = max(at_us - ended_us, 0)
-            if done < end:
-                _apply(book, *self._rows[done])
-        return found
 
 
 def _lines(lake: Lake, papers: Papers) -> dict[tuple[int, int], list[str]]:

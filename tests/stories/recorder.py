@@ -102,7 +102,9 @@ def killed_again_and_again(folder: Path, n_kills: int, *, seed: int, longest_s: 
 
 def _nursery() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pipelines.recorder.recording", "tests.recorder.rooms"])
+    # The last one sees to it that none of them has started threads, which a fork would not copy.
+    homes = ["pipelines.recorder.recording", "tests.recorder.rooms", "tests.stories.week_nursery"]
+    context.set_forkserver_preload(homes)
     return context
 
 
