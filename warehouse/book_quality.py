@@ -14,6 +14,7 @@ from warehouse.asking import Moment, interval
 from warehouse.book_quality_tops import classified, states_of, told_tops
 from warehouse.book_quality_trades import Heard, on_book, taken
 from warehouse.books import IS_WHOLE
+from warehouse.naming import Tickers, tickers_of
 from warehouse.panels import dates_around
 from warehouse.rebuilding.ends import without_passed_ends
 from warehouse.storage import collected
@@ -38,23 +39,25 @@ class Part(NamedTuple):
     end_ts: datetime
 
 
-def quotes_agreement(lake: "Lake", tickers: Sequence[str], start: Moment, end: Moment) -> pl.DataFrame:
+def quotes_agreement(lake: "Lake", tickers: Tickers, start: Moment, end: Moment) -> pl.DataFrame:
     """Hold every message of the ticker channel that came with a recorded stream against the rebuilt books.
 
     Returns:
-        ticker, session, known_ts, bid_cc, bid_centi, ask_cc, ask_centi (0 where a side is empty), agreement
-        (see `warehouse.book_quality_tops.AGREEMENTS`); sorted by (ticker, known_ts).
+        ticker, session, known_ts, told_ts (when a change of the moment that it tells of was known), bid_cc,
+        bid_centi, ask_cc, ask_centi (0 where a side is empty), agreement (see
+        `warehouse.book_quality_tops.AGREEMENTS`); sorted by (ticker, known_ts).
 
     Raises:
+        UnknownTicker: the lake has neither listing nor books of it.
         ReversedInterval, NaiveTime: the interval is none.
     """
     start_ts, end_ts = interval(start, end)
-    looked_at = (Part([], start_ts, end_ts), *parts(lake, [QUOTES], tickers, start_ts, end_ts))
+    looked_at = _asked(lake, QUOTES, tickers, start_ts, end_ts)
     found = [quotes_in(lake, part, states_in(lake, part)) for part in looked_at]
     return pl.concat(found).sort("ticker", "known_ts")
 
 
-def trades_agreement(lake: "Lake", tickers: Sequence[str], start: Moment, end: Moment) -> pl.DataFrame:
+def trades_agreement(lake: "Lake", tickers: Tickers, start: Moment, end: Moment) -> pl.DataFrame:
     """Hold every trade of the lake against each recorded stream of its market.
 
     Returns:
@@ -63,12 +66,20 @@ def trades_agreement(lake: "Lake", tickers: Sequence[str], start: Moment, end: M
         event_ts, trade_id).
 
     Raises:
+        UnknownTicker: the lake has neither listing nor books of it.
         ReversedInterval, NaiveTime: the interval is none.
     """
     start_ts, end_ts = interval(start, end)
-    looked_at = (Part([], start_ts, end_ts), *parts(lake, [TRADES], tickers, start_ts, end_ts))
+    looked_at = _asked(lake, TRADES, tickers, start_ts, end_ts)
     found = [trades_in(lake, part) for part in looked_at]
     return pl.concat(found).sort("ticker", "session", "event_ts", "trade_id")
+
+
+def _asked(lake: "Lake", of: Table, tickers: Tickers, start_ts: datetime, end_ts: datetime) -> Iterator[Part]:
+    """Yield nobody, for whom the answer has its columns, and then the parts."""
+    named = tickers_of(lake, BOOK_SNAPSHOTS, ticker=tickers)
+    yield Part([], start_ts, end_ts)
+    yield from parts(lake, [of], named, start_ts, end_ts)
 
 
 def states_in(lake: "Lake", part: Part) -> pl.DataFrame:

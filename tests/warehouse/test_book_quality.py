@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.warehouse.catalogs import Row, lake_of
-from tests.warehouse.rows import a_delta, a_gap, a_quote, a_snapshot, a_trade, at
+from tests.warehouse.rows import a_delta, a_gap, a_market, a_quote, a_snapshot, a_trade, at
 from warehouse import Lake, book_quality
 from warehouse.book_quality import quotes_agreement, trades_agreement
 from warehouse.book_quality_tops import AGREEMENTS, classified
 from warehouse.book_quality_trades import TAKINGS
+from warehouse.errors import UnknownTicker
 
 DAY = (at(-3_600), at(3_600))
 _MOMENT = pl.Datetime("us", "UTC")
@@ -113,9 +114,11 @@ def test_a_book_that_crosses_is_said_to(tmp_path: Path) -> None:
 def test_quotes_of_others_and_of_other_markets_are_passed_over(tmp_path: Path) -> None:
     """A log of tops has no stream beside it, and of KXA-2 nobody recorded a book."""
     quotes = [a_quote(5, session="log"), a_quote(5, ticker="KXA-2"), a_quote(6)]
-    lake = a_recording(tmp_path, quotes=quotes)
+    lake = a_recording(tmp_path, quotes=quotes, markets=[a_market("KXA-2")])
     assert agreements(lake, tickers=("KXA-1", "KXA-2")) == ["ok"]
     assert agreements(lake, tickers=()) == []
+    with pytest.raises(UnknownTicker, match="KXA-3"):
+        agreements(lake, tickers=("KXA-3",))
 
 
 def test_markets_are_looked_at_as_many_at_once_as_are_asked(
