@@ -7,7 +7,6 @@ import polars as pl
 
 from exchange.units import to_us
 from pipelines.client import WireError
-from pipelines.ingest.refused import REFUSED
 from pipelines.poller.asking import Round
 from pipelines.poller.book_rows import book_rows, unread
 from pipelines.poller.spells import LEFT, SESSION_END, SOURCE, Gap, Spell
@@ -25,6 +24,11 @@ class Taken:
     def n_books(self) -> int:
         """How many books wait."""
         return sum(rows.height for rows in self.rows)
+
+    @property
+    def n_refused(self) -> int:
+        """How many books could not be read."""
+        return sum(rows.height for rows in self.refused)
 
     def add(self, other: "Taken") -> None:
         """Let more wait."""
@@ -92,8 +96,3 @@ class Markets:
             unread(ticker, error) for ticker, error in heard.missed.items() if isinstance(error, WireError)
         ]
         return Taken([rows], gaps, [each for each in (refused, *wrong) if not each.is_empty()])
-
-
-def n_refused(taken: Taken) -> int:
-    """Return how many books could not be read."""
-    return pl.concat([*taken.refused, pl.DataFrame(schema=REFUSED)]).height

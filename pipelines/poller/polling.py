@@ -16,7 +16,7 @@ from pipelines.ingest.publishing import publish
 from pipelines.ingest.receipts import ImportReceipt
 from pipelines.poller.asking import Asker, Round
 from pipelines.poller.costs import RoundCost, round_cost
-from pipelines.poller.markets import Markets, Taken, n_refused
+from pipelines.poller.markets import Markets, Taken
 from pipelines.poller.tally import PollState, PollTally
 from pipelines.poller.unended import end_killed, run_mark
 from pipelines.poller.waiting import Waiting
@@ -184,7 +184,7 @@ class Poller:
             for rows in taken.rows
         )
         tally.n_missed += len(heard.books) - taken.n_books + len(heard.missed)
-        tally.n_refused += n_refused(taken)
+        tally.n_refused += taken.n_refused
         tally.n_gaps += len(taken.gaps)
         for ticker, error in heard.missed.items():
             why = "the answer left it out" if error is None else str(error)
