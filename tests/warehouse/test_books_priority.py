@@ -189,11 +189,18 @@ def random_tables(rng: Random, *, has_lags: bool) -> Tables:
             end = a_gap(seq + 1, session=session, from_ts=at(seconds), cause=cause, tickers=list(TICKERS))
             gaps.append(end | {"to_seq": None})
     for session in rng.sample(["p1", "p2"], rng.randint(0, 2)):
-        for seconds in sorted(rng.sample(range(50), rng.randint(1, 6))):
+        is_numbered, ticker = rng.random() < 0.7, rng.choice(TICKERS)
+        times = sorted(rng.sample(range(50), rng.randint(1, 6)))
+        for n, seconds in enumerate(times, start=1):
+            numbers = {"sid": 1, "seq": n} if is_numbered else {}
             row = random_book(rng) | {"session": session, "captured_ts": at(seconds)}
-            snapshots.append(a_snapshot(None, ticker=rng.choice(TICKERS), **row))
+            snapshots.append(a_snapshot(None, ticker=ticker, **row) | numbers)
+            if n < len(times) and rng.random() < 0.3:
+                missed = a_gap(n + 1, session=session, tickers=[ticker], cause="missed_poll")
+                gaps.append(missed | {"from_ts": at(seconds), "until_ts": at(times[n])})
         if rng.random() < 0.4:
-            gaps.append(a_break(rng.randint(0, 50), session, tickers=list(TICKERS), cause="session_end"))
+            end = a_break(times[-1] + rng.randint(0, 5), session, tickers=[ticker], cause="session_end")
+            gaps.append(end | {"from_seq": len(times) + 1, "to_seq": None})
     return Tables(unique(snapshots), deltas, gaps)
 
 
@@ -241,11 +248,11 @@ def compare(seed: int, n_instants: int) -> None:
                     assert by_tape(tables, ticker, at_ts) == expected, asked
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 2**32))
 def test_all_readers_agree_with_the_oracle(seed: int) -> None:
     """Sessions overlap, break and heal, polls come between, clocks go back, levels fall below zero."""
-    compare(seed, 3)
+    compare(seed, 2)
 
 
 @pytest.mark.long
