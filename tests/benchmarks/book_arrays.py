@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -73,9 +73,9 @@ def tops(given: Inputs) -> None:
     book_tops(tape.tops, tape.changes, tape.offsets, tape.level_offsets, tape.level_split, tape.level_cc)
 
 
-def rows(given: Inputs, depth: int | None) -> int:
+def rows(given: Inputs, depth: int, every: timedelta | None = None) -> int:
     """Make frames of the changes, as `Lake.books` does; return how many rows they have."""
-    frames = shown(given.changes, given.streams, given.tickers, given.bounds, None, depth)
+    frames = shown(given.changes, given.streams, given.tickers, given.bounds, every, depth)
     return sum(each.height for each in frames)
 
 
