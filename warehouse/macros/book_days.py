@@ -175,8 +175,8 @@ _DAYS: Final = f"""
         group by b.ticker, b.from_us
     ), unknown as (
         select c.ticker, c.day, c.start_us,
-            lead(c.start_us, 1, c.end_us) over (partition by c.ticker, c.day, c.end_us order by c.start_us)
-                as end_us,
+            coalesce(lead(c.start_us) over (partition by c.ticker, c.day, c.end_us order by c.start_us),
+                c.end_us) as end_us,
             coalesce(w.cause, '{NOT_RECORDED}') as cause
         from (
             select h.ticker, h.day, h.start_us, h.end_us from holes h
