@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -37,6 +38,20 @@ from sandbox.source import Source
 from sandbox.stream_hub import Hub
 
 Keys = Mapping[str, PublicKey | str | bytes]
+
+# Fixed paths first: /markets/trades must not be taken for a market called "trades".
+_REST: Final = [
+    *openapi.ROUTES,
+    *routes_trades.ROUTES,
+    *routes_candles.ROUTES,
+    *routes_listings.ROUTES,
+    *routes_markets.ROUTES,
+    *routes_account.ROUTES,
+    *routes_metadata.ROUTES,
+    *routes_live_data.ROUTES,
+    *routes_orders.ROUTES,
+    *routes_portfolio.ROUTES,
+]
 
 
 def create_app(
@@ -78,24 +93,11 @@ def create_app(
         meter=meter,
         clock_ms=clock_ms,
     )
-    # Fixed paths first: /markets/trades must not be taken for a market called "trades".
-    routes = [
-        *openapi.ROUTES,
-        *routes_trades.ROUTES,
-        *routes_candles.ROUTES,
-        *routes_listings.ROUTES,
-        *routes_markets.ROUTES,
-        *routes_account.ROUTES,
-        *routes_metadata.ROUTES,
-        *routes_live_data.ROUTES,
-        *routes_orders.ROUTES,
-        *routes_portfolio.ROUTES,
-    ]
     app = Starlette(
         # The WebSocket's path lies below the prefix too: first come, first served.
         routes=[
             *(flood_stream if isinstance(source, Flood) else routes_stream).ROUTES,
-            Mount(PREFIX, routes=routes),
+            Mount(PREFIX, routes=_REST),
         ],
         middleware=[fault_layer, gate, Middleware(Lived)],
         exception_handlers={Refused: on_refused, HTTPException: on_missing},
