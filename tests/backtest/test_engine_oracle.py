@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -394,3 +395,22 @@ def test_the_random_worlds_reach_every_kind_of_outcome() -> None:
         "queue:through",
     }
     assert min(n_late, n_several, n_settled, n_flipped) >= 5
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(8))
+def test_two_thousand_worlds_equal_the_oracle(part: int) -> None:
+    """Every kind of fill, every place in the queue, seeds that no other test uses."""
+    for seed in range(10_000 + 250 * part, 10_250 + 250 * part):
+        rng = Random(seed)
+        fills, markets = ("touch", "book", "queue", "queue")[seed % 4], market_rows(rng)
+        terms = a_series(fee_type=rng.choice(["quadratic", "quadratic_with_maker_fees"]))
+        tables = {"touch": quote_tables, "book": book_rows, "queue": queue_tables}[fills](rng)
+        plan = patient(rng) if fills == "queue" else wishes(rng)
+        queue = rng.choice(list(QUEUES)) if fills == "queue" else None
+        compare(a_lake(markets=markets, series=[terms], **tables), plan, rng, fills=fills, queue=queue)
+
+
+def quote_tables(rng: Random) -> dict[str, list[dict[str, Any]]]:
+    """Quotes, as a table."""
+    return {"quotes": quote_rows(rng)}

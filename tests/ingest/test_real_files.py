@@ -160,8 +160,10 @@ def test_books_over_time_end_as_they_were_recorded(recorded: Lake) -> None:
         ticker, source = segment["market_ticker"], f"import:{Path(segment['file']).name}"
         is_it = (pl.col("ticker") == ticker) & (pl.col("source") == source)
         is_it &= pl.col("seq").is_between(int(segment["first_seq"]), int(segment["last_seq"]))
-        last = recorded.scan(BOOK_DELTAS).filter(is_it).select(
-            pl.col("session").last(), BOOK_DELTAS.known_ts.expr.max()
+        last = (
+            recorded.scan(BOOK_DELTAS)
+            .filter(is_it)
+            .select(pl.col("session").last(), BOOK_DELTAS.known_ts.expr.max())
         )
         ((session, at_ts),) = last.collect().rows()
         row = recorded.books(ticker, at_ts, at_ts + timedelta(microseconds=1)).collect().row(0, named=True)

@@ -110,6 +110,7 @@ class Oracle:
             moved = len(self.fills) + len(self.settlements) > before
             if moved or (t in grid and any(m.is_traded and not m.is_settled for m in self.markets.values())):
                 self.record(t)
+        self.equity = spaced(self.equity, max(0, end - self.orders[0].arrival_us) // 1_000 if grid else 0)
 
     def at(self, t: int) -> None:
         """Do all of one moment: market data, expiries, settlements, waiting orders, arrivals."""
@@ -385,6 +386,15 @@ class Oracle:
 
     def locked(self) -> int:
         return sum(m.basis for m in self.markets.values()) + sum(o.reserved for o in self.orders)
+
+
+def spaced(rows: Sequence[tuple[int, int, int, int]], step: int) -> list[tuple[int, int, int, int]]:
+    """Leave out rows that come sooner than `step` after the one before that is kept, but never the last."""
+    kept: list[tuple[int, int, int, int]] = []
+    for number, row in enumerate(rows, 1):
+        if number == len(rows) or row[0] >= (kept[-1][0] if kept else 0) + step:
+            kept.append(row)
+    return kept
 
 
 def show_quote(
