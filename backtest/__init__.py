@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from backtest.intents import Intent, buy_no, buy_yes, close, param, sell_no, sell_yes
     from backtest.latency import sample_latency
     from backtest.results import Run
+    from backtest.rungs import ladder
 
 _HOMES = {
     "BacktestError": "errors",
@@ -25,6 +26,7 @@ _HOMES = {
     "buy_no": "intents",
     "buy_yes": "intents",
     "close": "intents",
+    "ladder": "rungs",
     "param": "intents",
     "run": "engine",
     "sample_latency": "latency",
@@ -40,6 +42,7 @@ __all__ = [
     "buy_no",
     "buy_yes",
     "close",
+    "ladder",
     "param",
     "run",
     "sample_latency",

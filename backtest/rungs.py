@@ -1,0 +1,53 @@
+"""The same intents on every rung of the ladder: what of an idea survives spread, depth and queue."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from backtest.engine import LakeReader, run
+from backtest.errors import PlanError
+from backtest.plan import Plan
+from backtest.results import SCHEMAS
+
+RUNGS: Final = ("mid", "touch", "book", "queue:pessimistic", "queue:proportional", "queue:front")
+_TOUCH_ALONE: Final = "extra_ticks"
+
+
+def ladder(plan: Plan, lake: LakeReader, *, rungs: Sequence[str] = RUNGS, **arguments: Any) -> pl.DataFrame:  # noqa: ANN401 -- of bt.run
+    """Run a plan once on each rung and return what became of it.
+
+    Args:
+        plan: as for `bt.run`.
+        lake: as for `bt.run`; all rungs read it as it is now.
+        rungs: ways to fill, as `fills`, or `queue:` and a place.
+        arguments: of `bt.run`, but fills and queue; extra_ticks are for touch.
+
+    Returns:
+        The parameters; rung; known_share, the mean over markets of the share of time with anything to fill
+        against (0: the lake has no such data, and then no result either); then the columns of `Run.summary`. By
+        parameters, then in the order of the rungs.
+
+    Raises:
+        PlanError: a rung that is none, or what `bt.run` raises.
+    """
+    if taken := sorted({"fills", "queue"} & set(arguments)):
+        raise PlanError(f"{' and '.join(taken)}: a ladder has them in rungs, such as {RUNGS[-1]!r}")
+    if unknown := [each for each in rungs if each not in RUNGS]:
+        raise PlanError(f"rung {unknown[0]!r} is unknown: use {', '.join(RUNGS)}")
+    if not rungs:
+        raise PlanError("a ladder needs a rung")
+    pinned, names = lake.pinned(), tuple[str, ...]()
+    told = []
+    for number, rung in enumerate(rungs):
+        fills, _, place = rung.partition(":")
+        given: dict[str, Any] = {"queue": place} if place else {}
+        given |= {
+            name: value for name, value in arguments.items() if name != _TOUCH_ALONE or fills == "touch"
+        }
+        done = run(plan, pinned, fills=fills, **given)
+        names = done.param_names
+        share = done.coverage["known_share"].mean()
+        told.append(done.summary.with_columns(rung=pl.lit(rung), known_share=pl.lit(share), at=number))
+    rows = pl.concat(told).with_columns(row=pl.int_range(pl.len()).over("at"))
+    return rows.sort("row", "at").select(*names, "rung", "known_share", *SCHEMAS["summary"])
