@@ -25,8 +25,8 @@ def ladder(plan: Plan, lake: LakeReader, *, rungs: Sequence[str] = RUNGS, **argu
 
     Returns:
         The parameters; rung; known_share, the mean over markets of the share of time with anything to fill
-        against (0: the lake has no such data, and then no result either); then the columns of `Run.summary`. By
-        parameters, then in the order of the rungs.
+        against (0: the lake has no such data, and then no result either); then the columns of `Run.summary`.
+        By parameters, then in the order of the rungs.
 
     Raises:
         PlanError: a rung that is none, or what `bt.run` raises.
