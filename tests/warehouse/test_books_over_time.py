@@ -98,6 +98,14 @@ def test_changes_of_one_instant_are_one_row() -> None:
     assert rows["bid_counts_centi"].to_list()[1] == [2_500, 2_000]
 
 
+def test_what_comes_between_two_levels_in_one_instant_is_seen() -> None:
+    """At 2 s the best bid of .45 goes, which leaves .40, and then .42 comes: that is the best."""
+    gone = a_delta(2, price_cc=4_500, delta_centi=-1_000, event_ts=at(2), received_ts=at(2))
+    come = a_delta(3, price_cc=4_200, delta_centi=100, event_ts=at(2), received_ts=at(2))
+    rows = told(Tables([a_snapshot(1)], [gone, come]), 0, 9, depth=1)
+    assert rows["bid_prices_cc"].to_list() == [[4_500], [4_200]]
+
+
 def test_an_empty_book_is_known_and_has_empty_lists() -> None:
     nothing: dict[str, list[int]] = {name: [] for name in SIDES}
     (row,) = told(Tables([a_snapshot(None, **nothing)]), 1, 2).to_dicts()

@@ -185,11 +185,23 @@ def number_levels(offsets: I64, ops: I8, codes: I32, levels: tuple[I64, I64, I32
 
 @inner
 def _best(sizes: I64, best: int, k: int, end: int) -> int:
-    """Return the best level of a side after level k has changed."""
+    """Return the best level of a side after level k has changed.
+
+    Only for levels that may show: which side a change is on no processor predicts, and most are too deep.
+    """
     best = min(best, k)
     while best < end and sizes[best] == 0:
         best += 1
     return best
+
+
+@inner
+def _anomaly(codes: I32, bid: int, split: int, ask: int, hi: int, is_negative: int) -> int:
+    """Return what is wrong with a book of these best levels."""
+    if is_negative:
+        return NEGATIVE
+    is_crossed = bid < split and ask < hi and DOLLAR_CC - codes[bid] >= codes[ask] - SPAN
+    return CROSSED if is_crossed else SOUND
 
 
 @inner
@@ -208,7 +220,7 @@ def _side(
 
 
 @entry
-def show(  # noqa: C901, PLR0912, PLR0915 - one loop over what may happen: calls would cost more than they tell
+def show(  # noqa: C901, PLR0912 - one loop over what may happen: calls would cost more than they tell
     changes: tuple[I64, I64, I8, I32, I64],
     levels: tuple[I64, I64, I32],
     sizes: I64,
@@ -241,10 +253,8 @@ def show(  # noqa: C901, PLR0912, PLR0915 - one loop over what may happen: calls
     while m < len(offsets) - 1:
         lo, split, hi, end = levels[0][m], levels[1][m], levels[0][m + 1], offsets[m + 1]
         while (g < grid[2]) if grid[1] > 0 else (r < end):
-            width = min(depth, hi - lo)
-            if n == len(rows[0]) or max(n_bids, n_asks) + width > len(bids[1]):
-                state[:5] = np.array([m, r, g, turn, is_negative])
-                state[5:] = np.array([bid, ask, worst_bid, worst_ask])
+            if n == len(rows[0]) or max(n_bids, n_asks) + min(depth, hi - lo) > len(bids[1]):
+                state[:] = np.array([m, r, g, turn, is_negative, bid, ask, worst_bid, worst_ask])
                 return n
             now, is_due = (grid[0] + g * grid[1], True) if grid[1] > 0 else (ts[r], False)
             while r < end and ts[r] <= now:
@@ -253,7 +263,6 @@ def show(  # noqa: C901, PLR0912, PLR0915 - one loop over what may happen: calls
                     size = amount + (sizes[k] if op == DELTA else 0)
                     if size < 0:
                         size, is_due, is_negative = 0, True, 1
-                    # Which side it is nobody can predict; most changes are too deep for that to matter.
                     is_near = k <= (worst_bid if k < split else worst_ask) and size != sizes[k]
                     sizes[k] = size
                     if is_near:
@@ -280,10 +289,8 @@ def show(  # noqa: C901, PLR0912, PLR0915 - one loop over what may happen: calls
             if turn >= 0:
                 n_bids, worst_bid = _side(sizes, bid, split, depth, levels[2], bids, n_bids)
                 n_asks, worst_ask = _side(sizes, ask, hi, depth, levels[2], asks, n_asks)
-                is_crossed = bid < split and ask < hi and DOLLAR_CC - levels[2][bid] >= levels[2][ask] - SPAN
-                rows[3][n] = NEGATIVE if is_negative else (CROSSED if is_crossed else SOUND)
-            n += 1
-            bids[0][n], asks[0][n] = n_bids, n_asks
+                rows[3][n] = _anomaly(levels[2], bid, split, ask, hi, is_negative)
+            bids[0][n + 1], asks[0][n + 1], n = n_bids, n_asks, n + 1
         m, r, g = m + 1, end, 0
     state[0] = m
     return n
