@@ -174,7 +174,12 @@ def _trades(axes, trades):
                 "contracts:Q",
                 title="contracts traded",
                 scale=alt.Scale(range=[24, 260]),
-                legend=alt.Legend(values=_round_sizes(trades), format=",d", symbolType="triangle-up", symbolFillColor="#666666"),
+                legend=alt.Legend(
+                    values=_round_sizes(trades),
+                    format=",d",
+                    symbolType="triangle-up",
+                    symbolFillColor="#666666",
+                ),
             ),
             color=alt.Color("taker:N", title="taker", scale=alt.Scale(domain=sides, range=[YES, NO])),
             shape=alt.Shape(

@@ -58,7 +58,9 @@ def _(BOOK_DELTAS, BOOK_SNAPSHOTS, choice, lake, pl):
         lake.scan(each).filter(pl.col("ticker") == ticker).select(ts=each.known_ts.expr)
         for each in (BOOK_SNAPSHOTS, BOOK_DELTAS)
     ]
-    _first_ts, _last_ts = pl.concat(_heard).select(first=pl.col("ts").min(), last=pl.col("ts").max()).collect().row(0)
+    _first_ts, _last_ts = (
+        pl.concat(_heard).select(first=pl.col("ts").min(), last=pl.col("ts").max()).collect().row(0)
+    )
     # From opening to close, but little more of it than was recorded.
     _margin = (_last_ts - _first_ts) / 20
     start_ts, end_ts = _first_ts - _margin, _last_ts + _margin
@@ -139,7 +141,9 @@ def _(books, pl, start_ts, step_s):
         for side, cent in _cents.items()
     ]
     # What stays from one instant to the next is one long cell.
-    _is_new = (pl.col("s") != pl.col("s").shift(1) + step_s) | (pl.col("contracts") != pl.col("contracts").shift(1))
+    _is_new = (pl.col("s") != pl.col("s").shift(1) + step_s) | (
+        pl.col("contracts") != pl.col("contracts").shift(1)
+    )
     cells = (
         pl.concat(_sides)
         .sort("side", "cc", "s")
@@ -153,7 +157,10 @@ def _(books, pl, start_ts, step_s):
 
 @app.cell
 def _(changes, lake, pl, seconds, start_ts, step_s, stretches, ticker):
-    _first = [pl.col(f"{side}_prices_cc").list.get(0, null_on_oob=True).alias(f"{side}_cc") for side in ("bid", "ask")]
+    _first = [
+        pl.col(f"{side}_prices_cc").list.get(0, null_on_oob=True).alias(f"{side}_cc")
+        for side in ("bid", "ask")
+    ]
     tops = (
         changes.select(seconds.alias("s"), *_first)
         .group_by("s", maintain_order=True)
@@ -175,7 +182,9 @@ def _(changes, lake, pl, seconds, start_ts, step_s, stretches, ticker):
             "s",
             cc="yes_price_cc",
             contracts=pl.col("count_centi") / 100,
-            taker=pl.when(pl.col("taker_side") == "yes").then(pl.lit("bought YES")).otherwise(pl.lit("bought NO")),
+            taker=pl.when(pl.col("taker_side") == "yes")
+            .then(pl.lit("bought YES"))
+            .otherwise(pl.lit("bought NO")),
         )
         .collect()
     )

@@ -64,7 +64,12 @@ def test_a_change_of_the_next_day_is_none_and_delays_nothing(
     """Nothing is known before what came before it: a time of next year would hide all that follows."""
     recorder = Recorder()
     recorder.snapshot(1, A)
-    change = {"market_ticker": A, "price_dollars": "0.4000", "delta_fp": "1.00", "side": "yes"}
+    change: dict[str, Any] = {
+        "market_ticker": A,
+        "price_dollars": "0.4000",
+        "delta_fp": "1.00",
+        "side": "yes",
+    }
     recorder.frame("orderbook_delta", 2, **change, ts_ms=recorder.at_ms + ahead_ms)
     recorder.snapshot(3, A)
     assert [gap["cause"] for gap in gaps_of(recorder, tmp_path)] == causes
