@@ -20,7 +20,7 @@ stories: setup       ## what takes longest: storms, kills, whole recordings
 check: setup         ## what must be green besides the tests: style, types, import contracts, lock file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy exchange warehouse pipelines backtest sandbox tapehouse.py tests
+	$(BIN)/mypy -n auto exchange warehouse pipelines backtest sandbox tapehouse.py tests
 	$(BIN)/lint-imports
 
 bench: setup         ## measured on this machine, written to docs/benchmarks.md
@@ -42,7 +42,7 @@ setup: .venv/ready   ## .venv with pinned, hashed dependencies and .venv/bin/tap
 .venv/ready: requirements.lock requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Tapehouse needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is {v[0]}.{v[1]}: say make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile \
 		-r requirements.lock -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

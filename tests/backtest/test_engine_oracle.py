@@ -306,7 +306,7 @@ def assert_same(run: Run, slow: Oracle) -> None:
     assert_conserved(run)
 
 
-SLOW = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SEEDS = st.integers(0, 2**40)  # worlds from seeds: rich from the start, and one number replays them
 
 

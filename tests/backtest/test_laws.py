@@ -25,7 +25,7 @@ from tests.backtest.test_engine_oracle import (
 from tests.backtest.worlds import MemoryLake, a_lake, a_plan, a_series, assert_conserved, at
 
 SEEDS: Final = st.integers(0, 2**40)
-SOME: Final = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOME: Final = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 EVERY: Final = st.sampled_from(["mid", "touch", "book", "queue"])
 Rows = dict[str, list[dict[str, Any]]]
 

@@ -96,7 +96,7 @@ def as_rows(trades: Sequence[Trade]) -> set[tuple[Any, ...]]:
     }
 
 
-@pytest.mark.parametrize("page_size", [7, 1_000])
+@pytest.mark.parametrize("page_size", [pytest.param(7, marks=pytest.mark.long), 1_000])
 def test_the_lake_holds_the_tape_row_for_row_whatever_the_page_size(
     exchange: Exchange, tmp_path: Path, page_size: int
 ) -> None:

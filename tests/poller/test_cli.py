@@ -45,7 +45,7 @@ def has_rows(lake: Path, n_rows: int, *, within_s: float = 60.0) -> pl.DataFrame
         time.sleep(0.3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_that_was_killed_ends_with_its_last_polls_and_the_next_one_in_order(
     house: House, tmp_path: Path
 ) -> None:

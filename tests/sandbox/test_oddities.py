@@ -144,6 +144,7 @@ def test_a_market_vanishes_between_two_pages_without_moving_other_rows(n_more: i
         assert len(told) == len(whole) - (n_more == 0)
 
 
+@pytest.mark.long
 def test_a_result_is_disputed_and_amended() -> None:
     """Determined at 21:00, disputed 20 minutes later, the other way round at 22:20, paid 30 minutes after."""
     determined, disputed, amended, final = (seen("KXODDDISPUTE", hours) for hours in (2.9, 2.5, 1.5, 1.0))
@@ -180,6 +181,7 @@ def test_a_pause_stops_trading_and_its_end_cancels_every_order() -> None:
     assert ear.emptied[13.0] >= len([*before.bids(), *before.asks()]) > 0
 
 
+@pytest.mark.long
 def test_a_close_moves_earlier_and_later_and_opens_a_market_again() -> None:
     """Listed for 20:00; at 06:00 moved to 12:00; at 14:00 open again until 19:00."""
     said = [(each.status, each.close_ts) for each in (seen("KXODDMOVE", h) for h in (19, 18, 11, 10, 5))]

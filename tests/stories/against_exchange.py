@@ -103,9 +103,9 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if score.taking_apart or len(score.waiting_apart) * 100 > score.n_waiting else 0
 
 
-def play(seed: int, *, n_markets: int, n_orders: int) -> Score:
+def play(seed: int, *, n_markets: int, n_orders: int, activity: float = 3.0) -> Score:
     """Run markets of a world, busy ones first, with as many orders of either kind in each."""
-    world = World(seed, days=6, activity=3.0, end_ts=END_TS)
+    world = World(seed, days=6, activity=activity, end_ts=END_TS)
     stages = [world.floor.stage(each.ticker) for each in world.markets()]
     scripts = [each.script for each in stages if each is not None and each.run is not None]
     busy = sorted(scripts, key=lambda each: -each.n_actions)[:n_markets]

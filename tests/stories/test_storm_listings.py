@@ -56,6 +56,7 @@ def test_all_resources_under_a_storm_are_those_of_a_calm_day(calm: Lake, tmp_pat
     assert {kind for kind in kinds if not injected[kind]} == set()
 
 
+@pytest.mark.long
 def test_a_new_word_is_kept_and_the_next_sync_takes_it_back(calm: Lake, tmp_path: Path) -> None:
     """One label of each page is a word that nobody documented; then the exchange says what it always did."""
     lake, listings = Lake(tmp_path / "lake"), ["series", "events", "markets"]

@@ -108,10 +108,15 @@ def resumed(command: Command, calm: tuple[Lake, Running], tmp_path: Path, *, n_l
     ("made", "sends_each", "said"),
     [
         (fault("error", status=500, route=ARCHIVE), MAX_TRIES, "500 after 6 tries"),
-        (fault("too_many", route=ARCHIVE), MAX_TRIES, "429 after 6 tries"),
-        (fault("html", status=200, route=ARCHIVE), MAX_TRIES, "after 6 tries (BrokenBody"),
         (fault("truncate", length="right", route=ARCHIVE), MAX_TRIES, "after 6 tries (BrokenBody"),
-        (fault("reset", when="during", route=ARCHIVE), MAX_TRIES, "after 6 tries (Re"),
+        *(
+            pytest.param(*each, marks=pytest.mark.long)
+            for each in (
+                (fault("too_many", route=ARCHIVE), MAX_TRIES, "429 after 6 tries"),
+                (fault("html", status=200, route=ARCHIVE), MAX_TRIES, "after 6 tries (BrokenBody"),
+                (fault("reset", when="during", route=ARCHIVE), MAX_TRIES, "after 6 tries (Re"),
+            )
+        ),
         (fault("repeat_cursor", route=ARCHIVE), 1, "page 2 ends with a cursor that came before"),
     ],
     ids=lambda one: one.kind if isinstance(one, Fault) else "",

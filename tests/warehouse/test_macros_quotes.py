@@ -169,7 +169,7 @@ def by_the_book(lake: Lake, ticker: str, at_ts: datetime) -> tuple[float | None,
     return (told[-1] / 10_000, "last") if told else (None, None)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_it_says_at_any_moment_what_a_lake_that_ends_there_says(tmp_path: Path, seed: int) -> None:
     """No look-ahead, and the readers' rules: each moment against a lake of what was known by then."""
     rows = made_up(seed)
