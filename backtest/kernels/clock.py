@@ -67,11 +67,13 @@ def _rest(w: World, heap: Heap, o: int, t: int, row: int) -> None:
         return
     order.reserved = max(0, outlay(n, closable, q, law))
     purse.reserved += order.reserved
+    has_queue, expiry_us = purse.queue != 0, order.expiry_us
     for r in range(row + 1, market.end_row):
         top = w.tops[r]
-        if top.ts_us >= order.expiry_us:
+        if top.ts_us >= expiry_us:
             return
-        if _crosses(w, o, r) or (purse.queue and is_print(w, o, r)):
+        is_met = top.is_live and (top.ask_cc <= limit if way > 0 else top.bid_cc >= limit)
+        if is_met or (has_queue and is_print(w, o, r)):
             heapq.heappush(heap, (top.ts_us, WAKE, r, o))
             return
 
