@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from backtest.kernels.arrays import QUEUES
 from backtest.strategies.registry import Strategy, find_strategy, near
 from exchange.errors import BadInput, UnitError
 from exchange.units import aware, parse_duration, parse_when
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILLS: Final = ("mid", "touch", "book", "queue")
-PLACES: Final = ("pessimistic", "proportional", "front")
 KEYS: Final = (
     "strategy",
     "lake",
@@ -196,8 +196,8 @@ def _queue(path: Path, table: Mapping[str, Any], fills: str) -> str | None:
     queue = _text_or_none(path, table, "queue")
     if queue is not None and fills != "queue":
         raise BadInput(f'{path}: queue = {queue!r} is for fills = "queue", not {fills!r}')
-    if queue is not None and queue not in PLACES:
-        raise BadInput(f"{path}: queue = {queue!r} is unknown; {near(queue, PLACES)}")
+    if queue is not None and queue not in QUEUES:
+        raise BadInput(f"{path}: queue = {queue!r} is unknown; {near(queue, tuple(QUEUES))}")
     return queue
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,6 +21,8 @@ from pipelines.recorder.options import (
     TickerOption,
     at_least,
     seconds,
+    tell_tables,
+    until_signalled,
 )
 from pipelines.recorder.watching import Watch
 from warehouse.lake import Lake
@@ -75,15 +76,14 @@ def poll(
         ),
         tell=_say,
     )
-    asyncio.run(_until_signalled(poller))
+    asyncio.run(until_signalled(poller.client, poller.run))
     told = summary(poller)
     if as_json:
         typer.echo(json.dumps(told))
         return
     tally = poller.tally
     typer.echo(f"{tally.n_books:,} books in {tally.n_rounds:,} rounds, {tally.n_missed:,} missed")
-    for table, counts in poller.receipt.tables.items():
-        typer.echo(f"  {table}: {counts.n_new:,} new, {counts.n_known:,} known")
+    tell_tables(poller.receipt)
 
 
 def summary(poller: Poller) -> dict[str, Any]:
@@ -96,14 +96,6 @@ def summary(poller: Poller) -> dict[str, Any]:
         "fits_budget": None if cost is None else cost.fits,
         "tables": poller.receipt.as_json()["tables"],
     }
-
-
-async def _until_signalled(poller: Poller) -> None:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, stop.set)
-    async with poller.client:
-        await poller.run(stop)
 
 
 def _say(text: str) -> None:

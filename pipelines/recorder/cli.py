@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,6 +21,8 @@ from pipelines.recorder.options import (
     TickerOption,
     at_least,
     seconds,
+    tell_tables,
+    until_signalled,
 )
 from pipelines.recorder.recording import Pace, Recorder, State
 from pipelines.recorder.shard import BOOKS, CHANNELS, Habits
@@ -87,7 +88,7 @@ def record(
         tell=_say,
     )
     with apart:
-        folder = asyncio.run(_until_signalled(recorder))
+        folder = asyncio.run(until_signalled(recorder.client, recorder.run))
     told: dict[str, Any] = {"frames": str(folder), **recorder.tally.as_json(), "tables": {}}
     told["tables"] = recorder.receipt.as_json()["tables"]
     if as_json:
@@ -95,16 +96,7 @@ def record(
         return
     tally = recorder.tally
     typer.echo(f"{tally.n_frames:,} frames in {folder}")
-    for table, counts in recorder.receipt.tables.items():
-        typer.echo(f"  {table}: {counts.n_new:,} new, {counts.n_known:,} known")
-
-
-async def _until_signalled(recorder: Recorder) -> Path:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, stop.set)
-    async with recorder.client:
-        return await recorder.run(stop)
+    tell_tables(recorder.receipt)
 
 
 def _say(state: State) -> None:

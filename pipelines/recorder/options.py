@@ -1,12 +1,17 @@
 """Words that commands about order books have in common."""
 
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from exchange.units import parse_duration
+from pipelines.client import Client
 from pipelines.ingest.errors import BadRequest
+from pipelines.ingest.receipts import ImportReceipt
 
 TickerOption = Annotated[list[str] | None, typer.Option(help="Watch this market; may be repeated.")]
 SeriesOption = Annotated[
@@ -18,6 +23,23 @@ ForOption = Annotated[
 ]
 RelistOption = Annotated[str, typer.Option(help="How often to look for markets that opened or closed.")]
 StateOption = Annotated[str, typer.Option(help="How often to say on stderr where it stands.")]
+
+_Result = TypeVar("_Result")
+
+
+async def until_signalled(client: Client, run: Callable[[asyncio.Event], Awaitable[_Result]]) -> _Result:
+    """Run something with a client until it ends; Ctrl-C and SIGTERM set the event that it is given."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stop.set)
+    async with client:
+        return await run(stop)
+
+
+def tell_tables(receipt: ImportReceipt) -> None:
+    """Print how many rows each table got."""
+    for table, counts in receipt.tables.items():
+        typer.echo(f"  {table}: {counts.n_new:,} new, {counts.n_known:,} known")
 
 
 def seconds(name: str, text: str) -> float:
