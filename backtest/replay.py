@@ -11,6 +11,7 @@ from backtest.errors import MarketsUnknown
 from backtest.fees import UNKNOWN_NUM, FeeTable, fee_table, refuse_unknown
 from backtest.frames import Outcome, frames_of
 from backtest.kernels.arrays import (
+    EVENT,
     FILLED,
     GTC,
     I64,
@@ -151,6 +152,7 @@ def new_world(
         levels=levels,
         markets=desk.markets.copy(),
         orders=placed,
+        heap=np.zeros(2 * len(placed), EVENT),
         events=np.zeros(n_markets, np.int64),
         active=np.zeros(n_markets, np.int64),
         fees=desk.fees,

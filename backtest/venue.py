@@ -109,7 +109,7 @@ def venue(known: Rules, fees: FeeTable, tape: Tape, *, extra_ticks: int) -> Venu
         COMBO_QUANTUM_MICROS if is_combo(ticker) else QUANTUM_MICROS for ticker in known.markets["ticker"]
     ]
     markets["row"] = markets["mark_row"] = tape.offsets[:-1] - 1
-    markets["place"] = markets["print_row"] = -1
+    markets["place"] = markets["print_row"] = markets["waiting"] = -1
     rows = np.zeros(len(fees.num), FEE)
     for name in ("from_us", "num", "den", "maker_num", "maker_den"):
         rows[name] = getattr(fees, name)

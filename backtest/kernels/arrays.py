@@ -28,7 +28,8 @@ QUEUES: Final = {"pessimistic": PESSIMISTIC, "proportional": PROPORTIONAL, "fron
 DISPLAYED, UNSIZED, CROSSED, QUEUED, THROUGH = 0, 1, 2, 3, 4
 (FILLED, ZERO_COUNT, NO_MARKET, NOT_OPEN, CLOSED, NO_LIMIT, OFF_GRID) = range(7)
 (BOOK_UNKNOWN, NOTHING_HELD, NO_CASH, EVENT_CAP, TOO_LARGE) = range(7, 12)
-(BEYOND_LIMIT, NO_SIZE, KILLED, EXPIRED, WOULD_CROSS) = range(12, 17)
+(BEYOND_LIMIT, NO_SIZE, KILLED, EXPIRED, WOULD_CROSS, CANCELLED, NOTHING_WAITS) = range(12, 19)
+TO_MORE, TO_LESS = 1, 2  # bits of an order's `cancels`: waiting orders to more YES, to less
 REASONS: Final = (
     None,
     "zero count",
@@ -47,11 +48,12 @@ REASONS: Final = (
     "fill or kill",
     "expired",
     "post only",
+    "cancelled",
+    "nothing waits",
 )
 
 
 Law = tuple[int, int, int, int, int]  # num, den, quantum, unit, has_rebate
-Heap = list[tuple[int, int, int, int]]  # ts, kind, row, order
 
 
 def _record(*fields: str) -> "np.dtype[np.void]":
@@ -81,19 +83,23 @@ MARKET: Final = _record(
     "is_known",  # the book at `row`
     *("print_row", "print_used"),  # the last trade that filled us, and how much of it
     "place",  # in `active`; -1 before the first fill
+    "waiting",  # the last order that began to wait here, -1 before any; the others follow in `next`
 )
-# Direction is +1 to more YES, -1 to less, 0 to none; limits are YES prices; `waiting`: what it still wants.
+# Direction is +1 to more YES, -1 to less, 0 to none, or for a cancellation; limits are YES prices; `waiting`:
+# what it still wants.
 ORDER: Final = _record(
     *("market", "arrival_us", "direction", "count_centi", "limit_cc", "tif", "expiry_us", "reason"),
     *("filled", "waiting", "reserved", "accumulated", "is_resting", "is_post_only"),
     *("level", "ahead", "shown", "fresh", "seen_row"),  # in the queue: see queue.py
+    *("next", "cancels"),  # the next order that may wait in this market, -1 after the last; see TO_MORE
 )
+EVENT: Final = _record("ts", "kind", "row", "order")
 FEE: Final = _record("from_us", "num", "den", "maker_num", "maker_den")
 ROUNDING_ROW: Final = _record("from_us", "unit", "has_rebate")
 # `cap`: most that one event's positions may have cost, -1 without a cap.
 PURSE: Final = _record(
     *("cash", "reserved", "locked", "cap", "is_book", "queue"),
-    *("n_fills", "n_active", "n_settled", "n_equity"),
+    *("n_fills", "n_active", "n_settled", "n_equity", "n_heap"),
     *("next_order", "next_payout", "next_mark"),  # where the clock stands
     *("dirty_us", "marked_us", "step_us"),  # equity: instant not yet written or -1, last row, least distance
     *("clock_us", "locked_max"),  # last instant; most that was locked at the end of any
@@ -118,6 +124,7 @@ class World(NamedTuple):
     levels: Records
     markets: Records
     orders: Records
+    heap: Records  # see heap.py; with room for two events of every order
     events: I64  # cost of what is held, by event
     active: I64  # markets traded and not settled, in no order
     fees: Records

@@ -1,0 +1,186 @@
+"""An order's life after it was sent: it arrives, trades, waits, is woken, ends, or is cancelled."""
+
+from typing import Final
+
+from backtest.kernels.arrays import (
+    BOOK_UNKNOWN,
+    CANCELLED,
+    COUNT_MAX_CENTI,
+    DOLLAR_CC,
+    EXPIRED,
+    EXPIRY,
+    FOK,
+    GTC,
+    NEVER,
+    NO_CASH,
+    NOTHING_HELD,
+    NOTHING_WAITS,
+    TO_LESS,
+    TO_MORE,
+    TOO_LARGE,
+    WAKE,
+    WOULD_CROSS,
+    Records,
+    World,
+)
+from backtest.kernels.fills import take, take_all, take_print
+from backtest.kernels.heap import push
+from backtest.kernels.jit import inner
+from backtest.kernels.law import affordable, law_at, outlay
+from backtest.kernels.levels import advance, row_at
+from backtest.kernels.queue import follow, is_print, join
+
+# Rows that an order looks ahead at once for what may fill it: one that is cancelled soon has not looked far.
+_AHEAD: Final = 256
+
+
+@inner
+def rest(w: World, o: int, t: int, row: int) -> None:
+    """Let what is left of order o wait: reserve its cash, and wake it when something may fill it."""
+    order, purse = w.orders[o], w.purse[0]
+    market = w.markets[order.market]
+    way, limit = order.direction, order.limit_cc
+    q = limit if way > 0 else DOLLAR_CC - limit
+    law, closable = law_at(w, order.market, t, 1), max(0, -way * market.position)
+    if not order.is_resting:
+        if purse.queue:
+            join(w, o, row)
+        order.next, market.waiting = market.waiting, o
+    purse.reserved -= order.reserved
+    order.reserved = 0
+    n = affordable(order.waiting, closable, q, law, purse.cash - purse.reserved)
+    if order.waiting > 0:
+        order.reason = NO_CASH if n < order.waiting else EXPIRED
+    order.waiting, order.is_resting = n, 1
+    if n == 0:
+        return
+    order.reserved = max(0, outlay(n, closable, q, law))
+    purse.reserved += order.reserved
+    watch(w, o, row)
+
+
+@inner
+def watch(w: World, o: int, row: int) -> None:
+    """Find the next row after `row` at which something may fill order o, and wake it there.
+
+    That is when the other side comes to its limit; with a queue, also at trades at its price or worse ones.
+    """
+    order = w.orders[o]
+    way, limit, expiry_us = order.direction, order.limit_cc, order.expiry_us
+    has_queue, end = w.purse[0].queue != 0, w.markets[order.market].end_row
+    for r in range(row + 1, end):
+        top = w.tops[r]
+        if top.ts_us >= expiry_us:
+            return
+        is_met = top.is_live and (top.ask_cc <= limit if way > 0 else top.bid_cc >= limit)
+        if is_met or r - row == _AHEAD or (has_queue and is_print(w, o, r)):
+            push(w, top.ts_us, WAKE, r, o)
+            return
+
+
+@inner
+def arrive(w: World, fills: Records, o: int) -> None:
+    """Match order o against the book at its arrival, and let the rest wait if it may."""
+    order = w.orders[o]
+    m, t = order.market, order.arrival_us
+    market = w.markets[m]
+    if order.cancels:
+        n_cancelled = _cancel(w, m, order.cancels)
+        if order.direction == 0:
+            order.reason = NOTHING_WAITS if n_cancelled == 0 else order.reason
+            return
+    if order.direction == 0 and not _aim_to_close(w, o):
+        order.reason = NOTHING_HELD
+        return
+    if abs(market.position) + order.count_centi > COUNT_MAX_CENTI:
+        order.reason = TOO_LARGE
+        return
+    row = row_at(w, m, market.row, t)
+    if row >= market.first_row:
+        advance(w, m, row)
+    _match(w, fills, o, row)
+    if order.tif == GTC and order.waiting > 0:
+        rest(w, o, t, row)
+        if order.waiting > 0 and order.expiry_us < NEVER:
+            push(w, order.expiry_us, EXPIRY, row, o)
+
+
+@inner
+def _aim_to_close(w: World, o: int) -> bool:
+    """Let order o sell all that is held; tell whether anything is."""
+    order = w.orders[o]
+    position = w.markets[order.market].position
+    order.count_centi = order.waiting = abs(position)
+    if position == 0:
+        return False
+    order.direction = -1 if position > 0 else 1
+    order.limit_cc = 0 if position > 0 else DOLLAR_CC
+    return True
+
+
+@inner
+def _match(w: World, fills: Records, o: int, row: int) -> None:
+    order = w.orders[o]
+    if row < w.markets[order.market].first_row or not w.tops[row].is_live:
+        order.reason = BOOK_UNKNOWN
+    elif order.is_post_only:
+        if _crosses(w, o, row):
+            order.reason, order.waiting = WOULD_CROSS, 0
+    elif order.tif == FOK:
+        take_all(w, fills, o, order.arrival_us)
+    else:
+        take(w, fills, o, order.arrival_us)
+
+
+@inner
+def wake(w: World, fills: Records, kind: int, t: int, row: int, o: int) -> None:
+    """Let order o end, or meet what may fill it at `row`."""
+    order = w.orders[o]
+    if kind == EXPIRY:
+        _end(w, o)
+    elif order.waiting > 0:
+        is_served = w.purse[0].queue != 0 and is_print(w, o, row)
+        if is_served:
+            follow(w, o, row)
+            take_print(w, fills, o, t, row)
+        is_met = order.waiting > 0 and _crosses(w, o, row)
+        if is_met:
+            advance(w, order.market, row)
+            take(w, fills, o, t)
+        if is_served or is_met:
+            rest(w, o, t, row)
+        else:
+            watch(w, o, row)
+
+
+@inner
+def _end(w: World, o: int) -> None:
+    order = w.orders[o]
+    w.purse[0].reserved -= order.reserved
+    order.waiting = order.reserved = 0
+
+
+@inner
+def _cancel(w: World, m: int, cancels: int) -> int:
+    """Cancel what waits in market m on the sides that `cancels` names, and return how many orders did."""
+    market, n = w.markets[m], 0
+    o, market.waiting = market.waiting, -1
+    while o >= 0:
+        order = w.orders[o]
+        after = order.next
+        if order.waiting > 0 and cancels & (TO_MORE if order.direction > 0 else TO_LESS):
+            _end(w, o)
+            order.reason = CANCELLED
+            n += 1
+        elif order.waiting > 0:
+            order.next, market.waiting = market.waiting, o
+        o = after
+    return n
+
+
+@inner
+def _crosses(w: World, o: int, row: int) -> bool:
+    top, order = w.tops[row], w.orders[o]
+    if top.is_live == 0:
+        return False
+    return bool(top.ask_cc <= order.limit_cc if order.direction > 0 else top.bid_cc >= order.limit_cc)
