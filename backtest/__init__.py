@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backtest.engine import run
     from backtest.errors import BacktestError
     from backtest.fees import assume_fees
-    from backtest.intents import Intent, buy_no, buy_yes, close, param, sell_no, sell_yes
+    from backtest.intents import Intent, buy_no, buy_yes, cancel, close, param, sell_no, sell_yes
     from backtest.latency import sample_latency
     from backtest.results import Run
     from backtest.rungs import ladder
@@ -25,6 +25,7 @@ _HOMES = {
     "assume_fees": "fees",
     "buy_no": "intents",
     "buy_yes": "intents",
+    "cancel": "intents",
     "close": "intents",
     "ladder": "rungs",
     "param": "intents",
@@ -41,6 +42,7 @@ __all__ = [
     "assume_fees",
     "buy_no",
     "buy_yes",
+    "cancel",
     "close",
     "ladder",
     "param",

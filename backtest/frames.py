@@ -10,6 +10,8 @@ from backtest.kernels.arrays import (
     CROSSED,
     DISPLAYED,
     DOLLAR_CC,
+    FILLED,
+    NOTHING_WAITS,
     QUEUED,
     REASONS,
     THROUGH,
@@ -76,11 +78,14 @@ def _orders(outcome: Outcome, rules: Rules) -> pl.DataFrame:
         filled_centi=_series(placed, "filled"),
         code=_series(placed, "reason"),
     )
+    is_cancel = pl.col("action") == "cancel"
     count = pl.when(is_close & (way == 0)).then(0).otherwise("resolved")
     sold = pl.when(way < 0).then(pl.lit("yes")).when(way > 0).then(pl.lit("no"))
     filled = pl.col("filled_centi")
     status = (
-        pl.when((filled > 0) & (filled == count))
+        pl.when(is_cancel & pl.col("code").is_in([FILLED, NOTHING_WAITS]))
+        .then(pl.lit("done"))
+        .when((filled > 0) & (filled == count))
         .then(pl.lit("filled"))
         .when(filled > 0)
         .then(pl.lit("partial"))
@@ -174,7 +179,7 @@ def _summary(
             "pnl_micros": marked_end - outcome.cash_micros,
             "fees_micros": filled["fee_micros"].sum(),
             "payouts_micros": paid["payout_micros"].sum(),
-            "n_orders": ordered.height,
+            "n_orders": int((ordered["action"] != "cancel").sum()),
             "n_rejected": int((ordered["status"] == "rejected").sum()),
             "n_fills": filled.height,
             "filled_centi": filled["count_centi"].sum(),

@@ -20,18 +20,19 @@ from backtest.errors import ParameterError, PlanError
 from exchange.errors import UnitError
 from exchange.units import parse_centi, parse_duration
 
-type_of_action: Final = pl.Enum(["buy", "sell", "close"])
+type_of_action: Final = pl.Enum(["buy", "sell", "close", "cancel"])
 type_of_side: Final = pl.Enum(["yes", "no"])
 type_of_tif: Final = pl.Enum(["ioc", "fok", "gtc"])
 INTENT: Final = pl.Struct(
     {
         "action": type_of_action,
-        "side": type_of_side,  # null for close
-        "count_centi": pl.Int64(),  # null for close: all that is held
+        "side": type_of_side,  # null for close, and for cancel of both sides
+        "count_centi": pl.Int64(),  # null for close: all that is held; and for cancel
         "limit_cc": pl.Int64(),  # of the side's own price; null without a limit
         "ttl_us": pl.Int64(),
         "tif": type_of_tif,
         "post_only": pl.Boolean(),
+        "replace": pl.Boolean(),
     }
 )
 
@@ -63,6 +64,7 @@ def buy_yes(
     tif: str | None = None,
     *,
     post_only: bool = False,
+    replace: bool = False,
 ) -> Intent:
     """Buy `count` contracts of YES at `limit` or less.
 
@@ -73,11 +75,13 @@ def buy_yes(
         tif: ioc (default), fok (all or nothing on arrival) or gtc (default with ttl: wait; until the market
             closes where no ttl is given).
         post_only: reject the order if it would trade on arrival; only for orders that wait.
+        replace: on arrival, first cancel what waits in this market to acquire the same side: what buys YES or
+            sells NO, for YES. The new order stands at the end of its queue.
 
     Raises:
         PlanError: a count, limit, ttl or tif that cannot be meant.
     """
-    return _order("buy", "yes", count, limit, ttl, tif, post_only=post_only)
+    return _order("buy", "yes", count, limit, ttl, tif, post_only=post_only, replace=replace)
 
 
 def buy_no(
@@ -87,9 +91,10 @@ def buy_no(
     tif: str | None = None,
     *,
     post_only: bool = False,
+    replace: bool = False,
 ) -> Intent:
     """Buy `count` contracts of NO at `limit` (price of NO) or less; see `buy_yes`."""
-    return _order("buy", "no", count, limit, ttl, tif, post_only=post_only)
+    return _order("buy", "no", count, limit, ttl, tif, post_only=post_only, replace=replace)
 
 
 def sell_yes(
@@ -99,9 +104,10 @@ def sell_yes(
     tif: str | None = None,
     *,
     post_only: bool = False,
+    replace: bool = False,
 ) -> Intent:
     """Sell `count` contracts of YES at `limit` or more; what is not held opens NO and costs $1 - price."""
-    return _order("sell", "yes", count, limit, ttl, tif, post_only=post_only)
+    return _order("sell", "yes", count, limit, ttl, tif, post_only=post_only, replace=replace)
 
 
 def sell_no(
@@ -111,22 +117,44 @@ def sell_no(
     tif: str | None = None,
     *,
     post_only: bool = False,
+    replace: bool = False,
 ) -> Intent:
     """Sell `count` contracts of NO at `limit` (price of NO) or more; what is not held opens YES."""
-    return _order("sell", "no", count, limit, ttl, tif, post_only=post_only)
+    return _order("sell", "no", count, limit, ttl, tif, post_only=post_only, replace=replace)
 
 
 def close() -> Intent:
     """Sell whatever is held when the order arrives, at once and at any price; nothing rests."""
+    return _without_count("close", None)
+
+
+def cancel(side: str | None = None) -> Intent:
+    """Cancel what waits in this market when the cancellation arrives; what has been filled stays filled.
+
+    Args:
+        side: "yes" for orders that acquire YES (buy YES or sell NO), "no" for the others, None for both.
+
+    Raises:
+        PlanError: another side.
+    """
+    if side not in (None, "yes", "no"):
+        raise PlanError(
+            f"cancel({side!r}): use 'yes' for what acquires YES, 'no' for what acquires NO, or None"
+        )
+    return _without_count("cancel", side)
+
+
+def _without_count(action: str, side: str | None) -> Intent:
     return _intent(
         pl.struct(
-            pl.lit("close", dtype=type_of_action).alias("action"),
-            pl.lit(None, dtype=type_of_side).alias("side"),
+            pl.lit(action, dtype=type_of_action).alias("action"),
+            pl.lit(side, dtype=type_of_side).alias("side"),
             pl.lit(None, dtype=pl.Int64).alias("count_centi"),
             pl.lit(None, dtype=pl.Int64).alias("limit_cc"),
             pl.lit(None, dtype=pl.Int64).alias("ttl_us"),
             pl.lit("ioc", dtype=type_of_tif).alias("tif"),
             pl.lit(value=False).alias("post_only"),
+            pl.lit(value=False).alias("replace"),
         )
     )
 
@@ -184,6 +212,7 @@ def _order(
     tif: str | None,
     *,
     post_only: bool,
+    replace: bool,
 ) -> Intent:
     ttl_us = _ttl_us(ttl)
     tif = tif or ("gtc" if ttl_us is not None else "ioc")
@@ -204,6 +233,7 @@ def _order(
             pl.lit(ttl_us, dtype=pl.Int64).alias("ttl_us"),
             pl.lit(tif, dtype=type_of_tif).alias("tif"),
             pl.lit(post_only).alias("post_only"),
+            pl.lit(replace).alias("replace"),
         )
     )
 

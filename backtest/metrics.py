@@ -140,7 +140,7 @@ def fill_rate(orders: pl.DataFrame) -> dict[str, Any]:
         f"n_{status}": _count(orders, status) for status in ("filled", "partial", "unfilled", "rejected")
     }
     return {
-        "n_orders": orders.height,
+        "n_orders": orders.height - _count(orders, "done"),
         **counts,
         "asked_centi": asked,
         "filled_centi": filled,
@@ -156,7 +156,7 @@ def shortfalls(orders: pl.DataFrame) -> pl.DataFrame:
     """
     total = _sum(orders, "count_centi")
     return (
-        orders.filter(pl.col("status") != "filled")
+        orders.filter(~pl.col("status").is_in(["filled", "done"]))
         .group_by("status", "reason")
         .agg(
             n_orders=pl.len().cast(pl.Int64),

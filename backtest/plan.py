@@ -28,6 +28,8 @@ from backtest.kernels.arrays import (
     NOT_OPEN,
     OFF_GRID,
     ORDER,
+    TO_LESS,
+    TO_MORE,
     TOO_LARGE,
     ZERO_COUNT,
     Records,
@@ -158,7 +160,8 @@ def orders(asked: Wanted, rules: Rules) -> Records:
     has_limit = rows["limit_cc"].is_not_null().to_numpy()
     limit = np.where((rows["side"] == "no").fill_null(value=False).to_numpy(), DOLLAR_CC - given, given)
     limit = np.where(has_limit, limit, np.where(direction > 0, DOLLAR_CC, 0))
-    count = _int64(rows["count_centi"], COUNT_MAX_CENTI)
+    is_cancel = (rows["action"] == "cancel").to_numpy()
+    count = np.where(is_cancel, 0, _int64(rows["count_centi"], COUNT_MAX_CENTI))
     close = _int64(rows["close_us"], NEVER)
     ttl = _int64(rows["ttl_us"], NEVER)
     expiry = np.where(ttl < NEVER - arrival, arrival + np.minimum(ttl, NEVER - arrival), NEVER)
@@ -166,7 +169,7 @@ def orders(asked: Wanted, rules: Rules) -> Records:
     is_price = has_limit & (given > 0) & (given < DOLLAR_CC)
     checks = (
         (market < 0, NO_MARKET),
-        (count == 0, ZERO_COUNT),
+        ((count == 0) & ~is_cancel, ZERO_COUNT),
         (count > COUNT_MAX_CENTI, TOO_LARGE),
         (arrival < _int64(rows["open_us"], 0), NOT_OPEN),
         (arrival >= close, CLOSED),
@@ -182,14 +185,27 @@ def orders(asked: Wanted, rules: Rules) -> Records:
     placed["tif"] = rows["tif"].cast(pl.String).replace_strict(_TIFS, return_dtype=pl.Int64).to_numpy()
     placed["expiry_us"] = np.minimum(expiry, close)
     placed["is_post_only"] = rows["post_only"].to_numpy()
+    placed["cancels"] = _cancels(rows)
     return placed
 
 
 def _directions(rows: pl.DataFrame) -> I64:
-    """Return +1 towards more YES, -1 towards less, 0 for close."""
+    """Return +1 towards more YES, -1 towards less, 0 for close and cancel."""
     is_more = (pl.col("action") == "buy") == (pl.col("side") == "yes")
-    way = pl.when(pl.col("action") == "close").then(0).when(is_more).then(1).otherwise(-1)
+    is_neither = pl.col("action").is_in(["close", "cancel"])
+    way = pl.when(is_neither).then(0).when(is_more).then(1).otherwise(-1)
     return _int64(rows.select(way=way.cast(pl.Int64))["way"], 0)
+
+
+def _cancels(rows: pl.DataFrame) -> I64:
+    """Return which waiting orders each order cancels on arrival: bits TO_MORE and TO_LESS, or 0."""
+    both = TO_MORE | TO_LESS
+    bits = {"yes": TO_MORE, "no": TO_LESS}
+    named = pl.col("side").replace_strict(bits, default=both, return_dtype=pl.Int64)
+    # Who sells YES acquires NO.
+    acquired = pl.when(pl.col("action") == "sell").then(both - named).otherwise(named)
+    is_any = pl.col("replace") | (pl.col("action") == "cancel")
+    return _int64(rows.select(bits=pl.when(is_any).then(acquired).otherwise(0))["bits"], 0)
 
 
 def _int64(column: pl.Series, missing: int) -> I64:

@@ -27,7 +27,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "pnl_micros": pl.Int64(),  # marked_end - cash_start
             "fees_micros": pl.Int64(),
             "payouts_micros": pl.Int64(),
-            "n_orders": pl.Int64(),
+            "n_orders": pl.Int64(),  # cancels not counted
             "n_rejected": pl.Int64(),
             "n_fills": pl.Int64(),
             "filled_centi": pl.Int64(),
@@ -44,14 +44,14 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             **_MARKET,
             "decision_ts": TIME,
             "arrival_ts": TIME,
-            "action": pl.String(),  # buy | sell; close where nothing was held
-            "side": pl.String(),  # yes | no; null where nothing was held
+            "action": pl.String(),  # buy | sell | cancel; close where nothing was held
+            "side": pl.String(),  # yes | no; null where nothing was held, or cancelled on both
             "count_centi": pl.Int64(),
             "limit_cc": pl.Int64(),
             "tif": pl.String(),
             "ttl_us": pl.Int64(),
             "filled_centi": pl.Int64(),
-            "status": pl.String(),  # filled | partial | unfilled | rejected
+            "status": pl.String(),  # filled | partial | unfilled | rejected; done: a cancel
             "reason": pl.String(),  # why not more; null when filled
         }
     ),

@@ -62,7 +62,7 @@ def take(w: World, fills: Records, o: int, t: int) -> None:
         if order.waiting == 0:
             break
     if order.waiting == 0:
-        order.reason = FILLED
+        order.reason = _whole(w, o)
 
 
 @inner
@@ -106,7 +106,13 @@ def take_print(w: World, fills: Records, o: int, t: int, row: int) -> None:
         if market.print_row != row:
             market.print_row, market.print_used = row, 0
         market.print_used += n
-    order.reason = reason
+    order.reason = reason if order.waiting > 0 else _whole(w, o)
+
+
+@inner
+def _whole(w: World, o: int) -> int:
+    """Return the reason of an order that wants no more: cash may have made one that waited smaller."""
+    return FILLED if w.orders[o].filled == w.orders[o].count_centi else NO_CASH
 
 
 @inner

@@ -142,7 +142,10 @@ def patient(rng: Random) -> list[Wish]:
             "tif": "gtc",
             "ttl": rng.choice([None, 5, 15]),
             "post_only": rng.random() < 0.5,
+            "replace": rng.random() < 0.2,
         }
+        if rng.random() < 0.15:
+            order |= {"action": "cancel", "side": rng.choice(["yes", "no", None])}
         made.append((rng.randint(-2, 20), rng.choice("AAAB"), order))
     return made
 
@@ -220,9 +223,12 @@ def intent(order: dict[str, Any]) -> pl.Expr:
     """Build the order as a user would."""
     if order["action"] == "close":
         return bt.close()
+    if order["action"] == "cancel":
+        return bt.cancel(order["side"])
     build = getattr(bt, f"{order['action']}_{order['side']}")
     ttl = f"{order['ttl']}s" if order["ttl"] and order["tif"] == "gtc" else None
-    made: pl.Expr = build(order["count"], order["limit"], ttl, order["tif"], post_only=order["post_only"])
+    more = {name: order.get(name, False) for name in ("post_only", "replace")}
+    made: pl.Expr = build(order["count"], order["limit"], ttl, order["tif"], **more)
     return made
 
 
@@ -260,7 +266,7 @@ def oracle(
     ordered = sorted(enumerate(plan), key=lambda each: (each[1][0], each[1][1], each[0]))
     orders = []
     for number, (_, (at_s, ticker, wish)) in enumerate(ordered):
-        is_close = wish["action"] == "close"
+        is_close = wish["action"] in ("close", "cancel")
         arrival = to_us(T0) + int(at_s + 1) * 1_000_000
         close_us = markets[ticker].close_us if ticker in markets else NEVER
         ttl = wish["ttl"] * 1_000_000 if wish["ttl"] and wish["tif"] == "gtc" and not is_close else None
@@ -275,6 +281,7 @@ def oracle(
             tif="ioc" if is_close else wish["tif"],
             expiry_us=min(close_us, arrival + ttl if ttl else NEVER),
             is_post_only=not is_close and wish["post_only"],
+            is_replacing=not is_close and wish.get("replace", False),
         )
         order.waiting = order.count
         check(order, markets)
@@ -384,7 +391,7 @@ def test_the_random_worlds_reach_every_kind_of_outcome() -> None:
         n_flipped += run.fills.filter(pl.col("cash_micros") > 0).height
     assert reasons >= {None, "closed", "not open", "off-grid limit", "unknown market", "nothing held"}
     assert reasons >= {"book unknown", "no cash", "event cap", "beyond limit", "no size left"}
-    assert reasons >= {"fill or kill", "expired", "post only"}
+    assert reasons >= {"fill or kill", "expired", "post only", "cancelled", "nothing waits"}
     assert evidence == {
         "touch",
         "touch:no-size",

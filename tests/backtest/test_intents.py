@@ -28,6 +28,7 @@ def test_an_intent_is_a_struct_of_what_is_wanted() -> None:
         "ttl_us": 30_000_000,
         "tif": "gtc",
         "post_only": False,
+        "replace": False,
     }
     assert one(bt.sell_no("0.25")) == {
         "action": "sell",
@@ -37,6 +38,7 @@ def test_an_intent_is_a_struct_of_what_is_wanted() -> None:
         "ttl_us": None,
         "tif": "ioc",
         "post_only": False,
+        "replace": False,
     }
 
 

@@ -42,6 +42,7 @@ class Order:
     reason: str | None = None
     was_rejected: bool = False
     is_post_only: bool = False
+    is_replacing: bool = False
     place: Place | None = None
 
     @property
@@ -166,6 +167,11 @@ class Oracle:
 
     def arrive(self, order: Order, t: int) -> None:
         market = self.markets[order.ticker]
+        if order.action == "cancel":
+            order.reason = None if self.cancel(order.ticker, order.side) else "nothing waits"
+            return
+        if order.is_replacing:
+            self.cancel(order.ticker, "yes" if order.way > 0 else "no")
         if order.action == "close":
             order.count = order.waiting = abs(market.position)
             if not order.count:
@@ -183,6 +189,15 @@ class Oracle:
             self.take(order, t)
         if order.tif == "gtc" and order.waiting:
             self.rest(order, t)
+
+    def cancel(self, ticker: str, acquires: str | None) -> int:
+        """Cancel what waits in a market, on one side or both; return how many orders that were."""
+        waiting = [o for o in self.orders if o.ticker == ticker and o.is_resting and o.waiting]
+        ended = [o for o in waiting if acquires in (None, "yes" if o.way > 0 else "no")]
+        for order in ended:
+            order.waiting = order.reserved = 0
+            order.reason = "cancelled"
+        return len(ended)
 
     def wake(
         self, order: Order, t: int, event: tuple[Any, ...], left: int, *, is_known: bool, is_last: bool
@@ -218,7 +233,7 @@ class Oracle:
                 assert order.place is not None
                 through = event[2] != order.place.price_cc
                 self.trade(order, market, price, n, t, evidence="queue:through" if through else "queue")
-            order.reason = why
+            order.reason = why if order.waiting else whole(order)
 
     def rest(self, order: Order, t: int) -> None:
         market = self.markets[order.ticker]
@@ -279,7 +294,7 @@ class Oracle:
             if not order.waiting:
                 break
         if not order.waiting:
-            order.reason = None
+            order.reason = whole(order)
 
     def allowed(self, order: Order, market: Market, price: int, n: int, t: int) -> tuple[int, str | None]:
         why = None
@@ -435,6 +450,11 @@ def is_live(market: Market) -> bool:
     return market.is_known and max(market.bids, default=0) < min(market.asks, default=10_000)
 
 
+def whole(order: Order) -> str | None:
+    """Return the reason of an order that wants no more; cash may have made one that waits smaller."""
+    return None if order.filled == order.count else "no cash"
+
+
 def acquired(order: Order, price: int) -> int:
     return price if order.way > 0 else 10_000 - price
 
@@ -494,7 +514,7 @@ def check(order: Order, markets: Mapping[str, Market]) -> None:
     market = markets.get(order.ticker)
     if market is None:
         reason: str | None = "unknown market"
-    elif order.count == 0 and order.action != "close":
+    elif order.count == 0 and order.action not in ("close", "cancel"):
         reason = "zero count"
     elif order.arrival_us < to_us(market.row["open_ts"]):
         reason = "not open"
