@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import polars as pl
 
+from backtest.baskets import TOGETHER
 from backtest.errors import PlanError, TooLarge
 from backtest.latency import Latency, as_us, read_latency
 from backtest.plan import Params, Plan, Wanted, parameter_rows, read_plan, universe, wanted
@@ -97,7 +98,9 @@ def run(
     it or not. Nothing of the future decides anything; real orders meet the real book too.
 
     Args:
-        plan: ticker, known_ts (UTC) and intent (see `backtest.intents`); lazy if it reads parameters.
+        plan: ticker, known_ts (UTC) and intent (see `backtest.intents`); lazy if it reads parameters. A
+            fourth column `basket` (text or whole number, null for none) makes legs of the rows that share it
+            and known_ts; `Run.baskets` says how many sets were complete and what was stranded.
         lake: where quotes or books, markets, events, series and fee changes are.
         fills: what orders meet: "mid" (the middle between bid and ask: a fantasy), "touch" (best quotes and
             their sizes), "book" (displayed depth, level by level; what we took stays taken until the level
@@ -136,11 +139,12 @@ def _replayed(
         tickers = likely.union(*(set(each.intents["ticker"].unique()) for each in asked))
         stage = staged.result() if tickers == likely else prepare(lake, settings, tickers)
         done = list(pool.map(lambda each: replay(stage, settings, each, tickers), asked))
+    told = (*stage.assumptions, TOGETHER) if "basket" in plan.collect_schema() else stage.assumptions
     joined = {name: pl.concat([each[name] for each in done]) for name in SCHEMAS if name != "coverage"}
     joined["coverage"] = stage.coverage
     return Run(
         param_names=tuple(asked[0].params),
-        assumptions=_assumptions(settings, stage.assumptions, joined["fills"]),
+        assumptions=_assumptions(settings, told, joined["fills"]),
         manifest=_manifest(lake, settings, asked, stage.digest),
         **joined,
     )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from backtest.baskets import baskets, contract_ends, no_baskets
 from backtest.kernels.arrays import (
     CROSSED,
     DISPLAYED,
@@ -53,6 +54,7 @@ def frames_of(outcome: Outcome, rules: Rules, tape: Tape, universe: set[str]) ->
         "fills": filled,
         "settlements": paid,
         "positions": held,
+        "baskets": _baskets(outcome, ordered, filled, rules, tape),
         "equity": _equity(outcome),
         "attrition": _attrition(outcome, rules, tape, universe, filled, paid, held),
     }
@@ -94,6 +96,8 @@ def _orders(outcome: Outcome, rules: Rules) -> pl.DataFrame:
         .otherwise(pl.lit("unfilled"))
     )
     action = pl.when(is_close & (way != 0)).then(pl.lit("sell")).otherwise(pl.col("action").cast(pl.String))
+    if "basket" not in rows.columns:
+        rows = rows.with_columns(basket=pl.lit(None, dtype=pl.String))
     return rows.join(names, on="ticker", how="left", maintain_order="left").with_columns(
         decision_ts="known_ts",
         arrival_ts=pl.col("arrival_us").cast(TIME),
@@ -147,6 +151,15 @@ def _positions(outcome: Outcome, rules: Rules, tape: Tape) -> pl.DataFrame:
         }
     )
     return _named(rows, rules).with_columns(pnl_micros=pl.col("marked_micros") - pl.col("cost_micros"))
+
+
+def _baskets(
+    outcome: Outcome, ordered: pl.DataFrame, filled: pl.DataFrame, rules: Rules, tape: Tape
+) -> pl.DataFrame:
+    if "basket" not in outcome.asked.intents.columns:
+        return no_baskets()
+    legs = ordered.with_columns(wanted_centi=outcome.asked.intents["count_centi"])
+    return baskets(legs, filled, contract_ends(outcome.world, tape, rules.markets["ticker"]))
 
 
 def _equity(outcome: Outcome) -> pl.DataFrame:

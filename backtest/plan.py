@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from backtest.baskets import basket_column, with_legs
 from backtest.errors import ParameterError, PlanError
 from backtest.intents import COUNT_UNUSABLE, INTENT, LIMIT_MISSING, bound, parameters_in
 from backtest.kernels.arrays import (
@@ -56,7 +57,7 @@ class Wanted:
 
 
 def read_plan(plan: Plan) -> pl.LazyFrame:
-    """Return the plan's three columns, lazily.
+    """Return the plan's three columns and, where it has one, `basket`, lazily.
 
     Raises:
         PlanError: it is no frame, or a column is missing or of another kind.
@@ -77,7 +78,8 @@ def read_plan(plan: Plan) -> pl.LazyFrame:
         raise PlanError(f"known_ts is {known}: it must be Datetime in UTC, as the lake's readers give it")
     if schema["intent"] != INTENT:
         raise PlanError(f"intent is {schema['intent']}: build it with bt.buy_yes and its siblings")
-    return lazy.select("ticker", pl.col("known_ts").cast(pl.Datetime("us", "UTC")), "intent")
+    more = [basket_column(schema["basket"])] if "basket" in schema else []
+    return lazy.select("ticker", pl.col("known_ts").cast(pl.Datetime("us", "UTC")), "intent", *more)
 
 
 def parameter_rows(params: Params, plan: pl.LazyFrame) -> list[dict[str, Any]]:
@@ -126,11 +128,11 @@ def wanted(plan: pl.LazyFrame, params: dict[str, Any], latency: Latency) -> Want
     """Collect what the plan wants under one parameter row.
 
     Raises:
-        PlanError: an intent without a ticker or a time, or with an unusable count.
+        PlanError: an intent without a ticker or a time, or with an unusable count; a basket that is none.
     """
     with bound(params):
         rows = plan.filter(pl.col("intent").is_not_null()).collect()
-    rows = rows.unnest("intent").sort("known_ts", "ticker", maintain_order=True)
+    rows = rows.unnest("intent")
     if rows["ticker"].null_count() or rows["known_ts"].null_count():
         raise PlanError("the plan has intents without a ticker or known_ts: filter those rows out")
     unusable = rows.filter(pl.col("count_centi") == COUNT_UNUSABLE)
@@ -140,6 +142,9 @@ def wanted(plan: pl.LazyFrame, params: dict[str, Any], latency: Latency) -> Want
             f"{ticker} at {format_ts(at_ts)}: the count is negative, no number, or finer than 0.01 contract; "
             "round it, as in (…).round(2)"
         )
+    if "basket" in rows.columns:
+        rows = with_legs(rows)
+    rows = rows.sort("known_ts", "ticker", maintain_order=True)
     arrival_us = rows["known_ts"].dt.epoch("us").to_numpy() + latency.of(rows)
     arriving = rows.with_columns(arrival_us=pl.Series(arrival_us, dtype=pl.Int64))
     return Wanted(params, arriving.sort("arrival_us", "ticker", maintain_order=True))

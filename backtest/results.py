@@ -50,6 +50,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "limit_cc": pl.Int64(),
             "tif": pl.String(),
             "ttl_us": pl.Int64(),
+            "basket": pl.String(),  # null outside of baskets
             "filled_centi": pl.Int64(),
             "status": pl.String(),  # filled | partial | unfilled | rejected; done: a cancel
             "reason": pl.String(),  # why not more; null when filled
@@ -95,6 +96,25 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "mark_cc": pl.Int64(),  # last known bid of the side held; 0 when there was none
             "marked_micros": pl.Int64(),
             "pnl_micros": pl.Int64(),  # marked - cost
+        }
+    ),
+    # Of plans with a column `basket`, one row per known_ts and basket. Contracts are taken as held to
+    # the end: until their payout or, where nothing paid, marked at the last known bid of their side.
+    "baskets": pl.Schema(
+        {
+            "decision_ts": TIME,
+            "basket": pl.String(),
+            "n_legs": pl.Int64(),
+            "wanted_centi": pl.Int64(),  # of every leg
+            "complete_centi": pl.Int64(),  # sets: what the leg that got least has
+            "stranded_centi": pl.Int64(),  # what the other legs have beyond it, all together
+            "n_stranded": pl.Int64(),  # legs that have any such
+            "complete_cost_micros": pl.Int64(),  # paid for outcomes, with fees: each leg's mean price x sets
+            "stranded_cost_micros": pl.Int64(),  # the rest of what was paid
+            "complete_pnl_micros": pl.Int64(),  # payout or mark - cost
+            "stranded_pnl_micros": pl.Int64(),
+            "first_fill_ts": TIME,
+            "last_fill_ts": TIME,
         }
     ),
     # First the cash before anything; then each instant that moved cash (a run has about 1,000 of them at
@@ -146,6 +166,7 @@ class Run:
     fills: pl.DataFrame
     settlements: pl.DataFrame
     positions: pl.DataFrame
+    baskets: pl.DataFrame
     equity: pl.DataFrame
     attrition: pl.DataFrame
     coverage: pl.DataFrame

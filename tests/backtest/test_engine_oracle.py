@@ -30,6 +30,7 @@ from tests.backtest.worlds import (
     at,
     settled,
 )
+from tests.oracles.baskets import baskets_of
 from tests.oracles.engine import NEVER, Market, Oracle, Order, book_instants, check, quote_instants
 from tests.oracles.queue import woven
 
@@ -219,6 +220,21 @@ def wishes(rng: Random, n_max: int = 16) -> list[Wish]:
     return made
 
 
+def with_baskets(rng: Random, plan: list[Wish]) -> list[Wish]:
+    """Add up to three baskets of two or three legs: orders of any kind for one count, often at any price."""
+    plan = list(plan)
+    for number in range(rng.choice([0, 1, 2, 3])):
+        at_s, count = rng.randint(2, 30), rng.choice([0.5, 1, 7.25])
+        for ticker in TICKERS[: rng.choice([2, 2, 3])]:
+            _, _, order = rng.choice(wishes(rng))
+            leg: dict[str, Any] = {"action": rng.choice(["buy", "buy", "sell"]), "count": count}
+            leg |= {"side": order["side"] or "yes", "basket": f"b{number}"}
+            if rng.random() < 0.8:
+                leg |= {"limit": None, "tif": "ioc", "post_only": False}
+            plan.insert(rng.randint(0, len(plan)), (at_s, ticker, order | leg))
+    return plan
+
+
 def intent(order: dict[str, Any]) -> pl.Expr:
     """Build the order as a user would."""
     if order["action"] == "close":
@@ -282,8 +298,10 @@ def oracle(
             expiry_us=min(close_us, arrival + ttl if ttl else NEVER),
             is_post_only=not is_close and wish["post_only"],
             is_replacing=not is_close and wish.get("replace", False),
+            decided_us=to_us(at(at_s)),
+            basket=wish.get("basket"),
         )
-        order.waiting = order.count
+        order.wanted = order.waiting = order.count
         check(order, markets)
         orders.append(order)
     basis = "touch" if fills == "touch" else "book"
@@ -309,6 +327,9 @@ def assert_same(run: Run, slow: Oracle) -> None:
     assert run.summary["cash_end_micros"].to_list() == [slow.cash]
     assert run.summary["locked_max_micros"].to_list() == [slow.locked_max]
     assert run.summary["locked_dollar_days"].to_list() == [slow.locked_micro_us / (10**12 * 86_400)]
+    moments = pl.col("decision_ts", "first_fill_ts", "last_fill_ts")
+    grouped = run.baskets.with_columns(moments.dt.epoch("us")).rename(lambda name: name.replace("_ts", "_us"))
+    assert grouped.to_dicts() == [{name: row[name] for name in grouped.columns} for row in baskets_of(slow)]
     assert slow.cash >= 0
     assert_conserved(run)
 
@@ -324,6 +345,8 @@ def compare(
     (terms,) = (FeeTerms(each["fee_type"], each["fee_multiplier_ppm"]) for each in lake.rows["series"])
     cash, cap = rng.choice([3, 12, 1_000]), rng.choice([None, None, 2, 8])
     asked = a_plan(*((at_s, ticker, intent(order)) for at_s, ticker, order in plan))
+    if any("basket" in order for _, _, order in plan):
+        asked = asked.with_columns(basket=pl.Series([order.get("basket") for _, _, order in plan]))
     placed: dict[str, Any] = {} if queue is None else {"queue": queue}
     run = bt.run(asked, lake, fills=fills, latency="1s", cash=cash, per_event=cap, **placed)
     cap_micros = None if cap is None else cap * 1_000_000
@@ -338,7 +361,7 @@ def test_touch_fills_equal_the_oracle(seed: int) -> None:
     """Traps 3, 8, 10, 25, 26: sizes, latency, empty sides, one purse, reservations, all at once."""
     rng = Random(seed)
     lake = a_lake(markets=market_rows(rng), quotes=quote_rows(rng), series=[a_series()])
-    compare(lake, wishes(rng), rng, fills="touch")
+    compare(lake, with_baskets(rng, wishes(rng)), rng, fills="touch")
 
 
 @SLOW
@@ -347,7 +370,7 @@ def test_book_fills_equal_the_oracle(seed: int) -> None:
     """Traps 3, 7, 17: depth is finite, what we took stays taken, a hole blinds until the next snapshot."""
     rng = Random(seed)
     lake = a_lake(markets=market_rows(rng), series=[a_series()], **book_rows(rng))
-    compare(lake, wishes(rng), rng, fills="book")
+    compare(lake, with_baskets(rng, wishes(rng)), rng, fills="book")
 
 
 @SLOW
@@ -358,7 +381,7 @@ def test_queue_fills_equal_the_oracle(seed: int, queue: str) -> None:
     terms = a_series(fee_type=rng.choice(["quadratic", "quadratic_with_maker_fees"]))
     tables = queue_tables(rng)
     lake = a_lake(markets=market_rows(rng), series=[terms], **tables)
-    compare(lake, patient(rng), rng, fills="queue", queue=queue)
+    compare(lake, with_baskets(rng, patient(rng)), rng, fills="queue", queue=queue)
 
 
 def queue_tables(rng: Random) -> dict[str, list[dict[str, Any]]]:
@@ -373,7 +396,7 @@ def test_the_random_worlds_reach_every_kind_of_outcome() -> None:
     """A comparison proves only what it exercises: partial, late, multi-level fills and all reasons occur."""
     reasons: set[str | None] = set()
     evidence: set[str] = set()
-    n_late = n_several = n_settled = n_flipped = 0
+    n_late = n_several = n_settled = n_flipped = n_sets = n_stranded = 0
     for seed in range(60):
         rng = Random(seed)
         fills = ("touch", "book", "queue")[seed % 3]
@@ -382,12 +405,15 @@ def test_the_random_worlds_reach_every_kind_of_outcome() -> None:
         plan, queue = wishes(rng), None
         if fills == "queue":
             tables, plan, queue = queue_tables(rng), patient(rng), rng.choice(list(QUEUES))
+        plan = with_baskets(rng, plan)
         run, _ = compare(a_lake(markets=markets, **tables), plan, rng, fills=fills, queue=queue)
         reasons |= set(run.orders["reason"])
         evidence |= set(run.fills["evidence"])
         n_late += run.fills.filter(pl.col("fill_ts") > pl.col("arrival_ts")).height
         n_several += run.fills.filter(pl.col("order_id").is_duplicated()).height
         n_settled += run.settlements.height
+        n_sets += run.baskets.filter(pl.col("complete_centi") > 0).height
+        n_stranded += run.baskets.filter(pl.col("n_stranded") > 0).height
         n_flipped += run.fills.filter(pl.col("cash_micros") > 0).height
     assert reasons >= {None, "closed", "not open", "off-grid limit", "unknown market", "nothing held"}
     assert reasons >= {"book unknown", "no cash", "event cap", "beyond limit", "no size left"}
@@ -401,7 +427,7 @@ def test_the_random_worlds_reach_every_kind_of_outcome() -> None:
         "queue",
         "queue:through",
     }
-    assert min(n_late, n_several, n_settled, n_flipped) >= 5
+    assert min(n_late, n_several, n_settled, n_flipped, n_sets, n_stranded) >= 5
 
 
 @pytest.mark.long
@@ -413,7 +439,7 @@ def test_two_thousand_worlds_equal_the_oracle(part: int) -> None:
         fills, markets = ("touch", "book", "queue", "queue")[seed % 4], market_rows(rng)
         terms = a_series(fee_type=rng.choice(["quadratic", "quadratic_with_maker_fees"]))
         tables = {"touch": quote_tables, "book": book_rows, "queue": queue_tables}[fills](rng)
-        plan = patient(rng) if fills == "queue" else wishes(rng)
+        plan = with_baskets(rng, patient(rng) if fills == "queue" else wishes(rng))
         queue = rng.choice(list(QUEUES)) if fills == "queue" else None
         compare(a_lake(markets=markets, series=[terms], **tables), plan, rng, fills=fills, queue=queue)
 

@@ -44,6 +44,9 @@ class Order:
     is_post_only: bool = False
     is_replacing: bool = False
     place: Place | None = None
+    decided_us: int = 0
+    basket: str | None = None
+    wanted: int = 0
 
     @property
     def way(self) -> int:
