@@ -4,7 +4,8 @@
 
 Each leg is an order like any other: it has its own latency and fills, or not, on its own. A set is one
 contract of every leg, so legs are sized in contracts, all alike; what a leg got beyond the leg that got least
-is stranded.
+is stranded. Legs are sent together, or one by one: then each is sent at the instant the one before arrived,
+for as many contracts as that one got. What that is must be known then, so only the last leg may wait.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -20,7 +21,12 @@ from exchange.units import format_ts
 if TYPE_CHECKING:
     from backtest.tape import Tape
 
-TOGETHER: Final = "legs of a basket are sent together, and each fills or not on its own"
+TOGETHER, ONE_BY_ONE = "together", "one by one"
+LEGS: Final = {
+    TOGETHER: "legs of a basket are sent together, and each fills or not on its own",
+    ONE_BY_ONE: "legs of a basket are sent one by one, in the plan's order: each at the instant the one "
+    "before arrived, for as many contracts as that one got",
+}
 _KEY: Final = ("known_ts", "basket")
 
 
@@ -35,7 +41,20 @@ def basket_column(dtype: pl.DataType) -> pl.Expr:
     return pl.col("basket").cast(pl.String)
 
 
-def with_legs(intents: pl.DataFrame) -> pl.DataFrame:
+def read_legs(legs: str, *, has_baskets: bool) -> str | None:
+    """Return how legs are sent, None where there are none.
+
+    Raises:
+        PlanError: no such way, or one that only baskets have.
+    """
+    if legs not in LEGS:
+        raise PlanError(f"legs={legs!r} is unknown: use {' or '.join(map(repr, LEGS))}")
+    if legs != TOGETHER and not has_baskets:
+        raise PlanError(f"legs={legs!r} is for baskets: give the plan a column basket")
+    return legs if has_baskets else None
+
+
+def with_legs(intents: pl.DataFrame, *, one_by_one: bool) -> pl.DataFrame:
     """Add `leg`, the number of each row within its basket in the order given; null outside of baskets.
 
     Raises:
@@ -51,6 +70,7 @@ def with_legs(intents: pl.DataFrame) -> pl.DataFrame:
             n_legs=pl.len(),
             n_markets=pl.col("ticker").n_unique(),
             n_counts=pl.col("count_centi").n_unique(),
+            has_waiting=(pl.col("tif") == "gtc").head(pl.len() - 1).any(),
             has_other=pl.col("action").is_in(["close", "cancel"]).any(),
         )
     )
@@ -64,12 +84,33 @@ def with_legs(intents: pl.DataFrame) -> pl.DataFrame:
         ),
         "its legs want different counts: a set is one contract of each leg": pl.col("n_counts") > 1,
     }
+    if one_by_one:
+        waits = (
+            "a leg waits, and the next cannot know for how much: only the last of legs sent one by one may"
+        )
+        faults[waits] = pl.col("has_waiting")
     for said, is_so in faults.items():
         found = wanted.filter(is_so).head(1).collect()
         if found.height:
             known_ts, basket = found.select(_KEY).row(0)
             raise PlanError(f"basket {basket!r} at {format_ts(known_ts)}: {said}")
     return intents.with_columns(leg=pl.when(is_leg).then(pl.int_range(pl.len()).over(_KEY)))
+
+
+def sent_in_turn(latency_us: str) -> pl.Expr:
+    """Return how long after its decision each order arrives, if legs are sent as the ones before arrive.
+
+    `latency_us`: the column of how long each is under way, in a frame with known_ts, basket and leg.
+    """
+    in_turn = pl.col(latency_us).cum_sum().over(_KEY, order_by="leg")
+    return pl.when(pl.col("basket").is_not_null()).then(in_turn).otherwise(latency_us)
+
+
+def legs_before(arriving: pl.DataFrame) -> pl.Series:
+    """Return for each row 1 + the row of the leg before it, 0 without one; rows are orders as they arrive."""
+    before = pl.col("row").shift(1).over(_KEY, order_by="leg")
+    after = pl.when(pl.col("basket").is_not_null()).then(before).fill_null(0)
+    return arriving.with_row_index("row", offset=1).select(after=after.cast(pl.Int64)).to_series()
 
 
 def baskets(ordered: pl.DataFrame, filled: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:

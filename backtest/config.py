@@ -13,6 +13,7 @@
     extra_ticks = 0                        # for touch: pay this many ticks more than was shown
     payout_delay = "1h"                    # where the settlement time is not on record
     fees = { type = "quadratic", multiplier = 1 }   # assume these; by default the lake's fee tables
+    legs = "together"                      # or "one by one"; how legs of baskets are sent
     out = "results/favourites"
 
     [params]
@@ -28,6 +29,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from backtest.baskets import LEGS
 from backtest.kernels.arrays import QUEUES
 from backtest.strategies.registry import Strategy, find_strategy, near
 from exchange.errors import BadInput, UnitError
@@ -54,6 +56,7 @@ KEYS: Final = (
     "extra_ticks",
     "payout_delay",
     "fees",
+    "legs",
     "out",
     "params",
 )
@@ -89,6 +92,7 @@ class RunConfig:
     extra_ticks: int | None
     payout_delay: timedelta | None
     fees: FeeAssumption | None
+    legs: str | None
     out: Path
     params: dict[str, Any] = field(default_factory=dict)
 
@@ -123,6 +127,7 @@ def read_config(path: Path) -> RunConfig:
         extra_ticks=_ticks(path, table),
         payout_delay=_duration(path, table, "payout_delay"),
         fees=_fees(path, table),
+        legs=_legs(path, table),
         out=path.parent / (_text_or_none(path, table, "out") or f"results/{path.stem}"),
         params=_params(path, table, strategy),
     )
@@ -199,6 +204,13 @@ def _queue(path: Path, table: Mapping[str, Any], fills: str) -> str | None:
     if queue is not None and queue not in QUEUES:
         raise BadInput(f"{path}: queue = {queue!r} is unknown; {near(queue, tuple(QUEUES))}")
     return queue
+
+
+def _legs(path: Path, table: Mapping[str, Any]) -> str | None:
+    legs = _text_or_none(path, table, "legs")
+    if legs is not None and legs not in LEGS:
+        raise BadInput(f"{path}: legs = {legs!r} is unknown; {near(legs, LEGS)}")
+    return legs
 
 
 def _ticks(path: Path, table: Mapping[str, Any]) -> int | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import polars as pl
 
-from backtest.baskets import TOGETHER
+from backtest.baskets import LEGS, ONE_BY_ONE, read_legs
 from backtest.errors import PlanError, TooLarge
 from backtest.latency import Latency, as_us, read_latency
 from backtest.plan import Params, Plan, Wanted, parameter_rows, read_plan, universe, wanted
@@ -75,6 +75,7 @@ class Settings:
     extra_ticks: int
     payout_delay: timedelta
     fees: FeeTerms | None
+    legs: str | None  # None: the plan has no baskets
 
 
 def run(
@@ -90,6 +91,7 @@ def run(
     extra_ticks: int = 0,
     payout_delay: str | timedelta = "1h",
     fees: FeeTerms | None = None,
+    legs: str = "together",
 ) -> Run:
     """Replay a plan and return what it would have come to.
 
@@ -117,12 +119,15 @@ def run(
         extra_ticks: for touch: pay this many grid steps more than was shown.
         payout_delay: from close to payout where the lake knows a result but no settlement time.
         fees: terms where the lake knows none, as `bt.assume_fees` gives them; known ones stay.
+        legs: how legs of baskets are sent: "together", or "one by one" in the plan's order, each at the
+            instant the one before arrived and for as many contracts as that one got.
 
     Raises:
         PlanError, ParameterError, MarketsUnknown, FeesUnknown, TooLarge: the run is refused as a whole.
     """
-    settings = _settings(fills, queue, latency, cash, per_event, extra_ticks, payout_delay, fees)
     lazy = read_plan(plan)
+    sending = read_legs(legs, has_baskets="basket" in lazy.collect_schema())
+    settings = _settings(fills, queue, latency, cash, per_event, extra_ticks, payout_delay, fees, sending)
     rows = parameter_rows(params, lazy)
     return _replayed(lake.pinned(), settings, lazy, rows)
 
@@ -135,16 +140,16 @@ def _replayed(
     likely = universe(plan, rows[0])
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         staged = pool.submit(prepare, lake, settings, likely)
-        asked = [wanted(plan, row, settings.latency) for row in rows]
+        in_turn = settings.legs == ONE_BY_ONE
+        asked = [wanted(plan, row, settings.latency, one_by_one=in_turn) for row in rows]
         tickers = likely.union(*(set(each.intents["ticker"].unique()) for each in asked))
         stage = staged.result() if tickers == likely else prepare(lake, settings, tickers)
         done = list(pool.map(lambda each: replay(stage, settings, each, tickers), asked))
-    told = (*stage.assumptions, TOGETHER) if "basket" in plan.collect_schema() else stage.assumptions
     joined = {name: pl.concat([each[name] for each in done]) for name in SCHEMAS if name != "coverage"}
     joined["coverage"] = stage.coverage
     return Run(
         param_names=tuple(asked[0].params),
-        assumptions=_assumptions(settings, told, joined["fills"]),
+        assumptions=_assumptions(settings, stage.assumptions, joined["fills"]),
         manifest=_manifest(lake, settings, asked, stage.digest),
         **joined,
     )
@@ -161,6 +166,8 @@ def _assumptions(settings: Settings, told: tuple[str, ...], filled: pl.DataFrame
     ]
     if settings.fills == "queue":
         said.append(f"orders that wait stand {_PLACES[settings.queue]}")
+    if settings.legs:
+        said.append(LEGS[settings.legs])
     if settings.extra_ticks:
         said.append(f"every fill on arrival is {settings.extra_ticks} ticks worse than the quote")
     if n_unsized := filled.filter(pl.col("evidence") == "touch:no-size").height:
@@ -177,6 +184,7 @@ def _settings(
     extra_ticks: int,
     payout_delay: str | timedelta,
     fees: FeeTerms | None,
+    legs: str | None,
 ) -> Settings:
     if fills not in _BASIS:
         raise PlanError(f"fills={fills!r} is unknown: use {' or '.join(_BASIS)}")
@@ -199,6 +207,7 @@ def _settings(
         extra_ticks=extra_ticks,
         payout_delay=delay,
         fees=fees,
+        legs=legs,
     )
 
 
@@ -235,6 +244,7 @@ def _manifest(lake: LakeReader, settings: Settings, asked: list[Wanted], inputs:
             "extra_ticks": settings.extra_ticks,
             "payout_delay_us": settings.payout_delay // timedelta(microseconds=1),
             "fees": None if fees is None else [fees.fee_type, fees.multiplier_ppm],
+            "legs": settings.legs,
             "params": [each.params for each in asked],
         },
         "packages": {name: version(name) for name in _PACKAGES},

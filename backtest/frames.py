@@ -12,6 +12,7 @@ from backtest.kernels.arrays import (
     DISPLAYED,
     DOLLAR_CC,
     FILLED,
+    LEG_BEFORE,
     NOTHING_WAITS,
     QUEUED,
     REASONS,
@@ -100,7 +101,7 @@ def _orders(outcome: Outcome, rules: Rules) -> pl.DataFrame:
         rows = rows.with_columns(basket=pl.lit(None, dtype=pl.String))
     return rows.join(names, on="ticker", how="left", maintain_order="left").with_columns(
         decision_ts="known_ts",
-        arrival_ts=pl.col("arrival_us").cast(TIME),
+        arrival_ts=pl.when(pl.col("code") != LEG_BEFORE).then(pl.col("arrival_us").cast(TIME)),
         action=action,
         side=pl.when(is_close).then(sold).otherwise(pl.col("side").cast(pl.String)),
         count_centi=count,

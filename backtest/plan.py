@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from backtest.baskets import basket_column, with_legs
+from backtest.baskets import basket_column, legs_before, sent_in_turn, with_legs
 from backtest.errors import ParameterError, PlanError
 from backtest.intents import COUNT_UNUSABLE, INTENT, LIMIT_MISSING, bound, parameters_in
 from backtest.kernels.arrays import (
@@ -124,8 +124,10 @@ def universe(plan: pl.LazyFrame, params: Mapping[str, Any]) -> set[str]:
         return set(plan.select("ticker").unique().collect()["ticker"].drop_nulls())
 
 
-def wanted(plan: pl.LazyFrame, params: dict[str, Any], latency: Latency) -> Wanted:
-    """Collect what the plan wants under one parameter row.
+def wanted(
+    plan: pl.LazyFrame, params: dict[str, Any], latency: Latency, *, one_by_one: bool = False
+) -> Wanted:
+    """Collect what the plan wants under one parameter row; `one_by_one`: how legs of baskets are sent.
 
     Raises:
         PlanError: an intent without a ticker or a time, or with an unusable count; a basket that is none.
@@ -143,11 +145,13 @@ def wanted(plan: pl.LazyFrame, params: dict[str, Any], latency: Latency) -> Want
             "round it, as in (…).round(2)"
         )
     if "basket" in rows.columns:
-        rows = with_legs(rows)
+        rows = with_legs(rows, one_by_one=one_by_one)
     rows = rows.sort("known_ts", "ticker", maintain_order=True)
-    arrival_us = rows["known_ts"].dt.epoch("us").to_numpy() + latency.of(rows)
-    arriving = rows.with_columns(arrival_us=pl.Series(arrival_us, dtype=pl.Int64))
-    return Wanted(params, arriving.sort("arrival_us", "ticker", maintain_order=True))
+    rows = rows.with_columns(latency_us=pl.Series(latency.of(rows), dtype=pl.Int64))
+    under_way = sent_in_turn("latency_us") if one_by_one else pl.col("latency_us")
+    arriving = rows.with_columns(arrival_us=pl.col("known_ts").dt.epoch("us") + under_way).drop("latency_us")
+    arriving = arriving.sort("arrival_us", "ticker", maintain_order=True)
+    return Wanted(params, arriving.with_columns(after=legs_before(arriving)) if one_by_one else arriving)
 
 
 def orders(asked: Wanted, rules: Rules) -> Records:
@@ -191,6 +195,8 @@ def orders(asked: Wanted, rules: Rules) -> Records:
     placed["expiry_us"] = np.minimum(expiry, close)
     placed["is_post_only"] = rows["post_only"].to_numpy()
     placed["cancels"] = _cancels(rows)
+    if "after" in rows.columns:
+        placed["after"] = rows["after"].to_numpy()
     return placed
 
 

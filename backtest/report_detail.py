@@ -36,6 +36,7 @@ class Detail:
     equity: pl.DataFrame
     settlements: pl.DataFrame
     positions: pl.DataFrame
+    baskets: pl.DataFrame
     attrition: dict[str, int]
     events: pl.DataFrame
     series: pl.DataFrame
@@ -102,6 +103,7 @@ def detail_of(run: Run, summary_row: dict[str, Any], label: str) -> Detail:
         equity=equity,
         settlements=settlements,
         positions=positions,
+        baskets=row_of(run.baskets, params),
         attrition=_counts(row_of(run.attrition, params)),
         events=events,
         series=by_series(events),

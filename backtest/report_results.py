@@ -8,6 +8,7 @@ import polars as pl
 
 from backtest.charts import equity_chart, profit_bars
 from backtest.metrics import shortfalls
+from backtest.report_baskets import baskets
 from backtest.report_numbers import contracts, dollars, number, several, share, when
 from backtest.report_page import Markup, figures, joined, section, table, text, titled
 
@@ -50,7 +51,7 @@ def results(detail: Detail) -> Markup:
             f'<div class="band" id="{detail.key}"><h2>{text(detail.label)}</h2>'
             f"<p>{text(detail.setting)}</p></div>"
         )
-    parts = [band, headline(detail), orders(detail)]
+    parts = [band, headline(detail), orders(detail), baskets(detail)]
     if not detail.fills.is_empty():
         parts += [equity(detail), events(detail), costs(detail), settlements(detail)]
     return joined(parts)

@@ -43,7 +43,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "order_id": pl.Int64(),
             **_MARKET,
             "decision_ts": TIME,
-            "arrival_ts": TIME,
+            "arrival_ts": TIME,  # null for a leg that was not sent
             "action": pl.String(),  # buy | sell | cancel; close where nothing was held
             "side": pl.String(),  # yes | no; null where nothing was held, or cancelled on both
             "count_centi": pl.Int64(),

@@ -83,6 +83,7 @@ def _engine_arguments(config: RunConfig) -> dict[str, Any]:
         "extra_ticks": config.extra_ticks,
         "payout_delay": config.payout_delay,
         "fees": config.fees and bt.assume_fees(config.fees.fee_type, config.fees.multiplier),
+        "legs": config.legs,
     }
     return {name: value for name, value in said.items() if value is not None}
 

@@ -29,6 +29,7 @@ DISPLAYED, UNSIZED, CROSSED, QUEUED, THROUGH = 0, 1, 2, 3, 4
 (FILLED, ZERO_COUNT, NO_MARKET, NOT_OPEN, CLOSED, NO_LIMIT, OFF_GRID) = range(7)
 (BOOK_UNKNOWN, NOTHING_HELD, NO_CASH, EVENT_CAP, TOO_LARGE) = range(7, 12)
 (BEYOND_LIMIT, NO_SIZE, KILLED, EXPIRED, WOULD_CROSS, CANCELLED, NOTHING_WAITS) = range(12, 19)
+LEG_BEFORE: Final = 19
 TO_MORE, TO_LESS = 1, 2  # bits of an order's `cancels`: waiting orders to more YES, to less
 REASONS: Final = (
     None,
@@ -50,6 +51,7 @@ REASONS: Final = (
     "post only",
     "cancelled",
     "nothing waits",
+    "leg before unfilled",
 )
 
 
@@ -92,6 +94,7 @@ ORDER: Final = _record(
     *("filled", "waiting", "reserved", "accumulated", "is_resting", "is_post_only"),
     *("level", "ahead", "shown", "fresh", "seen_row"),  # in the queue: see queue.py
     *("next", "cancels"),  # the next order that may wait in this market, -1 after the last; see TO_MORE
+    "after",  # 1 + the order that is the leg before; 0 for all that is sent whatever others got
 )
 EVENT: Final = _record("ts", "kind", "row", "order")
 FEE: Final = _record("from_us", "num", "den", "maker_num", "maker_den")

@@ -11,6 +11,7 @@ from backtest.kernels.arrays import (
     EXPIRY,
     FOK,
     GTC,
+    LEG_BEFORE,
     NEVER,
     NO_CASH,
     NOTHING_HELD,
@@ -84,6 +85,9 @@ def arrive(w: World, fills: Records, o: int) -> None:
     order = w.orders[o]
     m, t = order.market, order.arrival_us
     market = w.markets[m]
+    if order.after and not _is_sent(w, o):
+        order.reason = LEG_BEFORE
+        return
     if order.cancels:
         n_cancelled = _cancel(w, m, order.cancels)
         if order.direction == 0:
@@ -103,6 +107,14 @@ def arrive(w: World, fills: Records, o: int) -> None:
         rest(w, o, t, row)
         if order.waiting > 0 and order.expiry_us < NEVER:
             push(w, order.expiry_us, EXPIRY, row, o)
+
+
+@inner
+def _is_sent(w: World, o: int) -> bool:
+    """Let order o want no more than the leg before it got; tell whether that is anything."""
+    order = w.orders[o]
+    order.count_centi = order.waiting = min(order.count_centi, w.orders[order.after - 1].filled)
+    return bool(order.waiting > 0)
 
 
 @inner

@@ -14,7 +14,9 @@ from tests.backtest.worlds import MemoryLake, a_lake, a_market, a_plan, a_quote,
 Leg = tuple[float, str, pl.Expr]
 
 
-def a_pair(*, more: int = 10_000, less: int = 10_000, sizes: tuple[int, int] = (1_000, 300)) -> MemoryLake:
+def a_pair(
+    *later: dict[str, Any], more: int = 10_000, less: int = 10_000, sizes: tuple[int, int] = (1_000, 300)
+) -> MemoryLake:
     """A and B of one event: YES of A at 30 cents, NO of B at 60; A pays `more`, B pays `less` per YES."""
     return a_lake(
         markets=[
@@ -24,6 +26,7 @@ def a_pair(*, more: int = 10_000, less: int = 10_000, sizes: tuple[int, int] = (
         quotes=[
             a_quote(0, 2_900, 3_000, sizes=(1_000, sizes[0])),
             a_quote(0, 4_000, 4_100, ticker="B", sizes=(sizes[1], 1_000)),
+            *later,
         ],
     )
 
@@ -116,6 +119,51 @@ def test_a_plan_without_baskets_has_the_empty_frame() -> None:
     assert run.baskets.schema == SCHEMAS["baskets"]
     assert run.baskets.is_empty()
     assert not any("basket" in each for each in run.assumptions)
+
+
+def test_legs_one_by_one_want_no_more_than_the_legs_before_got() -> None:
+    """Trap 38: NO of B first: 3 of 10 fill, so 3 of A are sent one second later, and nothing is stranded."""
+    run = held(a_pair(), *reversed(PAIR), baskets=["p", "p"], legs="one by one")
+    told = run.orders.select("ticker", "arrival_ts", "count_centi", "filled_centi", "status").rows()
+    assert told == [("B", at(2), 1_000, 300, "partial"), ("A", at(3), 300, 300, "filled")]
+    told = run.baskets.select("wanted_centi", "complete_centi", "stranded_centi", "last_fill_ts").rows()
+    assert told == [(1_000, 300, 0, at(3))]
+    assert any("for as many contracts as that one got" in each for each in run.assumptions)
+    assert run.manifest["config"]["legs"] == "one by one"
+
+
+def test_after_a_leg_that_got_nothing_no_leg_is_sent() -> None:
+    """B shows nothing, so A is not sent: it asked the exchange for nothing, and C after it neither."""
+    lake = a_pair(sizes=(1_000, 0))
+    legs = (*reversed(PAIR), (1, "C", bt.buy_yes(10)))
+    run = held(lake, *legs, baskets=["p"] * 3, legs="one by one")
+    told = run.orders.filter(pl.col("ticker") == "A").select("arrival_ts", "count_centi", "status", "reason")
+    assert told.rows() == [(None, 0, "unfilled", "leg before unfilled")]
+    assert run.baskets.select("wanted_centi", "complete_centi", "stranded_centi").rows() == [(1_000, 0, 0)]
+
+
+def test_a_leg_sent_later_meets_the_market_of_later() -> None:
+    """Between the legs A's ask goes from 30 to 35 cents: the second leg pays 35, or nothing at its limit."""
+    lake = a_pair(a_quote(2.5, 3_400, 3_500))
+    for limit, price in ((3_500, 3_500), (3_000, None)):
+        legs = ((1, "B", bt.buy_no(3)), (1, "A", bt.buy_yes(3, limit)))
+        run = held(lake, *legs, baskets=["p", "p"], legs="one by one")
+        paid = run.fills.filter(pl.col("ticker") == "A")["price_cc"].to_list()
+        assert paid == ([] if price is None else [price])
+
+
+def test_only_the_last_of_legs_sent_one_by_one_may_wait() -> None:
+    waiting, taking = bt.buy_yes(1, 2_900, "5s"), bt.buy_no(1)
+    held(a_pair(), (1, "B", taking), (1, "A", waiting), baskets=["p", "p"], legs="one by one")
+    with pytest.raises(PlanError, match="only the last of legs sent one by one may"):
+        held(a_pair(), (1, "A", waiting), (1, "B", taking), baskets=["p", "p"], legs="one by one")
+
+
+def test_other_ways_to_send_legs_are_refused() -> None:
+    with pytest.raises(PlanError, match="legs='at once' is unknown: use 'together' or 'one by one'"):
+        held(a_pair(), *PAIR, baskets=["p", "p"], legs="at once")
+    with pytest.raises(PlanError, match="give the plan a column basket"):
+        bt.run(a_plan(*PAIR), a_pair(), fills="touch", legs="one by one")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from backtest.report import PAGE_BYTES_MAX, report_html, write_report
 from backtest.results import SCHEMAS, Run
-from tests.backtest.a_run import a_run
+from tests.backtest.a_run import T0, a_frame, a_run
 
 VOID = {"meta", "line", "circle", "rect", "path", "br"}
 
@@ -134,6 +134,34 @@ def test_empty_frames_everywhere_still_make_a_page() -> None:
     page = Page(report_html(Run(**{**kept, **frames, "assumptions": (), "manifest": {}})))
     assert "The run states no assumptions." in page.text
     assert "Placed no orders" in page.text
+
+
+def test_stranded_legs_are_counted_beside_the_sets() -> None:
+    """Trap 38: of four baskets one is whole, one left a leg, one two legs without a set, one is empty."""
+    shapes = [(1_000, 0, 0), (300, 700, 1), (0, 500, 2), (0, 0, 0)]
+    rows = [
+        {
+            "decision_ts": T0,
+            "basket": f"b{number}",
+            "n_legs": 3,
+            "wanted_centi": 1_000,
+            "complete_centi": complete,
+            "stranded_centi": stranded,
+            "n_stranded": n_stranded,
+            "complete_cost_micros": 0,
+            "stranded_cost_micros": 0,
+            "complete_pnl_micros": 20 * complete,
+            "stranded_pnl_micros": -1_000 * stranded,
+        }
+        for number, (complete, stranded, n_stranded) in enumerate(shapes)
+    ]
+    text = Page(report_html(a_run(3, baskets=a_frame("baskets", rows)))).text
+    assert "Complete sets 13 of 40 wanted, 4 baskets" in text
+    assert "Contracts stranded 12 in 50.0" in text
+    assert "whole 1 10 0 +$0.0200" in text
+    assert "stranded legs alone 1 0 5" in text
+    assert "0 legs 2 1 leg 1 2 legs 1" in text
+    assert "Stranded" not in Page(report_html(a_run(3))).text
 
 
 def test_ten_thousand_events_and_two_thousand_settings_stay_below_a_megabyte() -> None:

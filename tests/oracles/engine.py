@@ -47,6 +47,7 @@ class Order:
     decided_us: int = 0
     basket: str | None = None
     wanted: int = 0
+    after: "Order | None" = None
 
     @property
     def way(self) -> int:
@@ -170,6 +171,11 @@ class Oracle:
 
     def arrive(self, order: Order, t: int) -> None:
         market = self.markets[order.ticker]
+        if order.after is not None:
+            order.count = order.waiting = min(order.count, order.after.filled)
+            if not order.waiting:
+                order.reason = "leg before unfilled"
+                return
         if order.action == "cancel":
             order.reason = None if self.cancel(order.ticker, order.side) else "nothing waits"
             return
