@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from backtest.errors import PlanError
-from backtest.kernels.arrays import DOLLAR_CC, World
+from backtest.kernels.arrays import DOLLAR_CC, Records
 from backtest.results import SCHEMAS
 from exchange.units import format_ts
 
@@ -164,14 +164,13 @@ def baskets(ordered: pl.DataFrame, filled: pl.DataFrame, ends: pl.DataFrame) -> 
     )
 
 
-def contract_ends(world: World, tape: "Tape", tickers: pl.Series) -> pl.DataFrame:
+def contract_ends(settled: Records, tape: "Tape", tickers: pl.Series) -> pl.DataFrame:
     """Return what one contract of each market came to: its payout, else the last known bid of its side."""
     last, has_rows = tape.offsets[1:] - 1, np.diff(tape.offsets) > 0
     bid, ask = np.zeros(len(last), np.int64), np.full(len(last), DOLLAR_CC, np.int64)
     bid[has_rows] = tape.tops["bid_cc"][last[has_rows]]
     ask[has_rows] = tape.tops["ask_cc"][last[has_rows]]
-    paid = world.settled[: world.purse[0]["n_settled"]]
-    bid[paid["market"]] = ask[paid["market"]] = paid["value_cc"]
+    bid[settled["market"]] = ask[settled["market"]] = settled["value_cc"]
     return pl.DataFrame({"ticker": tickers, "more_cc": bid, "less_cc": DOLLAR_CC - ask})
 
 

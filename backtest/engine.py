@@ -17,7 +17,7 @@ from backtest.baskets import LEGS, ONE_BY_ONE, read_legs
 from backtest.errors import PlanError, TooLarge
 from backtest.latency import Latency, as_us, read_latency
 from backtest.plan import Params, Plan, Wanted, parameter_rows, read_plan, universe, wanted
-from backtest.results import SCHEMAS, Run
+from backtest.results import Run
 from exchange.fees import FeeTerms
 from exchange.units import MICROS_PER_DOLLAR
 
@@ -135,6 +135,7 @@ def run(
 def _replayed(
     lake: LakeReader, settings: Settings, plan: pl.LazyFrame, rows: Sequence[dict[str, Any]]
 ) -> Run:
+    from backtest.frames import frames_of
     from backtest.replay import prepare, replay  # numba comes in here, and only here
 
     likely = universe(plan, rows[0])
@@ -144,18 +145,16 @@ def _replayed(
         asked = [wanted(plan, row, settings.latency, one_by_one=in_turn) for row in rows]
         tickers = likely.union(*(set(each.intents["ticker"].unique()) for each in asked))
         stage = staged.result() if tickers == likely else prepare(lake, settings, tickers)
-        done = list(pool.map(lambda each: replay(stage, settings, each, tickers), asked))
-    joined = {name: pl.concat([each[name] for each in done]) for name in SCHEMAS if name != "coverage"}
-    joined["coverage"] = stage.coverage
+        done = list(pool.map(lambda each: replay(stage, settings, each), asked))
     return Run(
         param_names=tuple(asked[0].params),
-        assumptions=_assumptions(settings, stage.assumptions, joined["fills"]),
+        frames=frames_of(done, stage, len(tickers)),
+        assumptions=_assumptions(settings, stage.assumptions, sum(each.n_unsized for each in done)),
         manifest=_manifest(lake, settings, asked, stage.digest),
-        **joined,
     )
 
 
-def _assumptions(settings: Settings, told: tuple[str, ...], filled: pl.DataFrame) -> tuple[str, ...]:
+def _assumptions(settings: Settings, told: tuple[str, ...], n_unsized: int) -> tuple[str, ...]:
     said = [
         f"fills against {_BASIS[settings.fills]}",
         f"orders arrive {settings.latency} after the row they were decided on was known",
@@ -170,7 +169,7 @@ def _assumptions(settings: Settings, told: tuple[str, ...], filled: pl.DataFrame
         said.append(LEGS[settings.legs])
     if settings.extra_ticks:
         said.append(f"every fill on arrival is {settings.extra_ticks} ticks worse than the quote")
-    if n_unsized := filled.filter(pl.col("evidence") == "touch:no-size").height:
+    if n_unsized and settings.fills == "touch":
         said.append(f"{n_unsized} fills met quotes without a size and were given all they asked for")
     return tuple(said)
 

@@ -1,7 +1,8 @@
-"""From the kernels' arrays to the tidy frames of one parameter row."""
+"""From the kernels' arrays to tidy frames: all parameter rows at once, each frame when it is asked for."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ from backtest.kernels.arrays import (
     DISPLAYED,
     DOLLAR_CC,
     FILLED,
+    I64,
     LEG_BEFORE,
     NOTHING_WAITS,
     QUEUED,
@@ -21,67 +23,60 @@ from backtest.kernels.arrays import (
     UNSIZED,
     WOULD_CROSS,
     Records,
-    World,
 )
-from backtest.plan import Wanted
-from backtest.results import SCHEMAS, TIME
-from backtest.tape import MID, Tape
-from backtest.venue import Rules
+from backtest.outcomes import KEPT_OF_ORDERS, Outcome, line, n_filled_markets
+from backtest.results import SCHEMAS, TIME, Frames
+from backtest.tape import MID
 
-SECONDS_PER_DAY = 86_400
+if TYPE_CHECKING:
+    from backtest.replay import Stage
+
 _MARKET = ("ticker", "event_ticker", "series_ticker")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one parameter row came to: its world at the end, fills and equity as records."""
-
-    asked: Wanted
-    world: World
-    fills: Records
-    equity: Records
-    cash_micros: int
-
-
-def frames_of(outcome: Outcome, rules: Rules, tape: Tape, universe: set[str]) -> dict[str, pl.DataFrame]:
-    """Return every frame of `SCHEMAS` but coverage, with the parameter columns first."""
-    ordered = _orders(outcome, rules)
-    filled = _fills(outcome, ordered, tape.evidence)
-    paid = _settlements(outcome, rules)
-    held = _positions(outcome, rules, tape)
-    found = {
-        "summary": _summary(outcome, ordered, filled, paid, held),
-        "orders": ordered,
-        "fills": filled,
-        "settlements": paid,
-        "positions": held,
-        "baskets": _baskets(outcome, ordered, filled, rules, tape),
-        "equity": _equity(outcome),
-        "attrition": _attrition(outcome, rules, tape, universe, filled, paid, held),
-    }
-    return {name: _finished(frame, name, outcome.asked.params) for name, frame in found.items()}
-
-
-def _finished(frame: pl.DataFrame, name: str, params: dict[str, Any]) -> pl.DataFrame:
-    given = [pl.lit(pl.Series([value])).first().alias(key) for key, value in params.items()]
-    columns = [pl.col(each).cast(dtype) for each, dtype in SCHEMAS[name].items()]
-    return frame.select(*columns).select(*given, pl.all())
-
-
-def _orders(outcome: Outcome, rules: Rules) -> pl.DataFrame:
-    placed = outcome.world.orders
-    names = rules.markets.select(*_MARKET)
-    is_close = pl.col("action") == "close"
-    way = pl.col("way")
-    rows = outcome.asked.intents.with_columns(
-        order_id=pl.int_range(pl.len(), dtype=pl.Int64),
-        arrival_us=_series(placed, "arrival_us"),
-        way=_series(placed, "direction"),
-        resolved=_series(placed, "count_centi"),
-        filled_centi=_series(placed, "filled"),
-        code=_series(placed, "reason"),
+def frames_of(done: Sequence[Outcome], stage: "Stage", n_universe: int) -> Frames:
+    """Return every frame of `SCHEMAS`, with the parameter columns first; all but coverage are made later."""
+    return Frames(
+        {
+            "summary": partial(_summary, done),
+            "orders": partial(_orders, done, stage),
+            "fills": partial(_fills, done, stage),
+            "settlements": partial(_settlements, done, stage),
+            "positions": partial(_positions, done, stage),
+            "baskets": partial(_baskets, done, stage),
+            "equity": partial(_equity, done),
+            "attrition": partial(_attrition, done, stage, n_universe),
+            "coverage": partial(_coverage, stage.coverage),
+        }
     )
-    is_cancel = pl.col("action") == "cancel"
+
+
+def _finished(rows: pl.DataFrame, name: str, done: Sequence[Outcome]) -> pl.DataFrame:
+    """Return the declared columns after the parameters; column `row` numbers the parameter rows."""
+    columns = [pl.col(each).cast(dtype) for each, dtype in SCHEMAS[name].items()]
+    number = rows["row"]
+    given = {key: pl.Series([each.asked.params[key] for each in done]) for key in done[0].asked.params}
+    shown = rows.select(*columns)
+    return pl.concat([pl.DataFrame(given).select(pl.all().gather(number)), shown], how="horizontal")
+
+
+def _orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
+    intents = pl.concat([each.asked.intents for each in done])
+    placed = {name: np.concatenate([each.orders[name] for each in done]) for name in KEPT_OF_ORDERS}
+    lengths = [each.asked.intents.height for each in done]
+    if "basket" not in intents.columns:
+        intents = intents.with_columns(basket=pl.lit(None, dtype=pl.String))
+    is_close, is_cancel = pl.col("action") == "close", pl.col("action") == "cancel"
+    way = pl.col("way")
+    rows = intents.with_columns(
+        *_home(stage, placed["market"], *_MARKET[1:]),
+        row=pl.Series(_numbers(lengths)),
+        order_id=pl.Series(_places(lengths)),
+        way=pl.Series(placed["direction"]),
+        resolved=pl.Series(placed["count_centi"]),
+        filled_centi=pl.Series(placed["filled"]),
+        code=pl.Series(placed["reason"]),
+    )
     count = pl.when(is_close & (way == 0)).then(0).otherwise("resolved")
     sold = pl.when(way < 0).then(pl.lit("yes")).when(way > 0).then(pl.lit("no"))
     filled = pl.col("filled_centi")
@@ -92,14 +87,12 @@ def _orders(outcome: Outcome, rules: Rules) -> pl.DataFrame:
         .then(pl.lit("filled"))
         .when(filled > 0)
         .then(pl.lit("partial"))
-        .when((pl.col("code") <= TOO_LARGE) | (pl.col("code") == WOULD_CROSS))
+        .when(_is_rejected("code"))
         .then(pl.lit("rejected"))
         .otherwise(pl.lit("unfilled"))
     )
     action = pl.when(is_close & (way != 0)).then(pl.lit("sell")).otherwise(pl.col("action").cast(pl.String))
-    if "basket" not in rows.columns:
-        rows = rows.with_columns(basket=pl.lit(None, dtype=pl.String))
-    return rows.join(names, on="ticker", how="left", maintain_order="left").with_columns(
+    shown = rows.with_columns(
         decision_ts="known_ts",
         arrival_ts=pl.when(pl.col("code") != LEG_BEFORE).then(pl.col("arrival_us").cast(TIME)),
         action=action,
@@ -110,137 +103,133 @@ def _orders(outcome: Outcome, rules: Rules) -> pl.DataFrame:
         status=status,
         reason=pl.col("code").replace_strict(dict(enumerate(REASONS)), return_dtype=pl.String),
     )
+    return _finished(shown, "orders", done)
 
 
-def _fills(outcome: Outcome, ordered: pl.DataFrame, evidence: str) -> pl.DataFrame:
-    rows = _frame(outcome.fills, outcome.world.purse[0]["n_fills"])
-    which = ordered.select("order_id", *_MARKET, "decision_ts", "arrival_ts", "action", "side")
-    told = {DISPLAYED: evidence, UNSIZED: "touch:no-size", CROSSED: f"{evidence}:crossed"}
-    told |= {QUEUED: "queue", THROUGH: "queue:through"}
-    if evidence == MID:
-        told = dict.fromkeys(told, MID)
-    price = pl.col("yes_price_cc")
-    return rows.join(which, on="order_id", how="left", maintain_order="left").with_columns(
-        fill_id=pl.int_range(pl.len(), dtype=pl.Int64),
+def _fills(done: Sequence[Outcome], stage: "Stage", frames: Frames) -> pl.DataFrame:
+    lengths = [len(each.fills) for each in done]
+    number, firsts = _numbers(lengths), _firsts([each.asked.intents.height for each in done])
+    rows = _frame(np.concatenate([each.fills for each in done]))
+    order = pl.Series(rows["order_id"].to_numpy() + firsts[number])
+    which = frames["orders"].select(*_MARKET, "decision_ts", "arrival_ts", "action", "side")
+    shown = pl.concat([rows, which.select(pl.all().gather(order))], how="horizontal").with_columns(
+        row=pl.Series(number),
+        fill_id=pl.Series(_places(lengths)),
         fill_ts=pl.col("fill_us").cast(TIME),
-        price_cc=pl.when(pl.col("side") == "no").then(DOLLAR_CC - price).otherwise(price),
+        price_cc=_own_price(),
         role=pl.when(pl.col("is_taker") == 1).then(pl.lit("taker")).otherwise(pl.lit("maker")),
-        evidence=pl.col("evidence").replace_strict(told, return_dtype=pl.String),
+        evidence=pl.col("evidence").replace_strict(_evidence(stage.tape.evidence), return_dtype=pl.String),
     )
+    return _finished(shown, "fills", done)
 
 
-def _settlements(outcome: Outcome, rules: Rules) -> pl.DataFrame:
-    rows = _frame(outcome.world.settled, outcome.world.purse[0]["n_settled"])
-    return _named(rows, rules, "is_assumed_time").with_columns(
+def _own_price() -> pl.Expr:
+    price = pl.col("yes_price_cc")
+    return pl.when(pl.col("side") == "no").then(DOLLAR_CC - price).otherwise(price)
+
+
+def _evidence(basis: str) -> dict[int, str]:
+    told = {DISPLAYED: basis, UNSIZED: "touch:no-size", CROSSED: f"{basis}:crossed"}
+    told |= {QUEUED: "queue", THROUGH: "queue:through"}
+    return dict.fromkeys(told, MID) if basis == MID else told
+
+
+def _settlements(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
+    rows = _frame(np.concatenate([each.settled for each in done]))
+    shown = rows.with_columns(
+        *_home(stage, rows["market"].to_numpy(), *_MARKET, "is_assumed_time"),
+        row=pl.Series(_numbers([len(each.settled) for each in done])),
         settled_ts=pl.col("settled_us").cast(TIME),
         pnl_micros=pl.col("payout_micros") - pl.col("cost_micros"),
     )
+    return _finished(shown, "settlements", done)
 
 
-def _positions(outcome: Outcome, rules: Rules, tape: Tape) -> pl.DataFrame:
-    markets = outcome.world.markets
-    market = np.flatnonzero(markets["position"])
-    position, last = markets["position"][market], tape.tops[tape.offsets[market + 1] - 1]
-    bid = np.where(position > 0, last["bid_cc"], DOLLAR_CC - last["ask_cc"]).astype(np.int64)
-    rows = pl.DataFrame(
-        {
-            "market": market.astype(np.int64),
-            "position_centi": position,
-            "cost_micros": markets["spent"][market],
-            "mark_cc": bid,
-            "marked_micros": np.abs(position) * bid,
-        }
+def _positions(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
+    rows = pl.concat([each.held for each in done])
+    shown = rows.with_columns(
+        *_home(stage, rows["market"].to_numpy(), *_MARKET),
+        row=pl.Series(_numbers([each.held.height for each in done])),
+        pnl_micros=pl.col("marked_micros") - pl.col("cost_micros"),
     )
-    return _named(rows, rules).with_columns(pnl_micros=pl.col("marked_micros") - pl.col("cost_micros"))
+    return _finished(shown, "positions", done)
 
 
-def _baskets(
-    outcome: Outcome, ordered: pl.DataFrame, filled: pl.DataFrame, rules: Rules, tape: Tape
-) -> pl.DataFrame:
-    if "basket" not in outcome.asked.intents.columns:
-        return no_baskets()
-    legs = ordered.with_columns(wanted_centi=outcome.asked.intents["count_centi"])
-    return baskets(legs, filled, contract_ends(outcome.world, tape, rules.markets["ticker"]))
+def _baskets(done: Sequence[Outcome], stage: "Stage", frames: Frames) -> pl.DataFrame:
+    rows, begin = [no_baskets().with_columns(row=pl.lit(0, pl.Int64))], 0
+    for number, each in enumerate(done):
+        ordered = frames["orders"].slice(begin, each.asked.intents.height)
+        begin += ordered.height
+        if "basket" in each.asked.intents.columns:
+            legs = ordered.with_columns(
+                way=pl.Series(each.orders["direction"]), wanted_centi=each.asked.intents["count_centi"]
+            )
+            ends = contract_ends(each.settled, stage.tape, stage.rules.markets["ticker"])
+            found = baskets(legs, _frame(each.fills).with_columns(fill_ts=pl.col("fill_us").cast(TIME)), ends)
+            rows.append(found.with_columns(row=pl.lit(number, pl.Int64)))
+    return _finished(pl.concat(rows), "baskets", done)
 
 
-def _equity(outcome: Outcome) -> pl.DataFrame:
-    rows = _frame(outcome.equity, outcome.world.purse[0]["n_equity"])
+def _equity(done: Sequence[Outcome], _: Frames) -> pl.DataFrame:
+    parts = [part for number, each in enumerate(done) for part in _curve(each, number)]
+    return _finished(pl.concat(parts), "equity", done)
+
+
+def _curve(outcome: Outcome, number: int) -> list[pl.DataFrame]:
+    rows = _frame(outcome.equity).with_columns(pl.col("ts").cast(TIME), row=pl.lit(number, pl.Int64))
     if outcome.asked.intents.height == 0:
-        return rows.with_columns(pl.col("ts").cast(TIME))
-    start = pl.DataFrame(
-        {
-            "ts": [outcome.asked.intents["known_ts"].min()],
-            "cash_micros": [outcome.cash_micros],
-            "marked_micros": [outcome.cash_micros],
-            "locked_micros": [0],
-        },
-        schema=SCHEMAS["equity"],
-    )
-    return pl.concat([start, rows.with_columns(pl.col("ts").cast(TIME))])
+        return [rows]
+    start = {"ts": outcome.asked.intents["known_ts"].min(), "locked_micros": 0, "row": number}
+    start |= dict.fromkeys(("cash_micros", "marked_micros"), outcome.cash_micros)
+    return [pl.DataFrame([start], schema=rows.schema), rows]
 
 
-def _summary(
-    outcome: Outcome, ordered: pl.DataFrame, filled: pl.DataFrame, paid: pl.DataFrame, held: pl.DataFrame
-) -> pl.DataFrame:
-    purse = outcome.world.purse[0]
-    cash_end = int(purse["cash"])
-    marked_end = cash_end + int(held["marked_micros"].sum())
-    return pl.DataFrame(
-        {
-            "cash_start_micros": outcome.cash_micros,
-            "cash_end_micros": cash_end,
-            "marked_end_micros": marked_end,
-            "pnl_micros": marked_end - outcome.cash_micros,
-            "fees_micros": filled["fee_micros"].sum(),
-            "payouts_micros": paid["payout_micros"].sum(),
-            "n_orders": int((ordered["action"] != "cancel").sum()),
-            "n_rejected": int((ordered["status"] == "rejected").sum()),
-            "n_fills": filled.height,
-            "filled_centi": filled["count_centi"].sum(),
-            "n_markets": filled["ticker"].n_unique(),
-            "n_settled": paid.height,
-            "n_open": held.height,
-            "locked_max_micros": int(purse["locked_max"]),
-            "locked_dollar_days": _dollar_days(purse),
-        }
-    )
+def _summary(done: Sequence[Outcome], _: Frames) -> pl.DataFrame:
+    return _finished(pl.DataFrame([line(each, row) for row, each in enumerate(done)]), "summary", done)
 
 
-def _dollar_days(purse: np.void) -> float:
-    high, middle, low = (int(purse[f"lock_{each}"]) for each in ("high", "middle", "low"))
-    return (high * 10**12 + middle * 10**6 + low) / (10**12 * SECONDS_PER_DAY)
+def _is_rejected(code: str) -> pl.Expr:
+    return (pl.col(code) <= TOO_LARGE) | (pl.col(code) == WOULD_CROSS)
 
 
-def _attrition(
-    outcome: Outcome,
-    rules: Rules,
-    tape: Tape,
-    universe: set[str],
-    filled: pl.DataFrame,
-    paid: pl.DataFrame,
-    held: pl.DataFrame,
-) -> pl.DataFrame:
-    has_data = rules.markets.filter(pl.Series(np.diff(tape.offsets) > 0))
-    return pl.DataFrame(
-        {
-            "n_universe": len(universe),
-            "n_with_data": has_data.height,
-            "n_with_intents": outcome.asked.intents["ticker"].n_unique(),
-            "n_with_fills": filled["ticker"].n_unique(),
-            "n_settled": paid.height,
-            "n_open": held.height,
-        }
-    )
+def _attrition(done: Sequence[Outcome], stage: "Stage", n_universe: int, _: Frames) -> pl.DataFrame:
+    rows = {
+        "row": range(len(done)),
+        "n_universe": n_universe,
+        "n_with_data": int((np.diff(stage.tape.offsets) > 0).sum()),
+        "n_with_intents": [each.asked.intents["ticker"].n_unique() for each in done],
+        "n_with_fills": [n_filled_markets(each) for each in done],
+        "n_settled": [len(each.settled) for each in done],
+        "n_open": [each.held.height for each in done],
+    }
+    return _finished(pl.DataFrame(rows), "attrition", done)
 
 
-def _named(rows: pl.DataFrame, rules: Rules, *more: str) -> pl.DataFrame:
-    names = rules.markets.select(*_MARKET, *more).with_row_index("market").cast({"market": pl.Int64})
-    return rows.join(names, on="market", how="left", maintain_order="left")
+def _coverage(coverage: pl.DataFrame, _: Frames) -> pl.DataFrame:
+    return coverage
 
 
-def _frame(records: Records, n_rows: int) -> pl.DataFrame:
-    return pl.DataFrame({name: _series(records[:n_rows], name) for name in records.dtype.names or ()})
+def _home(stage: "Stage", market: I64, *names: str) -> list[pl.Series]:
+    """Return columns of markets by number; null for -1, a market that the lake lacks."""
+    number = pl.Series(market, dtype=pl.Int64)
+    number = number.set(number < 0, None)
+    return [stage.rules.markets[name].gather(number) for name in names]
 
 
-def _series(records: Records, name: str) -> pl.Series:
-    return pl.Series(np.ascontiguousarray(records[name]))
+def _firsts(lengths: Sequence[int]) -> I64:
+    """Return where each of some parts begins in their concatenation."""
+    return np.cumsum([0, *lengths[:-1]], dtype=np.int64)
+
+
+def _numbers(lengths: Sequence[int]) -> I64:
+    """Return for each row of a concatenation which part it is of."""
+    return np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
+
+
+def _places(lengths: Sequence[int]) -> I64:
+    """Return for each row of a concatenation its place in its part."""
+    return np.arange(sum(lengths), dtype=np.int64) - np.repeat(_firsts(lengths), lengths)
+
+
+def _frame(records: Records) -> pl.DataFrame:
+    return pl.DataFrame({name: np.ascontiguousarray(records[name]) for name in records.dtype.names or ()})

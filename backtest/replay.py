@@ -9,7 +9,6 @@ import polars as pl
 
 from backtest.errors import MarketsUnknown
 from backtest.fees import UNKNOWN_NUM, FeeTable, fee_table, refuse_unknown
-from backtest.frames import Outcome, frames_of
 from backtest.kernels.arrays import (
     EVENT,
     FILLED,
@@ -26,6 +25,7 @@ from backtest.kernels.arrays import (
     World,
 )
 from backtest.kernels.clock import simulate
+from backtest.outcomes import Outcome, outcome_of
 from backtest.plan import Wanted, orders
 from backtest.results import SCHEMAS, TIME
 from backtest.tape import BOOK, MID, QUOTE_COLUMNS, TOUCH, Tape, book_tape, known_us, quotes_tape
@@ -100,7 +100,7 @@ def prepare(lake: "LakeReader", settings: "Settings", tickers: set[str]) -> Stag
     )
 
 
-def replay(stage: Stage, settings: "Settings", asked: Wanted, tickers: set[str]) -> dict[str, pl.DataFrame]:
+def replay(stage: Stage, settings: "Settings", asked: Wanted) -> Outcome:
     """Run one parameter row through the clock with a purse of its own.
 
     Raises:
@@ -119,8 +119,7 @@ def replay(stage: Stage, settings: "Settings", asked: Wanted, tickers: set[str])
         queue=QUEUES[settings.queue] if settings.fills == "queue" else NO_QUEUE,
     )
     fills, equity = simulate(world)
-    outcome = Outcome(asked, world, fills, equity, settings.cash_micros)
-    return frames_of(outcome, stage.rules, stage.tape, tickers)
+    return outcome_of(asked, world, fills, equity, stage.tape, cash_micros=settings.cash_micros)
 
 
 def new_world(

@@ -7,7 +7,7 @@ counts in hundredths of a contract, prices in centicents. To the micro-dollar, f
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -152,31 +152,97 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
 }
 
 
+class Frames(Mapping[str, pl.DataFrame]):
+    """Frames by name, each made when somebody first asks for it: a sweep rarely reads every row's fills."""
+
+    __slots__ = ("_made", "_makers")
+
+    def __init__(self, makers: Mapping[str, Callable[["Frames"], pl.DataFrame]]) -> None:
+        """Take one maker per name, in order; a maker may ask for the frames of others."""
+        self._makers: dict[str, Callable[[Frames], pl.DataFrame] | None] = dict(makers)
+        self._made: dict[str, pl.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        """Return a frame, made now if need be; its maker and all that it holds are let go."""
+        make = self._makers[name]
+        if make is not None:
+            self._made[name] = make(self)
+            self._makers[name] = None
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names in order."""
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        """Count the frames, made or not."""
+        return len(self._makers)
+
+    def __reduce__(self) -> tuple[type[dict[str, pl.DataFrame]], tuple[dict[str, pl.DataFrame]]]:
+        """Pickle the frames, not what makes them."""
+        return dict, (dict(self),)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One backtest: frames as in `SCHEMAS`, sentences for what was assumed, and the manifest.
+
+    A frame is made when it is first asked for, as `run.fills` or `run.frames["fills"]`; until all are, a run
+    keeps the tape that it was made from.
 
     `manifest` has `versions` (lake table -> version), `config`, `packages`, `code` (digest of our source) and
     `inputs` (digest of the tape that was read): equal inputs give equal bytes.
     """
 
     param_names: tuple[str, ...]
-    summary: pl.DataFrame
-    orders: pl.DataFrame
-    fills: pl.DataFrame
-    settlements: pl.DataFrame
-    positions: pl.DataFrame
-    baskets: pl.DataFrame
-    equity: pl.DataFrame
-    attrition: pl.DataFrame
-    coverage: pl.DataFrame
+    frames: Mapping[str, pl.DataFrame]  # by name, in the order of `SCHEMAS`
     assumptions: tuple[str, ...] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def frames(self) -> dict[str, pl.DataFrame]:
-        """All frames by name, in the order of `SCHEMAS`."""
-        return {name: getattr(self, name) for name in SCHEMAS}
+    def summary(self) -> pl.DataFrame:
+        """One line per parameter row: what it came to."""
+        return self.frames["summary"]
+
+    @property
+    def orders(self) -> pl.DataFrame:
+        """Every order and what became of it."""
+        return self.frames["orders"]
+
+    @property
+    def fills(self) -> pl.DataFrame:
+        """Every fill, in order of time."""
+        return self.frames["fills"]
+
+    @property
+    def settlements(self) -> pl.DataFrame:
+        """Every payout."""
+        return self.frames["settlements"]
+
+    @property
+    def positions(self) -> pl.DataFrame:
+        """What nothing closed or settled."""
+        return self.frames["positions"]
+
+    @property
+    def baskets(self) -> pl.DataFrame:
+        """What became of each basket: complete sets, and what is stranded."""
+        return self.frames["baskets"]
+
+    @property
+    def equity(self) -> pl.DataFrame:
+        """Cash, worth and what was locked, over time."""
+        return self.frames["equity"]
+
+    @property
+    def attrition(self) -> pl.DataFrame:
+        """How many markets were left at each step."""
+        return self.frames["attrition"]
+
+    @property
+    def coverage(self) -> pl.DataFrame:
+        """What there was to fill against, by market."""
+        return self.frames["coverage"]
 
     def save(self, folder: str | Path) -> Path:
         """Write every frame as Parquet and the manifest as JSON, and return the folder.

@@ -89,7 +89,7 @@ def a_run(
     frames["coverage"] = a_frame("coverage", [_covered(event) for event in range(n_events)])
     told: dict[str, Any] = {
         "param_names": tuple(params),
-        **frames,
+        "frames": frames | {name: changes.pop(name) for name in SCHEMAS if name in changes},
         "assumptions": (
             "Fills are judged against recorded quotes (touch); depth beyond the best level is not used.",
             "An order reaches the exchange 250 ms after its decision.",

@@ -209,16 +209,27 @@ def replayed(lake: MemoryLake, *rows: tuple[float, str, pl.Expr], **arguments: A
 
 
 def assert_conserved(run: Run) -> None:
-    """Check cash end = start + payouts + sales - purchases - fees, for every parameter row."""
-    keys = list(run.param_names)
+    """Check cash end = start + payouts + sales - purchases - fees, for every parameter row.
+
+    Also that the summary, which is made without them, says what the other frames say.
+    """
     for row in run.summary.iter_rows(named=True):
-
-        def of(frame: pl.DataFrame, column: str, row: dict[str, Any] = row) -> int:
-            for key in keys:
-                frame = frame.filter(pl.col(key) == row[key])
-            return int(frame[column].sum())
-
-        moved = (
-            of(run.settlements, "payout_micros") + of(run.fills, "cash_micros") - of(run.fills, "fee_micros")
-        )
+        own = {name: _of_row(frame, row, run.param_names) for name, frame in run.frames.items()}
+        fills, paid, held, orders = (own[name] for name in ("fills", "settlements", "positions", "orders"))
+        moved = int(paid["payout_micros"].sum()) + int((fills["cash_micros"] - fills["fee_micros"]).sum())
         assert row["cash_end_micros"] == row["cash_start_micros"] + moved
+        assert row["marked_end_micros"] == row["cash_end_micros"] + int(held["marked_micros"].sum())
+        assert row["pnl_micros"] == row["marked_end_micros"] - row["cash_start_micros"]
+        totals = (fills["fee_micros"].sum(), paid["payout_micros"].sum(), fills["count_centi"].sum())
+        assert (row["fees_micros"], row["payouts_micros"], row["filled_centi"]) == totals
+        assert (row["n_fills"], row["n_settled"], row["n_open"]) == (fills.height, paid.height, held.height)
+        assert row["n_markets"] == fills["ticker"].n_unique()
+        assert row["n_rejected"] == orders.filter(pl.col("status") == "rejected").height
+        assert row["n_orders"] == orders.filter(pl.col("action") != "cancel").height
+
+
+def _of_row(frame: pl.DataFrame, row: dict[str, Any], params: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of a frame that belong to the parameters of a row of the summary."""
+    return frame.filter(
+        pl.lit(value=True), *(pl.col(key) == row[key] for key in params if key in frame.columns)
+    )

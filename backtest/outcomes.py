@@ -1,0 +1,108 @@
+"""What one parameter row came to, cut down to what somebody may ask for later, and its numbers."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from backtest.kernels.arrays import DOLLAR_CC, FILLED, TOO_LARGE, UNSIZED, WOULD_CROSS, Records, World
+from backtest.plan import Wanted
+from backtest.tape import Tape
+
+SECONDS_PER_DAY = 86_400
+KEPT_OF_ORDERS: Final = {
+    "market": np.int32,
+    "direction": np.int8,
+    "count_centi": np.int64,
+    "filled": np.int64,
+    "reason": np.int8,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one parameter row came to: what of its world anybody asks for later, and no more."""
+
+    asked: Wanted
+    orders: dict[str, "np.ndarray[tuple[int], np.dtype[Any]]"]
+    fills: Records
+    settled: Records
+    equity: Records
+    held: pl.DataFrame  # market, position_centi, cost_micros, mark_cc, marked_micros
+    purse: Records
+    cash_micros: int
+
+    @property
+    def n_unsized(self) -> int:
+        """Count fills against quotes without a size."""
+        return int((self.fills["evidence"] == UNSIZED).sum())
+
+
+def outcome_of(
+    asked: Wanted, world: World, fills: Records, equity: Records, tape: Tape, *, cash_micros: int
+) -> Outcome:
+    """Return what is kept of a world at its end."""
+    purse = world.purse[0]
+    return Outcome(
+        asked,
+        {name: world.orders[name].astype(dtype) for name, dtype in KEPT_OF_ORDERS.items()},
+        fills[: purse["n_fills"]].copy(),
+        world.settled[: purse["n_settled"]].copy(),
+        equity[: purse["n_equity"]].copy(),
+        _held(world.markets, tape),
+        world.purse,
+        cash_micros,
+    )
+
+
+def line(outcome: Outcome, row: int) -> dict[str, float]:
+    """Return one row of the summary, from the arrays alone."""
+    purse, filled, placed = outcome.purse[0], outcome.fills, outcome.orders
+    cash_end = int(purse["cash"])
+    marked_end = cash_end + int(outcome.held["marked_micros"].sum())
+    code, n_cancels = placed["reason"], int((outcome.asked.intents["action"] == "cancel").sum())
+    is_rejected = ((code > FILLED) & (code <= TOO_LARGE)) | (code == WOULD_CROSS)
+    return {
+        "row": row,
+        "cash_start_micros": outcome.cash_micros,
+        "cash_end_micros": cash_end,
+        "marked_end_micros": marked_end,
+        "pnl_micros": marked_end - outcome.cash_micros,
+        "fees_micros": int(filled["fee_micros"].sum()),
+        "payouts_micros": int(outcome.settled["payout_micros"].sum()),
+        "n_orders": len(code) - n_cancels,
+        "n_rejected": int((is_rejected & (placed["filled"] == 0)).sum()),
+        "n_fills": len(filled),
+        "filled_centi": int(filled["count_centi"].sum()),
+        "n_markets": n_filled_markets(outcome),
+        "n_settled": len(outcome.settled),
+        "n_open": outcome.held.height,
+        "locked_max_micros": int(purse["locked_max"]),
+        "locked_dollar_days": _dollar_days(purse),
+    }
+
+
+def n_filled_markets(outcome: Outcome) -> int:
+    """Count the markets with a fill."""
+    return len(np.unique(outcome.orders["market"][outcome.fills["order_id"]]))
+
+
+def _dollar_days(purse: np.void) -> float:
+    high, middle, low = (int(purse[f"lock_{each}"]) for each in ("high", "middle", "low"))
+    return (high * 10**12 + middle * 10**6 + low) / (10**12 * SECONDS_PER_DAY)
+
+
+def _held(markets: Records, tape: Tape) -> pl.DataFrame:
+    market = np.flatnonzero(markets["position"])
+    position, last = markets["position"][market], tape.tops[tape.offsets[market + 1] - 1]
+    bid = np.where(position > 0, last["bid_cc"], DOLLAR_CC - last["ask_cc"]).astype(np.int64)
+    return pl.DataFrame(
+        {
+            "market": market.astype(np.int64),
+            "position_centi": position,
+            "cost_micros": markets["spent"][market],
+            "mark_cc": bid,
+            "marked_micros": np.abs(position) * bid,
+        }
+    )
