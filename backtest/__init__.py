@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from backtest.latency import sample_latency
     from backtest.results import Run
     from backtest.rungs import ladder
+    from backtest.slippage import Slippage
 
 _HOMES = {
     "BacktestError": "errors",
     "Intent": "intents",
     "Run": "results",
+    "Slippage": "slippage",
     "assume_fees": "fees",
     "buy_no": "intents",
     "buy_yes": "intents",
@@ -39,6 +41,7 @@ __all__ = [
     "BacktestError",
     "Intent",
     "Run",
+    "Slippage",
     "assume_fees",
     "buy_no",
     "buy_yes",

@@ -47,7 +47,7 @@ def run(
     series = "KXBTC15M"                # and/or event, ticker
     start = 2026-05-11                 # UTC midnight; times need a zone
     end = 2026-05-14T00:00:00Z         # excluded
-    fills = "touch"                    # or "book", or "queue"
+    fills = "touch"                    # or "book", "queue", or "trades" with a slippage
     latency = "250ms"
     cash = 5_000                       # dollars
     [params]

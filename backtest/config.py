@@ -5,12 +5,14 @@
     series = "KXBTC15M"                    # and/or event, ticker
     start = 2026-05-11                     # a date is its UTC midnight, a time needs a zone
     end = 2026-05-14T00:00:00Z             # excluded
-    fills = "touch"                        # or "book", or "queue"
+    fills = "touch"                        # or "book", "queue", or "trades"
     queue = "pessimistic"                  # or "proportional", or "front"; for "queue"
     latency = "250ms"
     cash = 5_000                           # dollars
     per_event = 0.05                       # most that one event may cost: a share of cash, or above 1 dollars
     extra_ticks = 0                        # for touch: pay this many ticks more than was shown
+    slippage = { half_spread_cc = 100, impact = "sqrt", coefficient_cc = 4 }   # as bt.Slippage
+    refill = "10s"                         # after that, what we took of a level is displayed again
     payout_delay = "1h"                    # where the settlement time is not on record
     fees = { type = "quadratic", multiplier = 1 }   # assume these; by default the lake's fee tables
     legs = "together"                      # or "one by one"; how legs of baskets are sent
@@ -30,7 +32,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from backtest.baskets import LEGS
+from backtest.errors import PlanError
 from backtest.kernels.arrays import QUEUES
+from backtest.slippage import Slippage
 from backtest.strategies.registry import Strategy, find_strategy, near
 from exchange.errors import BadInput, UnitError
 from exchange.units import aware, parse_duration, parse_when
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-FILLS: Final = ("mid", "touch", "book", "queue")
+FILLS: Final = ("mid", "touch", "trades", "book", "queue")
 KEYS: Final = (
     "strategy",
     "lake",
@@ -54,6 +58,8 @@ KEYS: Final = (
     "cash",
     "per_event",
     "extra_ticks",
+    "slippage",
+    "refill",
     "payout_delay",
     "fees",
     "legs",
@@ -62,6 +68,7 @@ KEYS: Final = (
 )
 _SELECTION: Final = ("series", "event", "ticker")
 _FEE_KEYS: Final = ("type", "multiplier")
+_SLIPPAGE_KEYS: Final = ("half_spread_cc", "impact", "coefficient_cc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +97,8 @@ class RunConfig:
     cash: float | None
     per_event: float | None
     extra_ticks: int | None
+    slippage: Slippage | None
+    refill: timedelta | None
     payout_delay: timedelta | None
     fees: FeeAssumption | None
     legs: str | None
@@ -125,6 +134,8 @@ def read_config(path: Path) -> RunConfig:
         cash=_dollars(path, table, "cash"),
         per_event=_dollars(path, table, "per_event"),
         extra_ticks=_ticks(path, table),
+        slippage=_slippage(path, table),
+        refill=None if table.get("refill") == "never" else _duration(path, table, "refill"),
         payout_delay=_duration(path, table, "payout_delay"),
         fees=_fees(path, table),
         legs=_legs(path, table),
@@ -218,6 +229,22 @@ def _ticks(path: Path, table: Mapping[str, Any]) -> int | None:
     if ticks is not None and (not isinstance(ticks, int) or isinstance(ticks, bool) or ticks < 0):
         raise BadInput(f"{path}: extra_ticks = {ticks!r} should be a whole number, 0 or more")
     return ticks
+
+
+def _slippage(path: Path, table: Mapping[str, Any]) -> Slippage | None:
+    if "slippage" not in table:
+        return None
+    given = table["slippage"]
+    if not isinstance(given, dict):
+        raise BadInput(f"{path}: slippage = {given!r} should be a table, such as {{ half_spread_cc = 100 }}")
+    _refuse_unknown(path, "key of slippage", given, _SLIPPAGE_KEYS)
+    spread = given.get("half_spread_cc")
+    try:
+        if isinstance(spread, dict):
+            given = given | {"half_spread_cc": {int(start): value for start, value in spread.items()}}
+        return Slippage(**given)
+    except (PlanError, ValueError) as error:
+        raise BadInput(f"{path}: slippage: {error}") from error
 
 
 def _fees(path: Path, table: Mapping[str, Any]) -> FeeAssumption | None:

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import polars as pl
 
-from backtest.baskets import LEGS, ONE_BY_ONE, read_legs
+from backtest.assumptions import BASIS, PLACES, assumed
+from backtest.baskets import ONE_BY_ONE, read_legs
 from backtest.errors import PlanError, TooLarge
+from backtest.kernels.arrays import NEVER
 from backtest.latency import Latency, as_us, read_latency
 from backtest.plan import Params, Plan, Wanted, parameter_rows, read_plan, universe, wanted
 from backtest.results import Run
+from backtest.slippage import Slippage
 from exchange.fees import FeeTerms
 from exchange.units import MICROS_PER_DOLLAR
 
@@ -27,17 +30,6 @@ if TYPE_CHECKING:
     from warehouse.tables import Table
 
 _CASH_MAX_MICROS: Final = 10**15
-_BASIS: Final = {
-    "mid": "the middle between bid and ask, at which nobody can trade: a fantasy to measure others by",
-    "touch": "best quotes and their sizes",
-    "book": "displayed depth, level by level",
-    "queue": "displayed depth, level by level, and for orders that wait, trades at their price",
-}
-_PLACES: Final = {
-    "pessimistic": "behind everything displayed when they came; cancels are all from behind them",
-    "proportional": "behind everything displayed when they came; cancels are from before and behind alike",
-    "front": "first in the queue, an upper bound",
-}
 _PACKAGES: Final = ("numba", "numpy", "polars")
 
 
@@ -73,6 +65,8 @@ class Settings:
     cash_micros: int
     per_event_micros: int  # -1: no cap
     extra_ticks: int
+    slippage: Slippage | None
+    refill_us: int  # NEVER: what we took stays taken
     payout_delay: timedelta
     fees: FeeTerms | None
     legs: str | None  # None: the plan has no baskets
@@ -89,6 +83,8 @@ def run(
     params: Params = None,
     per_event: float | Decimal | str | None = None,
     extra_ticks: int = 0,
+    slippage: Slippage | None = None,
+    refill: str | timedelta = "never",
     payout_delay: str | timedelta = "1h",
     fees: FeeTerms | None = None,
     legs: str = "together",
@@ -105,9 +101,10 @@ def run(
             and known_ts; `Run.baskets` says how many sets were complete and what was stranded.
         lake: where quotes or books, markets, events, series and fee changes are.
         fills: what orders meet: "mid" (the middle between bid and ask: a fantasy), "touch" (best quotes and
-            their sizes), "book" (displayed depth, level by level; what we took stays taken until the level
-            shrinks below it or empties), or "queue" (as "book", and trades fill orders that wait, once what
-            is ahead of them has traded).
+            their sizes), "trades" (a touch made of the last trades and a `slippage`, where nobody recorded
+            quotes), "book" (displayed depth, level by level; what we took stays taken until the level shrinks
+            below it or empties), or "queue" (as "book", and trades fill orders that wait, once what is ahead
+            of them has traded).
         queue: for fills="queue", where waiting orders stand: "pessimistic" (cancels are all from behind),
             "proportional" or "front"; the truth lies between the first and the last.
         latency: from decision to arrival, more than 0; or drawn from measured ones, `bt.sample_latency`.
@@ -117,6 +114,10 @@ def run(
         per_event: most that open positions of one event may have cost: up to 1 a share of `cash`, above 1
             dollars.
         extra_ticks: for touch: pay this many grid steps more than was shown.
+        slippage: what orders pay where no size was recorded, `bt.Slippage` or what `bt.calibrate_slippage`
+            measured: for trades, and for quotes without sizes.
+        refill: after how long what we took of a level counts as displayed again; by default never, as long as
+            the level stands.
         payout_delay: from close to payout where the lake knows a result but no settlement time.
         fees: terms where the lake knows none, as `bt.assume_fees` gives them; known ones stay.
         legs: how legs of baskets are sent: "together", or "one by one" in the plan's order, each at the
@@ -127,7 +128,9 @@ def run(
     """
     lazy = read_plan(plan)
     sending = read_legs(legs, has_baskets="basket" in lazy.collect_schema())
-    settings = _settings(fills, queue, latency, cash, per_event, extra_ticks, payout_delay, fees, sending)
+    settings = _settings(
+        fills, queue, latency, cash, per_event, extra_ticks, slippage, refill, payout_delay, fees, sending
+    )
     rows = parameter_rows(params, lazy)
     return _replayed(lake.pinned(), settings, lazy, rows)
 
@@ -149,29 +152,9 @@ def _replayed(
     return Run(
         param_names=tuple(asked[0].params),
         frames=frames_of(done, stage, len(tickers)),
-        assumptions=_assumptions(settings, stage.assumptions, sum(each.n_unsized for each in done)),
+        assumptions=assumed(settings, stage, done),
         manifest=_manifest(lake, settings, asked, stage.digest),
     )
-
-
-def _assumptions(settings: Settings, told: tuple[str, ...], n_unsized: int) -> tuple[str, ...]:
-    said = [
-        f"fills against {_BASIS[settings.fills]}",
-        f"orders arrive {settings.latency} after the row they were decided on was known",
-        "orders that wait are filled at their own limit and pay the maker fee",
-        "our own orders move nobody: the recorded market goes on as if we had not traded",
-        "the plan was not checked for look-ahead: it may read anything in the lake, results included",
-        *told,
-    ]
-    if settings.fills == "queue":
-        said.append(f"orders that wait stand {_PLACES[settings.queue]}")
-    if settings.legs:
-        said.append(LEGS[settings.legs])
-    if settings.extra_ticks:
-        said.append(f"every fill on arrival is {settings.extra_ticks} ticks worse than the quote")
-    if n_unsized and settings.fills == "touch":
-        said.append(f"{n_unsized} fills met quotes without a size and were given all they asked for")
-    return tuple(said)
 
 
 def _settings(
@@ -181,16 +164,19 @@ def _settings(
     cash: float | Decimal | str,
     per_event: float | Decimal | str | None,
     extra_ticks: int,
+    slippage: Slippage | None,
+    refill: str | timedelta,
     payout_delay: str | timedelta,
     fees: FeeTerms | None,
     legs: str | None,
 ) -> Settings:
-    if fills not in _BASIS:
-        raise PlanError(f"fills={fills!r} is unknown: use {' or '.join(_BASIS)}")
-    if queue not in _PLACES or (queue != "pessimistic" and fills != "queue"):
-        raise PlanError(f"queue={queue!r}: use {' or '.join(_PLACES)}, and only with fills='queue'")
+    if fills not in BASIS:
+        raise PlanError(f"fills={fills!r} is unknown: use {' or '.join(BASIS)}")
+    if queue not in PLACES or (queue != "pessimistic" and fills != "queue"):
+        raise PlanError(f"queue={queue!r}: use {' or '.join(PLACES)}, and only with fills='queue'")
     if not isinstance(extra_ticks, int) or extra_ticks < 0 or (extra_ticks and fills != "touch"):
         raise PlanError(f"extra_ticks={extra_ticks}: a whole number from 0 up, and only with fills='touch'")
+    _check_slippage(fills, slippage, extra_ticks)
     if fees is not None and not isinstance(fees, FeeTerms):
         raise PlanError(f"fees={fees!r}: give bt.assume_fees('quadratic', multiplier=1), or nothing")
     delay = timedelta(microseconds=as_us("payout_delay", payout_delay))
@@ -204,10 +190,35 @@ def _settings(
         cash_micros=cash_micros,
         per_event_micros=-1 if per_event is None else _cap(per_event, cash_micros),
         extra_ticks=extra_ticks,
+        slippage=slippage,
+        refill_us=_refill_us(refill),
         payout_delay=delay,
         fees=fees,
         legs=legs,
     )
+
+
+def _check_slippage(fills: str, slippage: Slippage | None, extra_ticks: int) -> None:
+    if slippage is not None and not isinstance(slippage, Slippage):
+        raise PlanError(
+            f"slippage={slippage!r}: give bt.Slippage(...), or what bt.calibrate_slippage returns"
+        )
+    if slippage is None and fills == "trades":
+        raise PlanError(
+            "fills='trades' needs slippage=: bt.calibrate_slippage measures one; bt.Slippage() takes half of "
+            "the spread from the trades themselves and gives any count at the touch"
+        )
+    if slippage is not None and (fills not in ("touch", "trades") or extra_ticks):
+        raise PlanError("slippage= is for fills='trades' or 'touch', and not together with extra_ticks")
+
+
+def _refill_us(refill: str | timedelta) -> int:
+    if refill == "never":
+        return NEVER
+    length = as_us("refill", refill)
+    if length <= 0:
+        raise PlanError(f"refill={refill!r} must be more than 0, or 'never'")
+    return length
 
 
 def _micros(name: str, dollars: float | Decimal | str) -> int:
@@ -241,6 +252,8 @@ def _manifest(lake: LakeReader, settings: Settings, asked: list[Wanted], inputs:
             "cash_micros": settings.cash_micros,
             "per_event_micros": settings.per_event_micros if settings.per_event_micros >= 0 else None,
             "extra_ticks": settings.extra_ticks,
+            "slippage": None if settings.slippage is None else settings.slippage.told,
+            "refill_us": None if settings.refill_us == NEVER else settings.refill_us,
             "payout_delay_us": settings.payout_delay // timedelta(microseconds=1),
             "fees": None if fees is None else [fees.fee_type, fees.multiplier_ppm],
             "legs": settings.legs,

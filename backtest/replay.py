@@ -28,7 +28,18 @@ from backtest.kernels.clock import simulate
 from backtest.outcomes import Outcome, outcome_of
 from backtest.plan import Wanted, orders
 from backtest.results import SCHEMAS, TIME
-from backtest.tape import BOOK, MID, QUOTE_COLUMNS, TOUCH, Tape, book_tape, known_us, quotes_tape
+from backtest.tape import (
+    BOOK,
+    FROM_TRADES,
+    MID,
+    QUOTE_COLUMNS,
+    TOUCH,
+    Tape,
+    book_tape,
+    known_us,
+    quotes_tape,
+)
+from backtest.trades_tape import trades_tape
 from backtest.venue import Rules, Venue, rules, venue
 from warehouse.rebuilding.ops import UNKNOWN
 from warehouse.rebuilding.reading import EXCHANGE, read_streams
@@ -41,6 +52,7 @@ if TYPE_CHECKING:
     from backtest.engine import LakeReader, Settings
 
 _DAY_US = 86_400_000_000
+LAST_STANDS = "the last trade says where the touch is until the next one, however old it is"
 QUOTES_STAND = "a quote stands until the next one, however old it is, or until its recording ends"
 _EQUITY_ROWS = 1_000  # rows of equity that a run is divided into, midnights not counted
 
@@ -83,8 +95,8 @@ def prepare(lake: "LakeReader", settings: "Settings", tickers: set[str]) -> Stag
         collected(lake.scan(FEE_CHANGES), "fee_changes"),
         fallback=settings.fees,
     )
-    tape, told = _tape(lake, settings.fills, known)
-    desk = venue(known, fees, tape, extra_ticks=settings.extra_ticks)
+    tape, told = _tape(lake, settings, known)
+    desk = venue(known, fees, tape, extra_ticks=settings.extra_ticks, slippage=settings.slippage)
     unknown = len(tickers) - known.markets.height
     missing = (
         (f"{unknown} markets of the plan are not in the lake: their orders are rejected",) if unknown else ()
@@ -117,6 +129,7 @@ def replay(stage: Stage, settings: "Settings", asked: Wanted) -> Outcome:
         cash_micros=settings.cash_micros,
         cap_micros=settings.per_event_micros,
         queue=QUEUES[settings.queue] if settings.fills == "queue" else NO_QUEUE,
+        refill_us=settings.refill_us,
     )
     fills, equity = simulate(world)
     return outcome_of(asked, world, fills, equity, stage.tape, cash_micros=settings.cash_micros)
@@ -131,6 +144,7 @@ def new_world(
     cash_micros: int,
     cap_micros: int = -1,
     queue: int = NO_QUEUE,
+    refill_us: int = NEVER,
 ) -> World:
     """Return one parameter row's world before anything happened: all cash, no position.
 
@@ -142,6 +156,7 @@ def new_world(
     purse = np.zeros(1, PURSE)
     purse["cash"], purse["cap"] = cash_micros, cap_micros
     purse["is_book"], purse["queue"] = tape.evidence == BOOK, queue
+    purse["refill_us"] = refill_us
     if len(grid_us):
         purse["step_us"] = max(0, grid_us[-1] - placed["arrival_us"][0]) // _EQUITY_ROWS
     return World(
@@ -157,6 +172,7 @@ def new_world(
         fees=desk.fees,
         rounding=desk.rounding,
         slipped=desk.slipped,
+        reach=desk.reach,
         payouts=desk.payouts,
         grid_us=grid_us,
         settled=np.zeros(n_markets, SETTLEMENT),
@@ -185,9 +201,13 @@ def _of(lake: "LakeReader", table: Table, column: str, values: list[str]) -> pl.
     return collected(lake.scan(table).filter(pl.col(column).is_in(values)), table.name)
 
 
-def _tape(lake: "LakeReader", fills: str, known: Rules) -> tuple[Tape, list[str]]:
+def _tape(lake: "LakeReader", settings: "Settings", known: Rules) -> tuple[Tape, list[str]]:
     """Return what orders meet, and what a reader of the report must know about it."""
-    names = known.markets["ticker"].to_list()
+    names, fills = known.markets["ticker"].to_list(), settings.fills
+    if fills == FROM_TRADES:
+        assert settings.slippage is not None
+        told = [LAST_STANDS]
+        return trades_tape(_of(lake, TRADES, "ticker", names), known.markets, settings.slippage), told
     if fills in (TOUCH, MID):
         shown = collected(lake.tops(names).select(QUOTE_COLUMNS), "quotes and candles")
         is_close = pl.col("session").str.starts_with(f"{FROM_CANDLES}_")
@@ -241,7 +261,7 @@ def _coverage(tape: Tape, known: Rules) -> pl.DataFrame:
     share = np.where(has_rows & (length > 0), known_us(tape, close_us) / np.maximum(length, 1), 0.0)
     blind = np.searchsorted(tape.offsets, np.flatnonzero(tape.changes["op"] == UNKNOWN), side="right") - 1
     return (
-        known.markets.select("ticker", "event_ticker", "series_ticker")
+        known.markets.select("ticker", "event_ticker", "series_ticker", "traded_centi")
         .with_columns(
             open_ts=_moments(open_us, open_us > 0),
             close_ts=_moments(close_us, close_us < NEVER),

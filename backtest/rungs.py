@@ -11,7 +11,8 @@ from backtest.plan import Plan
 from backtest.results import SCHEMAS
 
 RUNGS: Final = ("mid", "touch", "book", "queue:pessimistic", "queue:proportional", "queue:front")
-_TOUCH_ALONE: Final = "extra_ticks"
+TRADES: Final = "trades"  # needs a slippage, and is run when asked for
+_ONLY_FOR: Final = {"extra_ticks": ("touch",), "slippage": ("touch", TRADES)}
 
 
 def ladder(plan: Plan, lake: LakeReader, *, rungs: Sequence[str] = RUNGS, **arguments: Any) -> pl.DataFrame:  # noqa: ANN401 -- of bt.run
@@ -20,8 +21,8 @@ def ladder(plan: Plan, lake: LakeReader, *, rungs: Sequence[str] = RUNGS, **argu
     Args:
         plan: as for `bt.run`.
         lake: as for `bt.run`; all rungs read it as it is now.
-        rungs: ways to fill, as `fills`, or `queue:` and a place.
-        arguments: of `bt.run`, but fills and queue; extra_ticks are for touch.
+        rungs: ways to fill, as `fills`, or `queue:` and a place; "trades" among them if asked for.
+        arguments: of `bt.run`, but fills and queue; extra_ticks are for touch, slippage for touch and trades.
 
     Returns:
         The parameters; rung; known_share, the mean over markets of the share of time with anything to fill
@@ -33,8 +34,8 @@ def ladder(plan: Plan, lake: LakeReader, *, rungs: Sequence[str] = RUNGS, **argu
     """
     if taken := sorted({"fills", "queue"} & set(arguments)):
         raise PlanError(f"{' and '.join(taken)}: a ladder has them in rungs, such as {RUNGS[-1]!r}")
-    if unknown := [each for each in rungs if each not in RUNGS]:
-        raise PlanError(f"rung {unknown[0]!r} is unknown: use {', '.join(RUNGS)}")
+    if unknown := [each for each in rungs if each not in (*RUNGS, TRADES)]:
+        raise PlanError(f"rung {unknown[0]!r} is unknown: use {', '.join((*RUNGS, TRADES))}")
     if not rungs:
         raise PlanError("a ladder needs a rung")
     pinned, names = lake.pinned(), tuple[str, ...]()
@@ -42,9 +43,7 @@ def ladder(plan: Plan, lake: LakeReader, *, rungs: Sequence[str] = RUNGS, **argu
     for number, rung in enumerate(rungs):
         fills, _, place = rung.partition(":")
         given: dict[str, Any] = {"queue": place} if place else {}
-        given |= {
-            name: value for name, value in arguments.items() if name != _TOUCH_ALONE or fills == "touch"
-        }
+        given |= {name: value for name, value in arguments.items() if fills in _ONLY_FOR.get(name, (fills,))}
         done = run(plan, pinned, fills=fills, **given)
         names = done.param_names
         share = done.coverage["known_share"].mean()

@@ -81,6 +81,8 @@ def _engine_arguments(config: RunConfig) -> dict[str, Any]:
         "cash": config.cash,
         "per_event": config.per_event,
         "extra_ticks": config.extra_ticks,
+        "slippage": config.slippage,
+        "refill": config.refill,
         "payout_delay": config.payout_delay,
         "fees": config.fees and bt.assume_fees(config.fees.fee_type, config.fees.multiplier),
         "legs": config.legs,

@@ -26,7 +26,7 @@ QUOTE_COLUMNS: Final = (
     *("ticker", "session", "event_ts", "received_ts"),
     *("bid_cc", "bid_size_centi", "ask_cc", "ask_size_centi"),
 )
-MID, TOUCH, BOOK = "mid", "touch", "book"  # what fills rest on
+MID, TOUCH, FROM_TRADES, BOOK = "mid", "touch", "trades", "book"  # what fills rest on
 TRADE_WITHIN_US: Final = 1_000_000  # of the change that it made
 
 

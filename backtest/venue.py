@@ -14,6 +14,7 @@ import polars as pl
 from backtest.errors import PlanError
 from backtest.fees import FeeTable
 from backtest.kernels.arrays import FEE, I8, I32, I64, MARKET, NEVER, ROUNDING_ROW, Records
+from backtest.slippage import Slippage
 from backtest.tape import Tape
 from exchange.fees import COMBO_QUANTUM_MICROS, QUANTUM_MICROS, ROUNDING, is_combo
 from exchange.ticks import LINEAR_CENT, STRUCTURES, PriceRange, prices_on
@@ -28,7 +29,8 @@ class Rules:
     """One row per market in `markets`, sorted by ticker; arrays in its order.
 
     `markets`: ticker, event_ticker, series_ticker, open_us (0 where unknown), close_us (NEVER where
-    unknown), settle_us (NEVER where nothing was decided), value_cc, is_assumed_time, waiver_us, grid.
+    unknown), settle_us (NEVER where nothing was decided), value_cc, is_assumed_time, waiver_us, grid,
+    traded_centi (by all, as last observed; null where unknown).
     `grids`: None is the grid of markets without a recorded one: limits may stand anywhere, ticks are cents.
     `allowed`: (grids, 10_001), 1 where a limit may stand.
     """
@@ -92,10 +94,13 @@ class Venue:
     fees: Records
     rounding: Records
     slipped: I32
+    reach: I64
     payouts: I64
 
 
-def venue(known: Rules, fees: FeeTable, tape: Tape, *, extra_ticks: int) -> Venue:
+def venue(
+    known: Rules, fees: FeeTable, tape: Tape, *, extra_ticks: int, slippage: Slippage | None = None
+) -> Venue:
     """Return rules, fees and the tape's bounds as records."""
     markets = np.zeros(known.markets.height, MARKET)
     markets["first_row"], markets["end_row"] = tape.offsets[:-1], tape.offsets[1:]
@@ -120,7 +125,8 @@ def venue(known: Rules, fees: FeeTable, tape: Tape, *, extra_ticks: int) -> Venu
         rounding=np.array(
             [(to_us(each.effective_ts), each.unit_micros, each.has_rebate) for each in ROUNDING], ROUNDING_ROW
         ),
-        slipped=_slipped(known.grids, extra_ticks),
+        slipped=_slipped(known.grids, extra_ticks, is_snapped=slippage is not None),
+        reach=np.zeros(0, np.int64) if slippage is None else slippage.reach(),
         payouts=paid[np.argsort(markets["settle_us"][paid], kind="stable")],
     )
 
@@ -146,6 +152,7 @@ def _times(last: pl.DataFrame, payout_delay: timedelta) -> pl.DataFrame:
         value_cc=value.fill_null(0).cast(pl.Int64),
         is_assumed_time=(settle < NEVER) & pl.col("settlement_ts").is_null(),
         waiver_us=pl.col("fee_waiver_expiration_ts").dt.epoch("us").fill_null(0),
+        traded_centi=pl.col("volume_centi").cast(pl.Int64),
     )
 
 
@@ -162,17 +169,20 @@ def _grids(last: pl.DataFrame) -> tuple[list[tuple[PriceRange, ...] | None], lis
     return grids, ids, [said] if n_unknown else []
 
 
-def _slipped(grids: Sequence[tuple[PriceRange, ...] | None], extra_ticks: int) -> I32:
-    """Return for each price the one `extra_ticks` grid steps worse: [0] up, [1] down; 0 if there is none."""
-    every = np.arange(DOLLAR_CC + 1)
+def _slipped(grids: Sequence[tuple[PriceRange, ...] | None], extra_ticks: int, *, is_snapped: bool) -> I32:
+    """Return for each price the one `extra_ticks` grid steps worse: [0] up, [1] down; 0 if there is none.
+
+    Of recorded prices; of others (`is_snapped`) the nearest on the grid that is not better.
+    """
+    every, steps = np.arange(DOLLAR_CC + 1), 1 if is_snapped else extra_ticks
     worse = np.zeros((2, len(grids), len(every)), np.int32)
     for i, known in enumerate(grids):
-        if extra_ticks == 0:
+        if steps == 0:
             worse[:, i] = every
             continue
         grid = np.array(prices_on(known or LINEAR_CENT))
-        up = np.searchsorted(grid, every, side="right") + extra_ticks - 1
-        down = np.searchsorted(grid, every, side="left") - extra_ticks
+        up = np.searchsorted(grid, every, side="left" if is_snapped else "right") + steps - 1
+        down = np.searchsorted(grid, every, side="right" if is_snapped else "left") - steps
         worse[0, i] = np.where(up < len(grid), grid[np.minimum(up, len(grid) - 1)], 0)
         worse[1, i] = np.where(down >= 0, grid[np.maximum(down, 0)], 0)
     return worse

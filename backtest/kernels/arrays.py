@@ -25,7 +25,7 @@ TRADED, PRINT = 5, 6  # on a tape with trades, besides the ops of warehouse.rebu
 EXPIRY, WAKE = 0, 1
 NO_QUEUE, PESSIMISTIC, PROPORTIONAL, FRONT = 0, 1, 2, 3
 QUEUES: Final = {"pessimistic": PESSIMISTIC, "proportional": PROPORTIONAL, "front": FRONT}
-DISPLAYED, UNSIZED, CROSSED, QUEUED, THROUGH = 0, 1, 2, 3, 4
+DISPLAYED, UNSIZED, CROSSED, QUEUED, THROUGH, IMPACT = 0, 1, 2, 3, 4, 5
 (FILLED, ZERO_COUNT, NO_MARKET, NOT_OPEN, CLOSED, NO_LIMIT, OFF_GRID) = range(7)
 (BOOK_UNKNOWN, NOTHING_HELD, NO_CASH, EVENT_CAP, TOO_LARGE) = range(7, 12)
 (BEYOND_LIMIT, NO_SIZE, KILLED, EXPIRED, WOULD_CROSS, CANCELLED, NOTHING_WAITS) = range(12, 19)
@@ -74,7 +74,8 @@ SIZE: Final = _record("bid_size", "ask_size", "bid_run:i4", "ask_run:i4")
 # size (SET), or the contracts of a trade that no change shows (PRINT).
 CHANGE: Final = _record("amount", "level:i4", "op:i1")
 # A displayed level in YES prices. A market's levels are its bids, best first, then its asks, best first.
-LEVEL: Final = _record("cc", "size", "used", "run")
+# `used`: what we took of it, last at `taken_us`.
+LEVEL: Final = _record("cc", "size", "used", "run", "taken_us")
 MARKET: Final = _record(
     *("first_row", "end_row", "first_level", "split_level", "end_level"),  # in the tape; bids end at split
     *("event", "settle_us", "value_cc", "grid", "first_fee", "end_fee", "waiver_us", "quantum"),
@@ -99,9 +100,10 @@ ORDER: Final = _record(
 EVENT: Final = _record("ts", "kind", "row", "order")
 FEE: Final = _record("from_us", "num", "den", "maker_num", "maker_den")
 ROUNDING_ROW: Final = _record("from_us", "unit", "has_rebate")
-# `cap`: most that one event's positions may have cost, -1 without a cap.
+# `cap`: most that one event's positions may have cost, -1 without a cap. `refill_us`: how long what we took
+# stays taken.
 PURSE: Final = _record(
-    *("cash", "reserved", "locked", "cap", "is_book", "queue"),
+    *("cash", "reserved", "locked", "cap", "is_book", "queue", "refill_us"),
     *("n_fills", "n_active", "n_settled", "n_equity", "n_heap"),
     *("next_order", "next_payout", "next_mark"),  # where the clock stands
     *("dirty_us", "marked_us", "step_us"),  # equity: instant not yet written or -1, last row, least distance
@@ -133,6 +135,7 @@ class World(NamedTuple):
     fees: Records
     rounding: Records
     slipped: I32  # (2: up, down; grids; 10_001): a price some ticks worse, 0 where there is none
+    reach: I64  # by centicents: contracts without a recorded size that trade no worse; empty: all do
     payouts: I64  # markets in order of settlement
     grid_us: I64  # when equity is marked besides after fills and settlements
     settled: Records

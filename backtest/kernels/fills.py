@@ -9,7 +9,9 @@ from backtest.kernels.arrays import (
     DOLLAR_CC,
     EVENT_CAP,
     FILLED,
+    IMPACT,
     KILLED,
+    LEVEL,
     NO_CASH,
     NO_SIZE,
     QUEUED,
@@ -42,6 +44,10 @@ def take(w: World, fills: Records, o: int, t: int) -> None:
         level = w.levels[k]
         if level.size == 0:
             continue
+        _refill(w, k, t)
+        if level.size < 0 and len(w.reach) > 0:
+            _climb(w, fills, o, t, k, law)
+            break
         price = level.cc
         if way * (price - limit) <= 0:
             price = limit if order.is_resting else w.slipped[0 if way > 0 else 1, market.grid, price]
@@ -56,6 +62,7 @@ def take(w: World, fills: Records, o: int, t: int) -> None:
             crossed = CROSSED if order.is_resting else DISPLAYED
             _trade(w, fills, o, t, price, n, law, crossed if level.size > 0 else UNSIZED)
             level.used += n
+            level.taken_us = t
         if reason != FILLED:
             order.reason = reason
             break
@@ -66,14 +73,55 @@ def take(w: World, fills: Records, o: int, t: int) -> None:
 
 
 @inner
+def _refill(w: World, k: int, t: int) -> None:
+    level = w.levels[k]
+    if level.used > 0 and t - level.taken_us >= w.purse[0].refill_us:
+        level.used = 0
+
+
+@inner
+def _climb(w: World, fills: Records, o: int, t: int, k: int, law: Law) -> None:
+    """Walk the prices of the grid that an impact puts behind level k, which shows no size.
+
+    At each price stands what the model reaches half-way to the next, so that rounding to the grid costs
+    nothing on average; nothing stands at prices better than the level's.
+    """
+    order, level = w.orders[o], w.levels[k]
+    way, limit = order.direction, order.limit_cc
+    side, grid, end = 0, w.markets[order.market].grid, DOLLAR_CC
+    if way < 0:
+        side, end = 1, 0
+    first = w.slipped[side, grid, level.cc]
+    price = limit if order.is_resting else first
+    order.reason = BEYOND_LIMIT
+    while price != 0 and way * (price - limit) <= 0:
+        after = w.slipped[side, grid, price + way]
+        middle = way * (price + (end if after == 0 else after) - 2 * level.cc) // 2
+        free = min(order.waiting, w.reach[middle] - level.used)
+        if free > 0:
+            n, reason = _room(w, o, price, free, law)
+            if n > 0:
+                evidence = CROSSED if order.is_resting else UNSIZED if price == first else IMPACT
+                _trade(w, fills, o, t, price, n, law, evidence)
+                level.used += n
+                level.taken_us = t
+            if reason != FILLED:
+                order.reason = reason
+                return
+        if order.waiting == 0 or order.is_resting:
+            return
+        price = after
+
+
+@inner
 def take_all(w: World, fills: Records, o: int, t: int) -> None:
     """Fill order o whole or leave everything as it was."""
     order = w.orders[o]
     market, purse = w.markets[order.market], w.purse[0]
     first, n_levels = market.first_level, market.end_level - market.first_level
-    used = np.empty(n_levels, np.int64)
+    levels = np.empty(n_levels, LEVEL)
     for k in range(n_levels):
-        used[k] = w.levels[first + k].used
+        levels[k] = w.levels[first + k]
     cash, locked, n_fills, n_active = purse.cash, purse.locked, purse.n_fills, purse.n_active
     position, basis, spent, place = market.position, market.basis, market.spent, market.place
     event_basis = w.events[market.event]
@@ -81,7 +129,7 @@ def take_all(w: World, fills: Records, o: int, t: int) -> None:
     if order.waiting == 0:
         return
     for k in range(n_levels):
-        w.levels[first + k].used = used[k]
+        w.levels[first + k] = levels[k]
     purse.cash, purse.locked, purse.n_fills, purse.n_active = cash, locked, n_fills, n_active
     market.position, market.basis, market.spent, market.place = position, basis, spent, place
     w.events[market.event] = event_basis

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from backtest.config import FeeAssumption, read_config
+from backtest.slippage import Slippage
 from exchange.errors import BadInput
 
 LEAST = 'strategy = "favourite_longshot"\nfills = "touch"\n'
@@ -31,6 +32,8 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
             cash = 1_000
             per_event = 0.05
             extra_ticks = 1
+            slippage = { half_spread_cc = { 0 = 50, 9000 = 20 }, impact = "sqrt", coefficient_cc = 4 }
+            refill = "10s"
             payout_delay = "30m"
             fees = { type = "quadratic", multiplier = 0.5 }
             out = "results/one"
@@ -48,6 +51,9 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
     }
     assert (config.latency, config.payout_delay) == (timedelta(seconds=1), timedelta(minutes=30))
     assert (config.cash, config.per_event, config.extra_ticks) == (1_000, 0.05, 1)
+    spread = {0: 50, 9_000: 20}
+    assert config.slippage == Slippage(half_spread_cc=spread, impact="sqrt", coefficient_cc=4)
+    assert config.refill == timedelta(seconds=10)
     assert config.fees == FeeAssumption(fee_type="quadratic", multiplier=0.5)
     assert config.out == tmp_path / "results/one"
     assert config.params == {"beyond": [0.9, 0.95], "horizon_minutes": 60, "count": 10}
@@ -66,7 +72,10 @@ def test_what_is_left_out_is_left_to_the_engine(tmp_path: Path) -> None:
         ('fills = "touch"', "no strategy"),
         ('strategy = "favourite_longshot"', "no fills"),
         ('strategy = "favorite_longshot"\nfills = "touch"', "did you mean favourite_longshot"),
-        (LEAST.replace("touch", "bar"), "fills = 'bar' is unknown; known are mid, touch, book, queue"),
+        (
+            LEAST.replace("touch", "bar"),
+            "fills = 'bar' is unknown; known are mid, touch, trades, book, queue",
+        ),
         (LEAST + 'queue = "front"', """queue = 'front' is for fills = "queue\""""),
         (LEAST.replace("touch", "queue") + 'queue = "last"', "queue = 'last' is unknown; known are pess"),
         (LEAST + 'latancy = "1s"', "key 'latancy' is unknown; did you mean latency"),

@@ -1,10 +1,12 @@
 """The kernels against the slow oracle: small random worlds, every frame compared with ==."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,6 +35,7 @@ from tests.backtest.worlds import (
 from tests.oracles.baskets import baskets_of
 from tests.oracles.engine import NEVER, Market, Oracle, Order, book_instants, check, quote_instants
 from tests.oracles.queue import woven
+from tests.oracles.slippage import trade_instants
 
 TICKERS = ("A", "B", "C")
 PRICES = range(2_500, 8_000, 500)
@@ -149,6 +152,31 @@ def patient(rng: Random) -> list[Wish]:
             order |= {"action": "cancel", "side": rng.choice(["yes", "no", None])}
         made.append((rng.randint(-2, 20), rng.choice("AAAB"), order))
     return made
+
+
+def last_rows(rng: Random) -> dict[str, list[dict[str, Any]]]:
+    """Trades alone, around the middle or near an end, takers in turn or not, often several at once."""
+    trades = []
+    for ticker in TICKERS:
+        seconds, price = rng.randint(-3, 5), rng.choice([5_000, 5_000, 300, 9_600])
+        for _ in range(rng.randint(0, 30)):
+            seconds += rng.choice([0, 1, 1, 2])
+            price = min(9_900, max(100, price + rng.choice([-100, 0, 0, 50, 100])))
+            taker = rng.choice(["yes", "no"])
+            paid = min(9_900, price + rng.choice([0, 100])) if taker == "yes" else price
+            trades.append(a_trade(rng, ticker, at(seconds), paid, rng.choice([50, 100, 300]), taker))
+    return {"trades": trades}
+
+
+def a_slippage(rng: Random) -> bt.Slippage:
+    """Half-spreads given, given by price, or estimated; no impact, or one of every shape."""
+    impacts: list[dict[str, Any]] = [
+        {},
+        {"impact": "linear", "coefficient_cc": rng.choice([0.7, 40])},
+        {"impact": "sqrt", "coefficient_cc": 35},
+        {"impact": lambda contracts: 25 * (contracts // 2)},
+    ]
+    return bt.Slippage(half_spread_cc=rng.choice([None, 40, 100, {0: 30, 5_000: 170}]), **rng.choice(impacts))
 
 
 def trade_rows(rng: Random, books: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -273,6 +301,8 @@ def oracle(
     cash: int,
     cap: int | None,
     legs: str,
+    slippage: bt.Slippage | None = None,
+    refill_s: int | None = None,
 ) -> Oracle:
     """Run the slow engine on the same rows, one second of latency."""
     markets = {}
@@ -287,11 +317,13 @@ def oracle(
                 if ticker in (each.get("ticker"), *each.get("tickers", ()))
             ]
 
-        events = (
-            quote_instants(of("quotes"), close_us)
-            if fills == "touch"
-            else book_instants(of("book_snapshots"), of("book_deltas"), of("book_gaps"), close_us)
-        )
+        if fills == "trades":
+            assert slippage is not None
+            events = trade_instants(of("trades"), close_us, half_of(slippage))
+        elif fills == "touch":
+            events = quote_instants(of("quotes"), close_us)
+        else:
+            events = book_instants(of("book_snapshots"), of("book_deltas"), of("book_gaps"), close_us)
         if fills == "queue":
             events = woven(events, of("trades"), close_us)
         markets[row["ticker"]] = Market(row, close_us, settle_us, row.get("settlement_value_cc") or 0, events)
@@ -323,10 +355,38 @@ def oracle(
             last_leg[at_s, order.basket] = order
         check(order, markets)
         orders.append(order)
-    basis = "touch" if fills == "touch" else "book"
-    run = Oracle(markets, orders, terms, cash, cap, queue, basis=basis)
+    run = Oracle(
+        markets,
+        orders,
+        terms,
+        cash,
+        cap,
+        queue,
+        basis="book" if fills == "queue" else fills,
+        refill_us=NEVER if refill_s is None else refill_s * 1_000_000,
+        slips=slippage is not None,
+        worse=worse_of(slippage),
+    )
     run.run()
     return run
+
+
+def half_of(slippage: bt.Slippage) -> Callable[[int], int] | None:
+    """Return half of the spread by price, by looking through the steps."""
+    steps = slippage.half_spread_cc
+    if steps is None or isinstance(steps, int):
+        return None if steps is None else lambda _: steps
+    return lambda price: [half for start, half in sorted(steps.items()) if start <= price][-1]
+
+
+def worse_of(slippage: bt.Slippage | None) -> Callable[[float], float] | None:
+    """Return the impact as a function of one count."""
+    if slippage is None or slippage.impact is None:
+        return None
+    if callable(shape := slippage.impact):
+        return lambda contracts: float(shape(np.array([contracts]))[0])
+    times, power = slippage.coefficient_cc or 0.0, math.sqrt if shape == "sqrt" else float
+    return lambda contracts: times * power(contracts)
 
 
 def assert_same(run: Run, slow: Oracle) -> None:
@@ -370,10 +430,24 @@ def compare(
     ways = ["together", "one by one"] if legs and all(leg["tif"] != "gtc" for leg in legs) else ["together"]
     sent = rng.choice(ways)
     placed: dict[str, Any] = {"legs": sent} | ({} if queue is None else {"queue": queue})
-    run = bt.run(asked, lake, fills=fills, latency="1s", cash=cash, per_event=cap, **placed)
+    slippage = a_slippage(rng) if fills == "trades" or (fills == "touch" and rng.random() < 0.5) else None
+    refill_s = rng.choice([None, None, 3, 10])
+    placed["refill"] = "never" if refill_s is None else f"{refill_s}s"
+    run = bt.run(
+        asked, lake, fills=fills, latency="1s", cash=cash, per_event=cap, slippage=slippage, **placed
+    )
     cap_micros = None if cap is None else cap * 1_000_000
     slow = oracle(
-        lake, plan, terms, fills=fills, queue=queue, cash=cash * 1_000_000, cap=cap_micros, legs=sent
+        lake,
+        plan,
+        terms,
+        fills=fills,
+        queue=queue,
+        cash=cash * 1_000_000,
+        cap=cap_micros,
+        legs=sent,
+        slippage=slippage,
+        refill_s=refill_s,
     )
     assert_same(run, slow)
     return run, slow
@@ -386,6 +460,15 @@ def test_touch_fills_equal_the_oracle(seed: int) -> None:
     rng = Random(seed)
     lake = a_lake(markets=market_rows(rng), quotes=quote_rows(rng), series=[a_series()])
     compare(lake, with_baskets(rng, wishes(rng)), rng, fills="touch")
+
+
+@SLOW
+@given(SEEDS)
+def test_fills_at_the_last_trades_equal_the_oracle(seed: int) -> None:
+    """Traps 1, 7, 13: never at the last trade alone, own size costs, prices on the grid and inside (0, 1)."""
+    rng = Random(seed)
+    lake = a_lake(markets=market_rows(rng), series=[a_series()], **last_rows(rng))
+    compare(lake, with_baskets(rng, wishes(rng)), rng, fills="trades")
 
 
 @SLOW
@@ -421,14 +504,12 @@ def test_the_random_worlds_reach_every_kind_of_outcome() -> None:
     reasons: set[str | None] = set()
     evidence: set[str] = set()
     n_late = n_several = n_settled = n_flipped = n_sets = n_stranded = 0
-    for seed in range(90):
+    for seed in range(120):
         rng = Random(seed)
-        fills = ("touch", "book", "queue")[seed % 3]
-        markets = market_rows(rng)
-        tables = {"quotes": quote_rows(rng)} if fills == "touch" else book_rows(rng)
-        plan, queue = wishes(rng), None
+        fills = ("touch", "book", "queue", "trades")[seed % 4]
+        markets, tables, plan, queue = market_rows(rng), TABLES_OF[fills](rng), wishes(rng), None
         if fills == "queue":
-            tables, plan, queue = queue_tables(rng), patient(rng), rng.choice(list(QUEUES))
+            plan, queue = patient(rng), rng.choice(list(QUEUES))
         plan = with_baskets(rng, plan)
         run, _ = compare(a_lake(markets=markets, **tables), plan, rng, fills=fills, queue=queue)
         reasons |= set(run.orders["reason"])
@@ -446,6 +527,10 @@ def test_the_random_worlds_reach_every_kind_of_outcome() -> None:
         "touch",
         "touch:no-size",
         "touch:crossed",
+        "touch:impact",
+        "trades",
+        "trades:impact",
+        "trades:crossed",
         "book",
         "book:crossed",
         "queue",
@@ -460,9 +545,9 @@ def test_two_thousand_worlds_equal_the_oracle(part: int) -> None:
     """Every kind of fill, every place in the queue, seeds that no other test uses."""
     for seed in range(10_000 + 250 * part, 10_250 + 250 * part):
         rng = Random(seed)
-        fills, markets = ("touch", "book", "queue", "queue")[seed % 4], market_rows(rng)
+        fills, markets = ("touch", "book", "queue", "queue", "trades")[seed % 5], market_rows(rng)
         terms = a_series(fee_type=rng.choice(["quadratic", "quadratic_with_maker_fees"]))
-        tables = {"touch": quote_tables, "book": book_rows, "queue": queue_tables}[fills](rng)
+        tables = TABLES_OF[fills](rng)
         plan = with_baskets(rng, patient(rng) if fills == "queue" else wishes(rng))
         queue = rng.choice(list(QUEUES)) if fills == "queue" else None
         compare(a_lake(markets=markets, series=[terms], **tables), plan, rng, fills=fills, queue=queue)
@@ -471,3 +556,6 @@ def test_two_thousand_worlds_equal_the_oracle(part: int) -> None:
 def quote_tables(rng: Random) -> dict[str, list[dict[str, Any]]]:
     """Quotes, as a table."""
     return {"quotes": quote_rows(rng)}
+
+
+TABLES_OF: Final = {"touch": quote_tables, "book": book_rows, "queue": queue_tables, "trades": last_rows}

@@ -223,7 +223,7 @@ def test_orders_of_one_moment_arrive_by_ticker_then_by_row() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "word"),
     [
-        ({"fills": "bar"}, PlanError, "mid or touch or book or queue"),
+        ({"fills": "bar"}, PlanError, "mid or touch or trades or book or queue"),
         ({"latency": "0s"}, PlanError, "more than 0"),
         ({"latency": "fast"}, PlanError, "duration"),
         ({"cash": -1}, PlanError, "not negative"),

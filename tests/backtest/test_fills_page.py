@@ -16,7 +16,14 @@ def test_every_reason_is_explained(reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "evidence", [*FILLS, *(f"{each}:crossed" for each in ("touch", "book")), "touch:no-size", "queue:through"]
+    "evidence",
+    [
+        *FILLS,
+        *(f"{each}:crossed" for each in ("touch", "trades", "book")),
+        *(f"{each}:impact" for each in ("touch", "trades")),
+        "touch:no-size",
+        "queue:through",
+    ],
 )
 def test_every_evidence_is_explained(evidence: str) -> None:
     assert f"`{evidence}`" in PAGE

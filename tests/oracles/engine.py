@@ -3,7 +3,7 @@
 It shares no code with the kernels. Times are microseconds since 1970; rows are dicts as in the lake's tables.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,9 +14,12 @@ from exchange.ticks import LINEAR_CENT, is_on_grid
 from exchange.units import from_us, to_us
 from tests.oracles.books import LONG_AGO, speaker, told
 from tests.oracles.queue import Place
+from tests.oracles.slippage import cents, ladder
 
 NEVER: Final = 2**63 - 1
 DAY_US: Final = 86_400_000_000
+UNSIZED: Final = {"touch": "touch:no-size"}
+Key = tuple[str, int]
 _CHANGE: Final = ("side", "price_cc", "delta_centi")
 Row = Mapping[str, Any]
 
@@ -73,6 +76,7 @@ class Market:
     bids: dict[int, int | None] = field(default_factory=dict)  # YES prices; None: size unknown
     asks: dict[int, int | None] = field(default_factory=dict)
     used: dict[tuple[str, int], int] = field(default_factory=dict)
+    taken_us: dict[tuple[str, int], int] = field(default_factory=dict)
     book: OrderBook = field(default_factory=lambda: OrderBook("?"))
     mark: tuple[int, int] = (0, 10_000)
     position: int = 0
@@ -97,6 +101,9 @@ class Oracle:
     settlements: list[dict[str, Any]] = field(default_factory=list)
     equity: list[tuple[int, int, int, int]] = field(default_factory=list)
     basis: str = "touch"
+    refill_us: int = NEVER
+    slips: bool = False  # to whole cents
+    worse: Callable[[float], float] | None = None  # the impact, where no size is shown
     locked_max: int = 0
     locked_micro_us: int = 0
 
@@ -164,6 +171,8 @@ class Oracle:
         for kind, *rest in market.instants.get(t, ()):
             if kind == "quote":
                 show_quote(market, *rest)
+            elif kind == "last":
+                show_last(market, *rest)
             else:
                 show_book(market, kind, *rest)
             if market.is_known:
@@ -263,40 +272,32 @@ class Oracle:
     def all_or_none(self, order: Order, t: int) -> None:
         market = self.markets[order.ticker]
         kept = (dict(market.used), market.position, market.basis, market.spent, market.is_traded, self.cash)
+        taken_us = dict(market.taken_us)
         n_fills = len(self.fills)
         self.take(order, t)
         if order.waiting:
             del self.fills[n_fills:]
             market.used, market.position, market.basis, market.spent, market.is_traded, self.cash = kept
+            market.taken_us = taken_us
             order.filled, order.waiting, order.accumulated = 0, order.count, 0
             if order.reason not in ("no cash", "event cap"):
                 order.reason = "fill or kill"
 
     def take(self, order: Order, t: int) -> None:
-        market = self.markets[order.ticker]
-        levels = sorted(market.asks.items()) if order.way > 0 else sorted(market.bids.items(), reverse=True)
-        side = "ask" if order.way > 0 else "bid"
+        market, side = self.markets[order.ticker], "ask" if order.way > 0 else "bid"
         order.reason = "no size left"
-        for price, size in levels:
-            if order.way * (price - order.yes_limit) > 0:
+        for key, price, left, evidence in self.offers(order, market, side, t):
+            if not 0 < price < 10_000 or order.way * (price - order.yes_limit) > 0:
                 order.reason = "beyond limit"
                 break
-            left = order.waiting if size is None else size - market.used.get((side, price), 0)
             wanted = min(order.waiting, left)
             if wanted <= 0:
                 continue
-            at = order.yes_limit if order.is_resting else price
-            n, why = self.allowed(order, market, at, wanted, t)
+            n, why = self.allowed(order, market, price, wanted, t)
             if n:
-                evidence = (
-                    "touch:no-size"
-                    if size is None
-                    else f"{self.basis}:crossed"
-                    if order.is_resting
-                    else self.basis
-                )
-                self.trade(order, market, at, n, t, evidence=evidence)
-                market.used[side, price] = market.used.get((side, price), 0) + n
+                self.trade(order, market, price, n, t, evidence=evidence)
+                market.used[key] = market.used.get(key, 0) + n
+                market.taken_us[key] = t
             if why:
                 order.reason = why
                 break
@@ -304,6 +305,32 @@ class Oracle:
                 break
         if not order.waiting:
             order.reason = whole(order)
+
+    def offers(self, order: Order, market: Market, side: str, t: int) -> Iterator[tuple[Key, int, int, str]]:
+        """What an order finds, best first: where, at which price, how much is left, what that rests on."""
+        shown = sorted(market.asks.items()) if order.way > 0 else sorted(market.bids.items(), reverse=True)
+        for touch, size in shown:
+            key = (side, 0 if self.basis == "trades" else touch)
+            if t - market.taken_us.get(key, t) >= self.refill_us:
+                market.used[key] = 0
+            used = market.used.get(key, 0)
+            at = cents(touch, order.way) if self.slips else touch
+            if order.is_resting and order.way * (touch - order.yes_limit) <= 0:
+                at = order.yes_limit
+            if size is None and self.worse is not None:
+                only = at if order.is_resting else None
+                for price, left in ladder(touch, order.way, used, self.worse, only):
+                    told = "crossed" if order.is_resting else "impact"
+                    plain = UNSIZED.get(self.basis, self.basis)
+                    is_best = price == at and not order.is_resting
+                    yield key, price, left, plain if is_best else f"{self.basis}:{told}"
+                yield key, 10_000, 0, ""  # nobody trades there
+            elif size is None:
+                crossed = order.is_resting and self.basis == "trades"
+                told = "trades:crossed" if crossed else UNSIZED.get(self.basis, self.basis)
+                yield key, at, order.waiting, told
+            else:
+                yield key, at, size - used, f"{self.basis}:crossed" if order.is_resting else self.basis
 
     def allowed(self, order: Order, market: Market, price: int, n: int, t: int) -> tuple[int, str | None]:
         why = None
@@ -434,6 +461,14 @@ def show_quote(
             market.used = {key: n for key, n in market.used.items() if key[0] != side}
         levels.clear()
         levels.update(shown)
+
+
+def show_last(market: Market, bid: int, ask: int, moved: set[str]) -> None:
+    """What the last trades say; what we took on a side stays taken until somebody trades there elsewhere."""
+    market.is_known = True
+    market.bids = {bid: None} if bid > 0 else {}
+    market.asks = {ask: None} if ask < 10_000 else {}
+    market.used = {key: n for key, n in market.used.items() if key[0] not in moved}
 
 
 def show_book(market: Market, kind: str, *rest: Any) -> None:  # noqa: ANN401 -- of three kinds of events

@@ -1,0 +1,73 @@
+"""What a run assumes, in sentences that stand before its numbers."""
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from backtest.baskets import LEGS
+from backtest.kernels.arrays import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from backtest.engine import Settings
+    from backtest.outcomes import Outcome
+    from backtest.replay import Stage
+
+OWN_MAX: Final = 0.05  # of what is ever traded in a market: more moves it, whatever a tape says
+BASIS: Final = {
+    "mid": "the middle between bid and ask, at which nobody can trade: a fantasy to measure others by",
+    "touch": "best quotes and their sizes",
+    "trades": "a touch made of the last trades: nobody recorded the quotes",
+    "book": "displayed depth, level by level",
+    "queue": "displayed depth, level by level, and for orders that wait, trades at their price",
+}
+PLACES: Final = {
+    "pessimistic": "behind everything displayed when they came; cancels are all from behind them",
+    "proportional": "behind everything displayed when they came; cancels are from before and behind alike",
+    "front": "first in the queue, an upper bound",
+}
+
+
+def assumed(settings: "Settings", stage: "Stage", done: "Sequence[Outcome]") -> tuple[str, ...]:
+    """Return the sentences, of all parameter rows together."""
+    said = [
+        f"fills against {BASIS[settings.fills]}",
+        f"orders arrive {settings.latency} after the row they were decided on was known",
+        "orders that wait are filled at their own limit and pay the maker fee",
+        "our own orders move nobody: the recorded market goes on as if we had not traded",
+        "the plan was not checked for look-ahead: it may read anything in the lake, results included",
+        *stage.assumptions,
+    ]
+    if settings.fills == "queue":
+        said.append(f"orders that wait stand {PLACES[settings.queue]}")
+    if settings.legs:
+        said.append(LEGS[settings.legs])
+    if settings.extra_ticks:
+        said.append(f"every fill on arrival is {settings.extra_ticks} ticks worse than the quote")
+    if settings.slippage is not None:
+        said += settings.slippage.sentences(has_spread=settings.fills != "trades")
+    if settings.refill_us < NEVER:
+        said.append(f"what we took of a level counts as displayed again after {settings.refill_us / 1e6:g} s")
+    has_impact = settings.slippage is not None and settings.slippage.impact is not None
+    n_unsized = sum(each.n_unsized for each in done)
+    if n_unsized and settings.fills == "touch" and not has_impact:
+        said.append(f"{n_unsized} fills met quotes without a size and were given all they asked for")
+    if n_large := _large(done, stage.rules.markets["traded_centi"]):
+        said.append(
+            f"in {n_large} markets we traded more than {OWN_MAX:.0%} of all that was ever traded there: "
+            "others would have answered"
+        )
+    return tuple(said)
+
+
+def _large(done: "Sequence[Outcome]", traded_centi: pl.Series) -> int:
+    """Return in how many markets some parameter row traded too much to go unnoticed."""
+    traded = traded_centi.fill_null(0).to_numpy()
+    large = np.zeros(len(traded), np.bool)
+    for each in done:
+        market = each.orders["market"][each.fills["order_id"]]
+        own = np.bincount(market, each.fills["count_centi"], minlength=len(traded))
+        large |= (own > OWN_MAX * traded) & (traded > 0)  # a source may write 0 for "not known"
+    return int(large.sum())
