@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from backtest.fees import assume_fees
     from backtest.intents import Intent, buy_no, buy_yes, cancel, close, param, sell_no, sell_yes
     from backtest.latency import sample_latency
+    from backtest.policies import Policy, Quotes, Quoting, policy
     from backtest.results import Run
     from backtest.rungs import ladder
     from backtest.slippage import Slippage
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "BacktestError": "errors",
     "Intent": "intents",
+    "Policy": "policies",
+    "Quotes": "policies",
+    "Quoting": "policies",
     "Run": "results",
     "Slippage": "slippage",
     "assume_fees": "fees",
@@ -31,6 +35,7 @@ _HOMES = {
     "close": "intents",
     "ladder": "rungs",
     "param": "intents",
+    "policy": "policies",
     "run": "engine",
     "sample_latency": "latency",
     "sell_no": "intents",
@@ -40,6 +45,9 @@ _HOMES = {
 __all__ = [
     "BacktestError",
     "Intent",
+    "Policy",
+    "Quotes",
+    "Quoting",
     "Run",
     "Slippage",
     "assume_fees",
@@ -49,6 +57,7 @@ __all__ = [
     "close",
     "ladder",
     "param",
+    "policy",
     "run",
     "sample_latency",
     "sell_no",

@@ -11,9 +11,9 @@ from backtest.kernels.arrays import NEVER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from backtest.engine import Settings
     from backtest.outcomes import Outcome
     from backtest.replay import Stage
+    from backtest.settings import Settings
 
 OWN_MAX: Final = 0.05  # of what is ever traded in a market: more moves it, whatever a tape says
 BASIS: Final = {

@@ -66,6 +66,14 @@ class Latency:
         drawn: I64 = lengths[(mixed % np.uint64(len(lengths))).astype(np.int64)]
         return drawn
 
+    def drawn(self, n: int) -> I64:
+        """Return lengths in microseconds to use in turn: the one there is, or n drawn with the seed."""
+        lengths = np.array(self.lengths_us, np.int64)
+        if len(lengths) == 1:
+            return lengths
+        mixed = _mixed(_mixed(np.full(n, self.seed, np.uint64)) ^ np.arange(n, dtype=np.uint64))
+        return lengths[(mixed % np.uint64(len(lengths))).astype(np.int64)]
+
 
 def sample_latency(measured: Iterable[timedelta | str | None], *, seed: int = 0) -> Latency:
     """Return latencies to draw from: what was measured, one length for each observation.

@@ -83,10 +83,26 @@ def read_plan(plan: Plan) -> pl.LazyFrame:
 
 
 def parameter_rows(params: Params, plan: pl.LazyFrame) -> list[dict[str, Any]]:
-    """Return one dict per parameter row: the rows of a frame, or every combination of a mapping's values.
+    """Return one dict per parameter row of a plan, as `given_rows`.
 
     Raises:
         ParameterError: the plan reads a parameter without values, or never reads one that has them.
+    """
+    rows, names = given_rows(params)
+    read = parameters_in(plan)
+    if lacking := sorted(read - set(names)):
+        raise ParameterError(f"the plan reads parameter {', '.join(lacking)}: give params={{name: [values]}}")
+    if idle := sorted(set(names) - read):
+        near = f"it reads {', '.join(sorted(read))}" if read else "it reads none (is it still lazy?)"
+        raise ParameterError(f"the plan never reads parameter {', '.join(idle)}; {near}")
+    return rows
+
+
+def given_rows(params: Params) -> tuple[list[dict[str, Any]], Sequence[str]]:
+    """Return one dict per parameter row, the rows of a frame or every combination of values, and the names.
+
+    Raises:
+        ParameterError: not a mapping or frame, a name that results have as a column, or no value at all.
     """
     if not (params is None or isinstance(params, Mapping | pl.DataFrame)):
         raise ParameterError(
@@ -107,15 +123,9 @@ def parameter_rows(params: Params, plan: pl.LazyFrame) -> list[dict[str, Any]]:
         raise ParameterError(
             f"a parameter cannot be called {', '.join(taken)}: results have a column of that name"
         )
-    read = parameters_in(plan)
-    if lacking := sorted(read - set(names)):
-        raise ParameterError(f"the plan reads parameter {', '.join(lacking)}: give params={{name: [values]}}")
-    if idle := sorted(set(names) - read):
-        near = f"it reads {', '.join(sorted(read))}" if read else "it reads none (is it still lazy?)"
-        raise ParameterError(f"the plan never reads parameter {', '.join(idle)}; {near}")
     if not rows:
         raise ParameterError("params names no value: give at least one per parameter")
-    return rows
+    return rows, names
 
 
 def universe(plan: pl.LazyFrame, params: Mapping[str, Any]) -> set[str]:

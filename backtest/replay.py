@@ -10,7 +10,9 @@ import polars as pl
 from backtest.errors import MarketsUnknown
 from backtest.fees import UNKNOWN_NUM, FeeTable, fee_table, refuse_unknown
 from backtest.kernels.arrays import (
+    EQUITY,
     EVENT,
+    FILL,
     FILLED,
     GTC,
     I64,
@@ -20,6 +22,7 @@ from backtest.kernels.arrays import (
     PURSE,
     QUEUES,
     SETTLEMENT,
+    VIEW,
     Flags,
     Records,
     World,
@@ -49,7 +52,8 @@ from warehouse.tape_schemas import BREAKS
 from warehouse.tops import FROM_CANDLES
 
 if TYPE_CHECKING:
-    from backtest.engine import LakeReader, Settings
+    from backtest.engine import LakeReader
+    from backtest.settings import Settings
 
 _DAY_US = 86_400_000_000
 LAST_STANDS = "the last trade says where the touch is until the next one, however old it is"
@@ -119,20 +123,29 @@ def replay(stage: Stage, settings: "Settings", asked: Wanted) -> Outcome:
         FeesUnknown: an order could be filled at a time whose fees nobody knows.
     """
     placed = orders(asked, stage.rules)
-    is_live = placed["reason"] == FILLED
-    _refuse_unknown_fees(stage, placed[is_live])
+    live = placed[placed["reason"] == FILLED]
+    last_us = np.where(
+        live["tif"] == GTC, np.maximum(live["expiry_us"] - 1, live["arrival_us"]), live["arrival_us"]
+    )
+    refuse_unknown_fees(stage, live["market"], live["arrival_us"], last_us)
     world = new_world(
         stage.tape,
         stage.venue,
         placed,
-        _grid(stage, placed[is_live]),
+        mark_grid(stage, live["market"], live["arrival_us"]),
         cash_micros=settings.cash_micros,
         cap_micros=settings.per_event_micros,
         queue=QUEUES[settings.queue] if settings.fills == "queue" else NO_QUEUE,
         refill_us=settings.refill_us,
     )
-    fills, equity = simulate(world)
+    fills, equity = played(world)
     return outcome_of(asked, world, fills, equity, stage.tape, cash_micros=settings.cash_micros)
+
+
+def played(world: World) -> tuple[Records, Records]:
+    """Run a world's clock to its end and return fills and equity, each with room behind what counts."""
+    _, fills, equity = simulate(world, np.zeros(64, FILL), np.zeros(64, EQUITY))
+    return fills, equity
 
 
 def new_world(
@@ -145,10 +158,12 @@ def new_world(
     cap_micros: int = -1,
     queue: int = NO_QUEUE,
     refill_us: int = NEVER,
+    first_us: int | None = None,
 ) -> World:
     """Return one parameter row's world before anything happened: all cash, no position.
 
-    `grid_us` ends with the end of the data; equity gets at most about a thousand rows besides it.
+    `grid_us` ends with the end of the data; equity gets at most about a thousand rows besides it, from
+    `first_us` (or the first arrival) on.
     """
     n_markets = len(desk.markets)
     levels = np.zeros(len(tape.level_cc), LEVEL)
@@ -157,8 +172,11 @@ def new_world(
     purse["cash"], purse["cap"] = cash_micros, cap_micros
     purse["is_book"], purse["queue"] = tape.evidence == BOOK, queue
     purse["refill_us"] = refill_us
+    purse["n_planned"] = purse["n_orders"] = len(placed)
+    purse["dirty_us"] = -1
     if len(grid_us):
-        purse["step_us"] = max(0, grid_us[-1] - placed["arrival_us"][0]) // _EQUITY_ROWS
+        first_us = placed["arrival_us"][0] if first_us is None else first_us
+        purse["step_us"] = max(0, grid_us[-1] - first_us) // _EQUITY_ROWS
     return World(
         tops=tape.tops,
         sizes=tape.sizes,
@@ -177,12 +195,20 @@ def new_world(
         grid_us=grid_us,
         settled=np.zeros(n_markets, SETTLEMENT),
         purse=purse,
+        seen=np.zeros(0, np.int64),
+        at=np.zeros(1, VIEW),
+        snapped=desk.snapped,
+        latencies=np.zeros(1, np.int64),
     )
 
 
-def _refuse_unknown_fees(stage: Stage, live: Records) -> None:
-    fees, market, arrival = stage.fees, live["market"], live["arrival_us"]
-    last_us = np.where(live["tif"] == GTC, np.maximum(live["expiry_us"] - 1, arrival), arrival)
+def refuse_unknown_fees(stage: Stage, market: I64, arrival: I64, last_us: I64) -> None:
+    """Refuse orders that may be filled between their arrival and `last_us` at fees that nobody knows.
+
+    Raises:
+        FeesUnknown: there are some.
+    """
+    fees = stage.fees
     # Few orders come near a time of unknown fees: only markets whose first to last order does are looked at.
     begin, end = np.full(len(fees.offsets) - 1, NEVER), np.full(len(fees.offsets) - 1, -1)
     np.minimum.at(begin, market, arrival)
@@ -237,11 +263,11 @@ def _ends(lake: "LakeReader", shown: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _grid(stage: Stage, live: Records) -> I64:
+def mark_grid(stage: Stage, traded: I64, arrival: I64) -> I64:
     """Return UTC midnights from the first arrival on and, last, the end of the traded markets' data."""
-    if not len(live):
+    if not len(traded):
         return np.zeros(0, np.int64)
-    market, arrival = stage.venue.markets[np.flatnonzero(np.bincount(live["market"]))], live["arrival_us"]
+    market = stage.venue.markets[np.flatnonzero(np.bincount(traded))]
     has_rows = market["end_row"] > market["first_row"]
     rows = stage.tape.tops["ts_us"][market["end_row"][has_rows] - 1]
     paid = market["settle_us"][market["settle_us"] < NEVER]

@@ -95,6 +95,7 @@ class Venue:
     rounding: Records
     slipped: I32
     reach: I64
+    snapped: I32
     payouts: I64
 
 
@@ -108,7 +109,7 @@ def venue(
     markets["split_level"] = tape.level_split
     markets["first_fee"], markets["end_fee"] = fees.offsets[:-1], fees.offsets[1:]
     markets["event"] = known.markets["event_ticker"].rank("dense").to_numpy().astype(np.int64) - 1
-    for name in ("settle_us", "value_cc", "grid", "waiver_us"):
+    for name in ("open_us", "close_us", "settle_us", "value_cc", "grid", "waiver_us"):
         markets[name] = known.column(name)
     markets["quantum"] = [
         COMBO_QUANTUM_MICROS if is_combo(ticker) else QUANTUM_MICROS for ticker in known.markets["ticker"]
@@ -127,6 +128,7 @@ def venue(
         ),
         slipped=_slipped(known.grids, extra_ticks, is_snapped=slippage is not None),
         reach=np.zeros(0, np.int64) if slippage is None else slippage.reach(),
+        snapped=_snapped(known.allowed),
         payouts=paid[np.argsort(markets["settle_us"][paid], kind="stable")],
     )
 
@@ -186,3 +188,12 @@ def _slipped(grids: Sequence[tuple[PriceRange, ...] | None], extra_ticks: int, *
         worse[0, i] = np.where(up < len(grid), grid[np.minimum(up, len(grid) - 1)], 0)
         worse[1, i] = np.where(down >= 0, grid[np.maximum(down, 0)], 0)
     return worse
+
+
+def _snapped(allowed: I8) -> I32:
+    """Return for each price the nearest one where a limit may stand: [0] not above, [1] not below; or 0."""
+    places = np.where(allowed == 1, np.arange(allowed.shape[1], dtype=np.int32), 0)
+    down = np.maximum.accumulate(places, axis=1)
+    beyond = np.where(allowed == 1, places, DOLLAR_CC + 1)
+    up = np.minimum.accumulate(beyond[:, ::-1], axis=1)[:, ::-1]
+    return np.ascontiguousarray(np.stack([down, np.where(up > DOLLAR_CC, 0, up)]), dtype=np.int32)

@@ -22,7 +22,7 @@ COUNT_MAX_CENTI: Final = 3_000_000_000
 
 IOC, FOK, GTC = 0, 1, 2
 TRADED, PRINT = 5, 6  # on a tape with trades, besides the ops of warehouse.rebuilding.ops
-EXPIRY, WAKE = 0, 1
+EXPIRY, WAKE, ARRIVE, ASK = range(4)  # kinds of events in the heap, in their order within one instant
 NO_QUEUE, PESSIMISTIC, PROPORTIONAL, FRONT = 0, 1, 2, 3
 QUEUES: Final = {"pessimistic": PESSIMISTIC, "proportional": PROPORTIONAL, "front": FRONT}
 DISPLAYED, UNSIZED, CROSSED, QUEUED, THROUGH, IMPACT = 0, 1, 2, 3, 4, 5
@@ -79,6 +79,7 @@ LEVEL: Final = _record("cc", "size", "used", "run", "taken_us")
 MARKET: Final = _record(
     *("first_row", "end_row", "first_level", "split_level", "end_level"),  # in the tape; bids end at split
     *("event", "settle_us", "value_cc", "grid", "first_fee", "end_fee", "waiver_us", "quantum"),
+    *("open_us", "close_us"),
     *("row", "mark_row"),  # how far book and marks have got
     "position",  # signed YES
     "basis",  # what the position cost, at average cost
@@ -87,6 +88,8 @@ MARKET: Final = _record(
     *("print_row", "print_used"),  # the last trade that filled us, and how much of it
     "place",  # in `active`; -1 before the first fill
     "waiting",  # the last order that began to wait here, -1 before any; the others follow in `next`
+    *("ask_us", "next_us", "seen_row", "trade_row"),  # of a policy: see quoting.py
+    *("told_position", "bid_order", "ask_order", "sent_us"),
 )
 # Direction is +1 to more YES, -1 to less, 0 to none, or for a cancellation; limits are YES prices; `waiting`:
 # what it still wants.
@@ -96,6 +99,7 @@ ORDER: Final = _record(
     *("level", "ahead", "shown", "fresh", "seen_row"),  # in the queue: see queue.py
     *("next", "cancels"),  # the next order that may wait in this market, -1 after the last; see TO_MORE
     "after",  # 1 + the order that is the leg before; 0 for all that is sent whatever others got
+    *("sent_us", "ended_us", "told_filled"),  # of a policy's orders; ended_us: 0 as long as it may trade
 )
 EVENT: Final = _record("ts", "kind", "row", "order")
 FEE: Final = _record("from_us", "num", "den", "maker_num", "maker_den")
@@ -107,6 +111,8 @@ PURSE: Final = _record(
     *("n_fills", "n_active", "n_settled", "n_equity", "n_heap"),
     *("next_order", "next_payout", "next_mark"),  # where the clock stands
     *("dirty_us", "marked_us", "step_us"),  # equity: instant not yet written or -1, last row, least distance
+    *("n_planned", "n_orders"),  # orders known before the clock starts, and all of them
+    *("every_us", "feed_us", "from_us", "until_us", "n_told", "is_maker"),  # of a policy; every_us: 0 without
     *("clock_us", "locked_max"),  # last instant; most that was locked at the end of any
     *("lock_high", "lock_middle", "lock_low"),  # dollar-seconds locked: high + middle / 10^6 + low / 10^12
 )
@@ -118,6 +124,12 @@ SETTLEMENT: Final = _record(
     "market", "settled_us", "position_centi", "value_cc", "payout_micros", "cost_micros"
 )
 EQUITY: Final = _record("ts", "cash_micros", "marked_micros", "locked_micros")
+# What a policy sees: sizes in hundredths, prices of YES, 0 (bids) or 10_000 (asks) where a side is empty.
+VIEW: Final = _record(
+    *("ts_us", "changed_us", "bid_cc", "bid_centi", "ask_cc", "ask_centi"),
+    *("trade_us", "trade_cc", "trade_centi", "trade_way"),
+    *("position_centi", "my_bid_cc", "my_bid_centi", "my_ask_cc", "my_ask_centi"),
+)
 
 
 class World(NamedTuple):
@@ -129,7 +141,7 @@ class World(NamedTuple):
     levels: Records
     markets: Records
     orders: Records
-    heap: Records  # see heap.py; with room for two events of every order
+    heap: Records  # see heap.py; with room for two events of every order and market
     events: I64  # cost of what is held, by event
     active: I64  # markets traded and not settled, in no order
     fees: Records
@@ -140,3 +152,7 @@ class World(NamedTuple):
     grid_us: I64  # when equity is marked besides after fills and settlements
     settled: Records
     purse: Records  # of length one
+    seen: I64  # sizes of levels as a policy knows them
+    at: Records  # of length one: what it is asked about
+    snapped: I32  # (2: down, up; grids; 10_001): the price itself if a limit may stand there, else the next
+    latencies: I64  # to draw from for a policy's orders

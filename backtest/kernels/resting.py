@@ -89,7 +89,7 @@ def arrive(w: World, fills: Records, o: int) -> None:
         order.reason = LEG_BEFORE
         return
     if order.cancels:
-        n_cancelled = _cancel(w, m, order.cancels)
+        n_cancelled = _cancel(w, m, t, order.cancels)
         if order.direction == 0:
             order.reason = NOTHING_WAITS if n_cancelled == 0 else order.reason
             return
@@ -173,7 +173,7 @@ def _end(w: World, o: int) -> None:
 
 
 @inner
-def _cancel(w: World, m: int, cancels: int) -> int:
+def _cancel(w: World, m: int, t: int, cancels: int) -> int:
     """Cancel what waits in market m on the sides that `cancels` names, and return how many orders did."""
     market, n = w.markets[m], 0
     o, market.waiting = market.waiting, -1
@@ -182,7 +182,7 @@ def _cancel(w: World, m: int, cancels: int) -> int:
         after = order.next
         if order.waiting > 0 and cancels & (TO_MORE if order.direction > 0 else TO_LESS):
             _end(w, o)
-            order.reason = CANCELLED
+            order.reason, order.ended_us = CANCELLED, t
             n += 1
         elif order.waiting > 0:
             order.next, market.waiting = market.waiting, o

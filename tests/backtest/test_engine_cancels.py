@@ -16,8 +16,8 @@ def a_falling_ask(**market: object) -> MemoryLake:
     return a_lake(markets=[a_market("A", **market)], quotes=quotes)
 
 
-def a_bid(limit: int = 5_000, **more: object) -> pl.Expr:
-    return bt.buy_yes(10, limit=limit, ttl="1m", **more)  # type: ignore[arg-type] -- of a test
+def a_bid(limit: int = 5_000, *, replace: bool = False) -> pl.Expr:
+    return bt.buy_yes(10, limit=limit, ttl="1m", replace=replace)
 
 
 def test_an_order_cancelled_before_the_price_comes_is_not_filled() -> None:

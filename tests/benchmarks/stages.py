@@ -8,12 +8,11 @@ from typing import Final
 import polars as pl
 
 import backtest as bt
-from backtest.engine import LakeReader, Settings
+from backtest.engine import LakeReader
 from backtest.kernels.arrays import I64, Records, World
-from backtest.kernels.clock import simulate
-from backtest.latency import read_latency
 from backtest.plan import orders, wanted
-from backtest.replay import Stage, new_world, prepare
+from backtest.replay import Stage, new_world, played, prepare
+from backtest.settings import read_settings
 from warehouse.tables import Table
 
 LATENCY: Final = timedelta(milliseconds=250)
@@ -36,15 +35,19 @@ class Scene:
 
 def scene(lake: LakeReader, plan: pl.LazyFrame, tickers: set[str], *, fills: str) -> Scene:
     """Read what a run of `plan` needs; more cash than can be spent, no caps, midnights unmarked."""
-    settings = Settings(
+    settings = read_settings(
         fills=fills,
         queue="pessimistic",
-        latency=read_latency(LATENCY),
-        cash_micros=CASH_MICROS,
-        per_event_micros=-1,
+        latency=LATENCY,
+        feed="0ms",
+        cash=CASH_MICROS // 1_000_000,
+        per_event=None,
         extra_ticks=0,
-        payout_delay=timedelta(hours=1),
+        slippage=None,
+        refill="never",
+        payout_delay="1h",
         fees=bt.assume_fees("quadratic"),
+        legs=None,
     )
     stage = prepare(lake, settings, tickers)
     placed = orders(wanted(plan, {}, settings.latency), stage.rules)
@@ -53,7 +56,7 @@ def scene(lake: LakeReader, plan: pl.LazyFrame, tickers: set[str], *, fills: str
 
 def run(world: World) -> tuple[Records, Records]:
     """Let the clock run; return fills, without the unused rest of their array, and the purse."""
-    fills, _ = simulate(world)
+    fills, _ = played(world)
     return fills[: int(world.purse["n_fills"][0])], world.purse
 
 

@@ -1,0 +1,118 @@
+"""A user's policy as a function that the compiled clock can call: compiled itself, or left in Python."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, Final
+
+import numba
+import numpy as np
+from numba.core.errors import NumbaError
+from numba.extending import intrinsic
+
+from backtest.errors import PlanError
+from backtest.kernels.arrays import VIEW, Records
+
+FIELDS: Final = ("bid_cc", "bid_centi", "ask_cc", "ask_centi")
+_ASK: Final = numba.types.int64(
+    numba.types.Array(numba.from_dtype(VIEW), 1, "C"),
+    numba.types.int64[::1],
+    numba.types.float64[::1],
+    numba.types.int64[::1],
+)
+
+
+def _pointer_to(_typing: Any, address: Any) -> Any:  # noqa: ANN401 -- numba's protocol
+    """Return an address as a pointer: so the clock need not be compiled for every kind of parameters."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401 -- as above
+        return builder.inttoptr(arguments[0], context.get_value_type(numba.types.voidptr))
+
+    return numba.types.voidptr(address), codegen
+
+
+_pointer: Any = intrinsic(_pointer_to)
+_array_at: Any = numba.carray  # type: ignore[attr-defined]
+
+
+def compiled(policy: Callable[..., Any], kind: "np.dtype[np.void]") -> Any:  # noqa: ANN401 -- numba's cfunc
+    """Return a policy compiled for parameters of this kind, to be called as `ask(at, where, memory, answer)`.
+
+    `where` holds the address of the parameters. It returns 1, or 0 where the policy raised something.
+
+    Raises:
+        PlanError: numba does not understand it, or it returns something else than whole numbers in Quotes.
+    """
+    inside = numba.njit(policy)
+    record = numba.from_dtype(kind)
+    try:
+        inside.compile((numba.from_dtype(VIEW), record, numba.float64[::1]))
+    except NumbaError as error:
+        said = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise PlanError(
+            f"the policy {policy.__name__} does not compile: {said[-1] if said else error}; in_python() runs "
+            "it uncompiled, and numba's documentation lists what it understands"
+        ) from error
+    given = inside.nopython_signatures[0].return_type
+    whole = all(
+        isinstance(each, numba.types.Integer | numba.types.Boolean) for each in getattr(given, "types", ())
+    )
+    if getattr(given, "fields", None) != FIELDS or not whole:
+        raise PlanError(
+            f"the policy {policy.__name__} returns {given}: return bt.Quotes with whole numbers; "
+            "int(…) makes one"
+        )
+
+    def ask(at: Any, where: Any, memory: Any, answer: Any) -> int:  # noqa: ANN401 -- arrays, to numba
+        try:
+            quotes = inside(at[0], _array_at(_pointer(where[0]), 1, kind)[0], memory)
+        except Exception:  # noqa: BLE001 -- the caller asks again in Python, where it can be seen
+            return 0
+        answer[0], answer[1], answer[2], answer[3] = quotes
+        return 1
+
+    return numba.cfunc(_ASK)(ask)
+
+
+def plain(policy: Callable[..., Any], params: Records, failures: list[BaseException]) -> Any:  # noqa: ANN401 -- as above
+    """Return the same for a policy that stays in Python; what it raised is added to `failures`."""
+
+    def answered(at: Records, memory: Records, answer: Records) -> int:
+        try:
+            answer[:] = answer_of(policy, at, params, memory)
+        except Exception as error:  # noqa: BLE001 -- raised again by the caller, outside of the compiled clock
+            failures.append(error)
+            return 0
+        return 1
+
+    @numba.njit
+    def inside(at: Any, memory: Any, answer: Any) -> int:  # noqa: ANN401 -- arrays, to numba
+        with numba.objmode(done="int64"):
+            done = answered(at, memory, answer)
+        return int(done)
+
+    def ask(at: Any, where: Any, memory: Any, answer: Any) -> int:  # noqa: ANN401, ARG001 -- arrays, to numba
+        return int(inside(at, memory, answer))
+
+    inside.compile(_ASK.args[:1] + _ASK.args[2:])  # with what Python needs, which a cfunc leaves out
+    return numba.cfunc(_ASK)(ask)
+
+
+def answer_of(policy: Callable[..., Any], at: Records, params: Records, memory: Records) -> list[int]:
+    """Ask a policy in Python.
+
+    Raises:
+        PlanError: it returns something else than whole numbers in Quotes; and what the policy itself raises.
+    """
+    given = policy(_named(at), _named(params), memory)
+    values = [getattr(given, name, None) for name in FIELDS]
+    if not all(isinstance(each, int | np.integer) for each in values):
+        raise PlanError(
+            f"the policy {policy.__name__} returned {given!r}: return bt.Quotes with whole numbers; "
+            "int(…) makes one"
+        )
+    return [int(each) for each in values if each is not None]
+
+
+def _named(record: Records) -> SimpleNamespace:
+    """Return a record's values by name; attributes of numpy's own, such as size, would hide fields."""
+    return SimpleNamespace(**{name: record[name].item() for name in record.dtype.names or ()})

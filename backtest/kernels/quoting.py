@@ -1,0 +1,214 @@
+"""A policy's side of the clock: when it is asked, what it knows then, and how its quotes become orders.
+
+A policy is asked at whole multiples of `every_us`, about a market in which something happened that it has not
+been told of: a row of the tape, a fill, or the end of one of its orders. Everything becomes known `feed_us`
+after it happened. What a policy wants is compared with the order that it sent last for each side: at the same
+price that order stays and keeps its place in the queue, at another one it is replaced.
+"""
+
+from backtest.kernels.arrays import (
+    ARRIVE,
+    ASK,
+    CLOSED,
+    DOLLAR_CC,
+    GTC,
+    I64,
+    NEVER,
+    NOT_OPEN,
+    TO_LESS,
+    TO_MORE,
+    TRADED,
+    Records,
+    World,
+)
+from backtest.kernels.heap import push
+from backtest.kernels.jit import inner
+from backtest.kernels.levels import row_at
+from warehouse.rebuilding.ops import CLEAR, DELTA, SET
+
+
+@inner
+def _due(w: World, t: int) -> int:
+    """Return the first instant of the grid at which something of instant t is known."""
+    every_us = w.purse[0].every_us
+    known_us = max(t + w.purse[0].feed_us, w.purse[0].from_us)
+    return int(-(-known_us // every_us) * every_us)
+
+
+@inner
+def notice(w: World, o: int, t: int, has_traded: bool) -> None:  # noqa: FBT001 -- numba has no keywords
+    """After something happened to order o: let the policy be asked when it hears of it."""
+    order = w.orders[o]
+    if order.waiting == 0 or not order.is_resting:
+        if order.ended_us == 0:
+            order.ended_us = t
+    elif not has_traded:
+        return
+    market, due_us = w.markets[order.market], _due(w, t)
+    if due_us < market.ask_us and market.seen_row >= market.first_row:
+        market.ask_us = due_us
+        push(w, due_us, ASK, 0, order.market)
+
+
+@inner
+def plan_next(w: World, m: int) -> None:
+    """Ask about market m again when its next row is known, or when quoting ends."""
+    market, until_us = w.markets[m], w.purse[0].until_us
+    r = market.seen_row + 1
+    due_us = _due(w, w.tops[r].ts_us) if r < market.end_row else NEVER
+    if until_us < NEVER:
+        due_us = min(due_us, -(-until_us // w.purse[0].every_us) * w.purse[0].every_us)
+    market.ask_us = due_us
+    if due_us != market.next_us and due_us < NEVER:
+        market.next_us = due_us
+        push(w, due_us, ASK, 0, m)
+
+
+@inner
+def begin(w: World) -> None:
+    """Let the policy be asked about every market that has rows, once the first is known."""
+    for m in range(len(w.markets)):
+        market = w.markets[m]
+        market.seen_row, market.trade_row = market.first_row - 1, -1
+        market.bid_order, market.ask_order, market.ask_us = -1, -1, NEVER
+        if market.first_row < market.end_row:
+            plan_next(w, m)
+
+
+@inner
+def tell(w: World, fills: Records, m: int) -> bool:
+    """Fill the view of market m as the policy knows it now; tell whether there is anything to ask.
+
+    There is not while the book is unknown or crossed, nor once quoting has ended: then nothing is wanted.
+    """
+    purse, market, view = w.purse[0], w.markets[m], w.at[0]
+    t = market.ask_us
+    known_us = t - purse.feed_us
+    while purse.n_told < purse.n_fills and fills[purse.n_told].fill_us <= known_us:
+        fill = fills[purse.n_told]
+        order = w.orders[fill.order_id]
+        order.told_filled += fill.count_centi
+        w.markets[order.market].told_position = fill.position_after_centi
+        purse.n_told += 1
+    row = row_at(w, m, market.seen_row, known_us)
+    _see(w, m, row)
+    if t < purse.until_us:
+        plan_next(w, m)
+    else:
+        market.ask_us = NEVER
+    _forget(w, m, known_us)
+    top = w.tops[row]
+    if t >= purse.until_us or not top.is_live:
+        return False
+    view.ts_us, view.changed_us, view.position_centi = t, top.ts_us, market.told_position
+    view.bid_cc, view.ask_cc = top.bid_cc, top.ask_cc
+    if purse.is_book:
+        view.bid_centi = _size(w, market.first_level, market.split_level, top.bid_cc, -1)
+        view.ask_centi = _size(w, market.split_level, market.end_level, top.ask_cc, 1)
+    else:
+        view.bid_centi, view.ask_centi = w.sizes[row].bid_size, w.sizes[row].ask_size
+    _view_trade(w, m)
+    _view_orders(w, m)
+    return True
+
+
+@inner
+def _see(w: World, m: int, row: int) -> None:
+    """Bring the sizes that the policy knows up to `row`."""
+    market = w.markets[m]
+    if w.purse[0].is_book:
+        for r in range(market.seen_row + 1, row + 1):
+            change = w.changes[r]
+            if change.op == DELTA:
+                w.seen[change.level] = max(0, w.seen[change.level] + change.amount)
+            elif change.op == SET:
+                w.seen[change.level] = change.amount
+            elif change.op == CLEAR:
+                w.seen[market.first_level : market.end_level] = 0
+            elif change.op >= TRADED:
+                market.trade_row = r
+                if change.op == TRADED:
+                    w.seen[change.level] = max(0, w.seen[change.level] + change.amount)
+    market.seen_row = row
+
+
+@inner
+def _size(w: World, first: int, end: int, price_cc: int, way: int) -> int:
+    """Return the known size at a price among levels that stand best first; `way`: +1 where prices rise."""
+    while first < end:
+        middle = (first + end) // 2
+        if way * (w.levels[middle].cc - price_cc) < 0:
+            first = middle + 1
+        else:
+            end = middle
+    return int(w.seen[first]) if 0 < price_cc < DOLLAR_CC else 0
+
+
+@inner
+def _view_trade(w: World, m: int) -> None:
+    market, view = w.markets[m], w.at[0]
+    view.trade_us = view.trade_cc = view.trade_centi = view.trade_way = 0
+    if market.trade_row >= 0:
+        change = w.changes[market.trade_row]
+        view.trade_us, view.trade_centi = w.tops[market.trade_row].ts_us, abs(change.amount)
+        view.trade_cc = w.levels[change.level].cc
+        view.trade_way = -1 if change.level < market.split_level else 1
+
+
+@inner
+def _view_orders(w: World, m: int) -> None:
+    market, view = w.markets[m], w.at[0]
+    view.my_bid_cc = view.my_bid_centi = view.my_ask_cc = view.my_ask_centi = 0
+    if market.bid_order >= 0:
+        order = w.orders[market.bid_order]
+        view.my_bid_cc, view.my_bid_centi = order.limit_cc, order.count_centi - order.told_filled
+    if market.ask_order >= 0:
+        order = w.orders[market.ask_order]
+        view.my_ask_cc, view.my_ask_centi = order.limit_cc, order.count_centi - order.told_filled
+
+
+@inner
+def _forget(w: World, m: int, known_us: int) -> None:
+    """Forget orders of which the policy knows that they are over."""
+    market = w.markets[m]
+    if market.bid_order >= 0 and 0 < w.orders[market.bid_order].ended_us <= known_us:
+        market.bid_order = -1
+    if market.ask_order >= 0 and 0 < w.orders[market.ask_order].ended_us <= known_us:
+        market.ask_order = -1
+
+
+@inner
+def want(w: World, m: int, t: int, quotes: I64) -> None:
+    """Send the orders that turn what waits in market m into the wanted bid, its size, ask and its size."""
+    market = w.markets[m]
+    market.bid_order = _change(w, m, t, market.bid_order, 1, quotes[0], quotes[1])
+    market.ask_order = _change(w, m, t, market.ask_order, -1, quotes[2], quotes[3])
+
+
+@inner
+def _change(w: World, m: int, t: int, o: int, way: int, price_cc: int, count_centi: int) -> int:
+    """Return the order that stands for one side from now on: the old one, a new one, or -1."""
+    is_wanted = count_centi > 0 and 0 < price_cc < DOLLAR_CC
+    price_cc = w.snapped[0 if way > 0 else 1, w.markets[m].grid, price_cc] if is_wanted else 0
+    if (price_cc == 0 and o < 0) or t >= w.markets[m].close_us:
+        return -1
+    if o >= 0 and w.orders[o].limit_cc == price_cc:
+        return o
+    purse, market = w.purse[0], w.markets[m]
+    sent = purse.n_orders
+    purse.n_orders += 1
+    order = w.orders[sent]
+    # Messages about one market keep their order, however long each is under way.
+    market.sent_us = max(market.sent_us, t + w.latencies[sent % len(w.latencies)])
+    order.market, order.sent_us, order.arrival_us, order.tif = m, t, market.sent_us, GTC
+    order.cancels = 0 if o < 0 else (TO_MORE if way > 0 else TO_LESS)
+    order.expiry_us = market.close_us
+    if price_cc > 0:
+        order.direction, order.limit_cc, order.is_post_only = way, price_cc, purse.is_maker
+        order.count_centi = order.waiting = count_centi
+    if not market.open_us <= order.arrival_us < market.close_us:
+        order.reason = CLOSED if order.arrival_us >= market.close_us else NOT_OPEN
+        order.ended_us = order.arrival_us
+    else:
+        push(w, order.arrival_us, ARRIVE, 0, sent)
+    return sent if price_cc > 0 else -1

@@ -1,0 +1,192 @@
+"""Strategies that depend on what became of their orders: a function that is asked for quotes.
+
+    @bt.policy(every="1s", params={"half_cc": 200, "skew_cc": 1.0})
+    def around_the_middle(at, params, memory):
+        fair_cc = (at.bid_cc + at.ask_cc) / 2 - params.skew_cc * at.position_centi / 100
+        return bt.Quotes(
+            bid_cc=int(fair_cc - params.half_cc), bid_centi=1_000,
+            ask_cc=int(fair_cc + params.half_cc), ask_centi=1_000,
+        )
+
+    quoting = around_the_middle.on(["KXHIGHNY-26SEP01-B70"])
+    run = bt.run(quoting, lake, fills="queue", params={"half_cc": [100, 300]})
+
+The function is compiled together with the clock; `.in_python()` gives the same policy uncompiled, with equal
+results, for print and debuggers.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from backtest.errors import ParameterError, PlanError
+from backtest.latency import as_us
+
+_NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_MEMORY_MAX: Final = 10_000
+
+
+class Quotes(NamedTuple):
+    """What should wait in a market from now on: at most one order to buy YES and one to sell it.
+
+    Prices are YES prices in centicents, sizes hundredths of a contract. A size of 0 wants no order there.
+    """
+
+    bid_cc: int = 0
+    bid_centi: int = 0
+    ask_cc: int = 0
+    ask_centi: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A function that is asked for quotes, and how; made by `backtest.policy`."""
+
+    function: Callable[..., Any]
+    every_us: int
+    params: Mapping[str, int | float]
+    memory: int
+    post_only: bool
+    is_compiled: bool = True
+
+    def on(
+        self,
+        tickers: Sequence[str] | pl.Series | pl.DataFrame | pl.LazyFrame,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> "Quoting":
+        """Return the policy applied to markets, for `bt.run`.
+
+        Args:
+            tickers: names, or a frame with a column `ticker`, such as `lake.markets(...)`.
+            start: quotes nothing before.
+            end: takes all quotes back then.
+
+        Raises:
+            PlanError: no ticker, or times that are not aware.
+        """
+        if isinstance(tickers, pl.DataFrame | pl.LazyFrame):
+            tickers = tickers.lazy().select(pl.col("ticker").cast(pl.String).unique()).collect()["ticker"]
+        if isinstance(tickers, str):
+            raise PlanError(f"on({tickers!r}): give a list of tickers, [{tickers!r}]")
+        names = frozenset(str(each) for each in tickers)
+        if not names:
+            raise PlanError("a policy needs a market: the list of tickers is empty")
+        for name, moment in (("start", start), ("end", end)):
+            if moment is not None and moment.tzinfo is None:
+                raise PlanError(f"{name}={moment} has no time zone: write datetime(…, tzinfo=UTC)")
+        return Quoting(policy=self, tickers=names, start=start, end=end)
+
+    def in_python(self) -> "Policy":
+        """Return the same policy uncompiled: equal results, and open to print and debuggers."""
+        return replace(self, is_compiled=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoting:
+    """A policy on its markets, from `start` (included) to `end` (excluded)."""
+
+    policy: Policy
+    tickers: frozenset[str]
+    start: datetime | None
+    end: datetime | None
+
+
+def policy(
+    *,
+    every: str | timedelta,
+    params: Mapping[str, int | float] | None = None,
+    memory: int = 0,
+    post_only: bool = True,
+) -> Callable[[Callable[..., Any]], Policy]:
+    """Make a policy of a function `(at, params, memory) -> bt.Quotes`.
+
+    It is asked about one market at a time, at whole multiples of `every` (counted from 1970), when something
+    happened there that it has not been told of: a change of quotes or book, a trade, a fill, the end of an
+    order of its own. Everything is known `feed` after it happened (see `bt.run`). It is not asked while the
+    book is unknown or crossed: its quotes are taken back then.
+
+    What it returns is compared with the order it sent last for each side: at the same price that order stays,
+    keeps its place in the queue and is not topped up; at another price it is replaced; a size of 0 takes it
+    back. Prices where no order may stand move to the next one away from the other side.
+
+    The function is compiled by numba: arithmetic, if, loops, math and numpy on `memory`; integers for prices
+    and sizes. `at` has these whole numbers, all as known then:
+
+        ts_us, changed_us             now; when the quotes or the book last changed
+        bid_cc, bid_centi             best bid and its size, 0 and 0 without one
+        ask_cc, ask_centi             best ask, 10_000 and 0 without one; sizes are -1 where nobody knows them
+        trade_us, trade_cc,           last trade (fills="queue" alone has them; 0 before the first):
+        trade_centi, trade_way        time, YES price, contracts, +1 where the taker acquired YES, else -1
+        position_centi                signed YES
+        my_bid_cc, my_bid_centi       the order that waits or is under way, and what is left of it; 0 without
+        my_ask_cc, my_ask_centi
+
+    Args:
+        every: the grid of moments at which it may be asked.
+        params: names and defaults; `bt.run(params=...)` sweeps them. A default of 2 makes a whole number of
+            the parameter, 2.0 a float.
+        memory: how many float64 numbers it keeps for each market, 0 at the start.
+        post_only: reject orders that would trade on arrival; False lets quotes take.
+
+    Raises:
+        PlanError: an argument that cannot be meant.
+    """
+    every_us = as_us("every", every)
+    if every_us <= 0:
+        raise PlanError("every must be more than 0: it is the grid of moments at which the policy is asked")
+    defaults = dict(params or {})
+    for name, value in defaults.items():
+        if not _NAME.fullmatch(name) or isinstance(value, bool) or not isinstance(value, int | float):
+            raise PlanError(f"params: {name}={value!r} should be a name and a number")
+    if not isinstance(memory, int) or not 0 <= memory <= _MEMORY_MAX:
+        raise PlanError(f"memory={memory!r}: a whole number from 0 to {_MEMORY_MAX:,}")
+
+    def decorate(function: Callable[..., Any]) -> Policy:
+        return Policy(
+            function=function, every_us=every_us, params=defaults, memory=memory, post_only=post_only
+        )
+
+    return decorate
+
+
+def policy_rows(given: list[dict[str, Any]], names: Sequence[str], known: Policy) -> list[dict[str, Any]]:
+    """Return parameter rows with every parameter of the policy, in its order and of its types.
+
+    Raises:
+        ParameterError: a name that it does not have, or a value that is no number of its type.
+    """
+    if unknown := sorted(set(names) - set(known.params)):
+        has = ", ".join(known.params) or "none"
+        raise ParameterError(f"the policy has no parameter {', '.join(unknown)}; it has {has}")
+    rows = []
+    for row in given:
+        full = {**known.params, **row}
+        for name, default in known.params.items():
+            value = full[name]
+            is_whole = isinstance(value, int | float) and value == int(value)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ParameterError(f"parameter {name}={value!r} is no number")
+            if isinstance(default, int) and not is_whole:
+                raise ParameterError(
+                    f"parameter {name}={value!r}: the policy's default {default} makes it a whole number; "
+                    f"write {default}.0 there for a float"
+                )
+            full[name] = type(default)(value)
+        rows.append(full)
+    return rows
+
+
+def params_record(row: Mapping[str, int | float]) -> "np.ndarray[tuple[int], np.dtype[np.void]]":
+    """Return one parameter row as a record that a compiled policy reads by name."""
+    kinds = [(name, "i8" if isinstance(value, int) else "f8") for name, value in row.items()]
+    record = np.zeros(1, np.dtype(kinds or [("none", "i8")], align=True))
+    for name, value in row.items():
+        record[name] = value
+    return record

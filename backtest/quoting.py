@@ -1,0 +1,181 @@
+"""A policy's run: one stage for all parameter rows, then the clock with the policy in it, row by row."""
+
+import hashlib
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from backtest.errors import PlanError
+from backtest.intents import INTENT
+from backtest.kernels.arrays import (
+    EQUITY,
+    EVENT,
+    FILL,
+    I64,
+    NEVER,
+    NO_QUEUE,
+    ORDER,
+    QUEUES,
+    TO_LESS,
+    Records,
+    World,
+)
+from backtest.kernels.asking import answer_of, plain
+from backtest.kernels.clock import DONE, FAILED, drive
+from backtest.outcomes import Outcome, outcome_of
+from backtest.plan import Wanted
+from backtest.policies import Policy, Quoting, params_record
+from backtest.replay import Stage, mark_grid, new_world, refuse_unknown_fees
+from backtest.results import TIME
+from exchange.units import to_us
+
+if TYPE_CHECKING:
+    from backtest.settings import Settings
+
+_DRAWN = 1 << 16  # latencies drawn at once; a policy's orders use them in turn
+
+
+def quote(
+    stage: Stage,
+    settings: "Settings",
+    quoting: Quoting,
+    row: dict[str, Any],
+    ask: Any,  # noqa: ANN401 -- numba's
+) -> Outcome:
+    """Run one parameter row of a policy.
+
+    Raises:
+        FeesUnknown: an order could be filled at a time whose fees nobody knows.
+        PlanError: the policy answered with something else than quotes; and what it raises itself.
+    """
+    market, first_us, last_us = _active(stage, quoting)
+    refuse_unknown_fees(stage, market, first_us, last_us)
+    world = new_world(
+        stage.tape,
+        stage.venue,
+        np.zeros(0, ORDER),
+        mark_grid(stage, market, first_us),
+        cash_micros=settings.cash_micros,
+        cap_micros=settings.per_event_micros,
+        queue=QUEUES[settings.queue] if settings.fills == "queue" else NO_QUEUE,
+        refill_us=settings.refill_us,
+        first_us=int(first_us.min()) if len(first_us) else None,
+    )
+    world, fills, equity = _driven(
+        _with_policy(world, settings, quoting), quoting.policy, params_record(row), ask
+    )
+    asked = Wanted(row, _sent(world.orders, stage.rules.markets["ticker"]))
+    return outcome_of(asked, world, fills, equity, stage.tape, cash_micros=settings.cash_micros)
+
+
+def _driven(world: World, policy: Policy, params: Records, ask: Any) -> tuple[World, Records, Records]:  # noqa: ANN401 -- numba's
+    failures: list[BaseException] = []
+    ask = ask or plain(policy.function, params, failures)
+    where, answer = np.array([params.ctypes.data]), np.zeros(4, np.int64)
+    memory = np.zeros((len(world.markets), policy.memory))
+    m, fills, equity = -1, np.zeros(64, FILL), np.zeros(64, EQUITY)
+    while True:
+        why, m, fills, equity = drive(world, m, ask, where, memory, answer, fills, equity)
+        if why == DONE:
+            n_orders = world.purse[0]["n_orders"]
+            return world._replace(orders=world.orders[:n_orders]), fills, equity
+        if why == FAILED:
+            if failures:
+                raise failures[0]
+            answer_of(policy.function, world.at, params, memory[m])
+            raise PlanError(
+                f"the policy {policy.function.__name__} fails when it is compiled and not in Python"
+            )
+        world = _roomier(world)
+
+
+def _roomier(world: World) -> World:
+    n = 2 * len(world.orders) + 64
+    orders, heap = np.zeros(n, ORDER), np.zeros(2 * (n + len(world.markets)), EVENT)
+    orders[: len(world.orders)], heap[: len(world.heap)] = world.orders, world.heap
+    return world._replace(orders=orders, heap=heap)
+
+
+def told(quoting: Quoting) -> dict[str, Any]:
+    """Return what a manifest says of a policy: its source's digest and how it is asked."""
+    policy = quoting.policy
+    return {
+        "name": policy.function.__name__,
+        "sha256": hashlib.sha256(_source(policy).encode()).hexdigest(),
+        "every_us": policy.every_us,
+        "post_only": policy.post_only,
+        "start": None if quoting.start is None else quoting.start.isoformat(),
+        "end": None if quoting.end is None else quoting.end.isoformat(),
+    }
+
+
+def said(settings: "Settings") -> tuple[str, ...]:
+    """Return what a reader of the report must know of how a policy is asked."""
+    feed_ms = settings.feed_us / 1_000
+    return (
+        f"the policy knows of everything {feed_ms:g} ms after it happened, its own fills included",
+        "messages about one market arrive in the order in which they were sent",
+    )
+
+
+def _source(policy: Policy) -> str:
+    try:
+        return inspect.getsource(policy.function)
+    except OSError:  # typed into an interpreter: its code identifies it
+        code = policy.function.__code__
+        return repr((code.co_code, code.co_consts, code.co_names))
+
+
+def _active(stage: Stage, quoting: Quoting) -> tuple[I64, I64, I64]:
+    """Return the markets that have rows, and from when to when each can be quoted."""
+    markets = stage.venue.markets
+    which = np.flatnonzero(markets["end_row"] > markets["first_row"])
+    first_us = stage.tape.tops["ts_us"][markets["first_row"][which]]
+    last_us = np.maximum(
+        stage.tape.tops["ts_us"][markets["end_row"][which] - 1], markets["close_us"][which] - 1
+    )
+    start_us = 0 if quoting.start is None else to_us(quoting.start)
+    end_us = NEVER if quoting.end is None else to_us(quoting.end)
+    first_us, last_us = np.maximum(first_us, start_us), np.minimum(last_us, end_us)
+    is_quoted = first_us <= last_us
+    return which[is_quoted], first_us[is_quoted], last_us[is_quoted]
+
+
+def _with_policy(world: World, settings: "Settings", quoting: Quoting) -> World:
+    purse = world.purse
+    purse["every_us"], purse["feed_us"] = quoting.policy.every_us, settings.feed_us
+    purse["from_us"] = 0 if quoting.start is None else to_us(quoting.start)
+    purse["until_us"] = NEVER if quoting.end is None else to_us(quoting.end)
+    purse["is_maker"] = quoting.policy.post_only
+    return world._replace(
+        seen=np.zeros(len(world.levels), np.int64),
+        latencies=settings.latency.drawn(_DRAWN),
+        heap=np.zeros(2 * len(world.markets), EVENT),
+    )
+
+
+def _sent(orders: Records, tickers: pl.Series) -> pl.DataFrame:
+    """Return a policy's orders as a plan's intents would have been."""
+    n = len(orders)
+    way = pl.Series(np.ascontiguousarray(orders["direction"]))
+    cancels = pl.Series(np.ascontiguousarray(orders["cancels"]))
+    action = (
+        pl.when(way > 0).then(pl.lit("buy")).when(way < 0).then(pl.lit("sell")).otherwise(pl.lit("cancel"))
+    )
+    side = pl.when((way == 0) & (cancels == TO_LESS)).then(pl.lit("no")).otherwise(pl.lit("yes"))
+    kinds = {each.name: each.dtype for each in INTENT.fields}
+    return pl.select(
+        ticker=tickers.gather(orders["market"]) if n else pl.Series([], dtype=pl.String),
+        known_ts=pl.Series(np.ascontiguousarray(orders["sent_us"])).cast(TIME),
+        action=action.cast(kinds["action"]) if n else pl.Series([], dtype=kinds["action"]),
+        side=side.cast(kinds["side"]) if n else pl.Series([], dtype=kinds["side"]),
+        count_centi=pl.Series(np.ascontiguousarray(orders["count_centi"])),
+        limit_cc=pl.Series(np.ascontiguousarray(orders["limit_cc"])),
+        ttl_us=pl.Series([None] * n, dtype=pl.Int64),
+        tif=pl.Series(["gtc"] * n, dtype=kinds["tif"]),
+        post_only=pl.Series(np.ascontiguousarray(orders["is_post_only"])).cast(pl.Boolean),
+        replace=cancels > 0,
+        arrival_us=pl.Series(np.ascontiguousarray(orders["arrival_us"])),
+    )

@@ -1,0 +1,147 @@
+"""The arguments of a run, read and checked once; what they mean in words and in a manifest."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from backtest.assumptions import BASIS, PLACES
+from backtest.errors import PlanError, TooLarge
+from backtest.kernels.arrays import NEVER
+from backtest.latency import Latency, as_us, read_latency
+from backtest.slippage import Slippage
+from exchange.fees import FeeTerms
+from exchange.units import MICROS_PER_DOLLAR
+
+_CASH_MAX_MICROS: Final = 10**15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The arguments of one run, read and checked."""
+
+    fills: str
+    queue: str
+    latency: Latency
+    feed_us: int  # of a policy: from what happens to when it is known
+    cash_micros: int
+    per_event_micros: int  # -1: no cap
+    extra_ticks: int
+    slippage: Slippage | None
+    refill_us: int  # NEVER: what we took stays taken
+    payout_delay: timedelta
+    fees: FeeTerms | None
+    legs: str | None  # None: the plan has no baskets
+
+
+def read_settings(
+    *,
+    fills: str,
+    queue: str,
+    latency: str | timedelta | Latency,
+    feed: str | timedelta,
+    cash: float | Decimal | str,
+    per_event: float | Decimal | str | None,
+    extra_ticks: int,
+    slippage: Slippage | None,
+    refill: str | timedelta,
+    payout_delay: str | timedelta,
+    fees: FeeTerms | None,
+    legs: str | None,
+) -> Settings:
+    """Return the arguments of `bt.run` but plan, lake and params.
+
+    Raises:
+        PlanError, TooLarge: one of them cannot be meant.
+    """
+    if fills not in BASIS:
+        raise PlanError(f"fills={fills!r} is unknown: use {' or '.join(BASIS)}")
+    if queue not in PLACES or (queue != "pessimistic" and fills != "queue"):
+        raise PlanError(f"queue={queue!r}: use {' or '.join(PLACES)}, and only with fills='queue'")
+    if not isinstance(extra_ticks, int) or extra_ticks < 0 or (extra_ticks and fills != "touch"):
+        raise PlanError(f"extra_ticks={extra_ticks}: a whole number from 0 up, and only with fills='touch'")
+    _check_slippage(fills, slippage, extra_ticks)
+    if fees is not None and not isinstance(fees, FeeTerms):
+        raise PlanError(f"fees={fees!r}: give bt.assume_fees('quadratic', multiplier=1), or nothing")
+    delay = timedelta(microseconds=as_us("payout_delay", payout_delay))
+    if delay < timedelta(0):
+        raise PlanError("payout_delay must not be negative: nobody is paid before the close")
+    feed_us = as_us("feed", feed)
+    if feed_us < 0:
+        raise PlanError("feed must not be negative: nothing is known before it happens")
+    cash_micros = _micros("cash", cash)
+    return Settings(
+        fills=fills,
+        queue=queue,
+        latency=read_latency(latency),
+        feed_us=feed_us,
+        cash_micros=cash_micros,
+        per_event_micros=-1 if per_event is None else _cap(per_event, cash_micros),
+        extra_ticks=extra_ticks,
+        slippage=slippage,
+        refill_us=_refill_us(refill),
+        payout_delay=delay,
+        fees=fees,
+        legs=legs,
+    )
+
+
+def _check_slippage(fills: str, slippage: Slippage | None, extra_ticks: int) -> None:
+    if slippage is not None and not isinstance(slippage, Slippage):
+        raise PlanError(
+            f"slippage={slippage!r}: give bt.Slippage(...), or what bt.calibrate_slippage returns"
+        )
+    if slippage is None and fills == "trades":
+        raise PlanError(
+            "fills='trades' needs slippage=: bt.calibrate_slippage measures one; bt.Slippage() takes half of "
+            "the spread from the trades themselves and gives any count at the touch"
+        )
+    if slippage is not None and (fills not in ("touch", "trades") or extra_ticks):
+        raise PlanError("slippage= is for fills='trades' or 'touch', and not together with extra_ticks")
+
+
+def _refill_us(refill: str | timedelta) -> int:
+    if refill == "never":
+        return NEVER
+    length = as_us("refill", refill)
+    if length <= 0:
+        raise PlanError(f"refill={refill!r} must be more than 0, or 'never'")
+    return length
+
+
+def config_of(settings: Settings) -> dict[str, Any]:
+    """Return what a manifest says of the arguments."""
+    fees = settings.fees
+    return {
+        "fills": settings.fills,
+        "queue": settings.queue if settings.fills == "queue" else None,
+        "latency_us": settings.latency.told,
+        "cash_micros": settings.cash_micros,
+        "per_event_micros": settings.per_event_micros if settings.per_event_micros >= 0 else None,
+        "extra_ticks": settings.extra_ticks,
+        "slippage": None if settings.slippage is None else settings.slippage.told,
+        "refill_us": None if settings.refill_us == NEVER else settings.refill_us,
+        "payout_delay_us": settings.payout_delay // timedelta(microseconds=1),
+        "fees": None if fees is None else [fees.fee_type, fees.multiplier_ppm],
+        "legs": settings.legs,
+    }
+
+
+def _micros(name: str, dollars: float | Decimal | str) -> int:
+    try:
+        micros = Decimal(str(dollars)) * MICROS_PER_DOLLAR
+        whole = int(micros)
+    except (InvalidOperation, ValueError, OverflowError) as error:
+        raise PlanError(f"{name}={dollars!r} is not an amount of dollars") from error
+    if whole != micros or whole < 0:
+        raise PlanError(f"{name}={dollars!r}: dollars, not negative, at most 6 decimals")
+    if whole > _CASH_MAX_MICROS:
+        raise TooLarge(
+            f"{name}={dollars!r} is more than the {_CASH_MAX_MICROS // MICROS_PER_DOLLAR:,} allowed"
+        )
+    return whole
+
+
+def _cap(per_event: float | Decimal | str, cash_micros: int) -> int:
+    given = _micros("per_event", per_event)
+    return given * cash_micros // MICROS_PER_DOLLAR if given <= MICROS_PER_DOLLAR else given
