@@ -121,7 +121,8 @@ def strategies(*, as_json: Json = False) -> None:
     """List the strategies that come along: what each bets on and what would show the bet to be wrong.
 
     Your own is "path/to/file.py:function" in a configuration: a function (lake, *, series, event, ticker,
-    start, end) that returns a polars LazyFrame with ticker, known_ts and intent.
+    start, end) that returns a polars LazyFrame with ticker, known_ts and intent; one that also takes
+    `forecast` gets the file that the configuration names.
     """
     from backtest.strategies.registry import STRATEGIES
 

@@ -5,6 +5,7 @@
     series = "KXBTC15M"                    # and/or event, ticker
     start = 2026-05-11                     # a date is its UTC midnight, a time needs a zone
     end = 2026-05-14T00:00:00Z             # excluded
+    forecast = "mine.parquet"              # ticker, known_ts, prob; for strategies that read one
     fills = "touch"                        # or "book", "queue", or "trades"
     queue = "pessimistic"                  # or "proportional", or "front"; for "queue"
     latency = "250ms"
@@ -52,6 +53,7 @@ KEYS: Final = (
     "ticker",
     "start",
     "end",
+    "forecast",
     "fills",
     "queue",
     "latency",
@@ -91,6 +93,7 @@ class RunConfig:
     strategy: Strategy
     lake: str | None
     selection: dict[str, Any]
+    forecast: Path | None
     fills: str
     queue: str | None
     latency: timedelta | None
@@ -128,6 +131,7 @@ def read_config(path: Path) -> RunConfig:
         strategy=strategy,
         lake=_from_here(path, lake) if lake is not None else None,
         selection=_selection(path, table),
+        forecast=_forecast(path, table, strategy),
         fills=fills,
         queue=_queue(path, table, fills),
         latency=_duration(path, table, "latency"),
@@ -174,6 +178,15 @@ def _selection(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     if "start" in chosen and "end" in chosen and chosen["start"] >= chosen["end"]:
         raise BadInput(f"{path}: end ({table['end']}) must come after start ({table['start']})")
     return chosen
+
+
+def _forecast(path: Path, table: Mapping[str, Any], strategy: Strategy) -> Path | None:
+    given = _text_or_none(path, table, "forecast")
+    if given is None and strategy.reads_forecast:
+        raise BadInput(f'{path}: {strategy.name} reads a forecast: add forecast = "path/to/file.parquet"')
+    if given is not None and not strategy.reads_forecast:
+        raise BadInput(f"{path}: {strategy.name} reads no forecast: drop forecast = {given!r}")
+    return None if given is None else path.parent / given
 
 
 def _moment(path: Path, key: str, value: object) -> datetime:

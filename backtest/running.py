@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import backtest as bt
+from backtest.forecasts import read_forecast
 from backtest.report import write_report
 from exchange.errors import BadInput, TapehouseError
 from exchange.units import format_ts
@@ -61,9 +63,12 @@ def execute(config: RunConfig, *, lake: str | None = None) -> Run:
     if not opened.exists():
         raise NoLake(f"{opened.uri}: there is no lake; run `tapehouse sync` or `tapehouse import` first")
     pinned = opened.pinned()
-    plan = config.strategy.plan(pinned, **config.selection)
+    told = {} if config.forecast is None else {"forecast": read_forecast(config.forecast)}
+    plan = config.strategy.plan(pinned, **told, **config.selection)
     run = bt.run(plan, pinned, params=config.params, **_engine_arguments(config))
     manifest = {**run.manifest, "strategy": config.strategy.name, "selection": _told(config.selection)}
+    if config.forecast is not None:
+        manifest["forecast"] = {"file": config.forecast.name, "sha256": _digest(config.forecast)}
     return replace(run, assumptions=(*run.assumptions, *config.strategy.assumptions), manifest=manifest)
 
 
@@ -88,6 +93,10 @@ def _engine_arguments(config: RunConfig) -> dict[str, Any]:
         "legs": config.legs,
     }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _told(selection: dict[str, Any]) -> dict[str, str]:

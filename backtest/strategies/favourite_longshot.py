@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 import backtest as bt
+from backtest.strategies import ends
 from exchange.units import DOLLAR_CC
-from warehouse.tables import MARKETS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from warehouse import Lake
 
 PARAMS: Final[dict[str, float]] = {"beyond": 0.90, "horizon_minutes": 60, "count": 10}
-_ENDS: Final = (
-    "the end of a market is its close time as recorded by then; before the first record, the "
-    "close of a market that cannot close early, else its expected expiration, taken not to have moved"
-)
-ASSUMPTIONS: Final = (_ENDS,)
+ASSUMPTIONS: Final = (ends.ASSUMPTION,)
 
 
 def plan(
@@ -54,16 +50,7 @@ def plan(
     is_favourite = is_near & (pl.col("ask_cc") >= threshold_cc)
     is_longshot = is_near & (pl.col("bid_cc") <= DOLLAR_CC - threshold_cc)
     return (
-        quotes.join_asof(
-            _recorded_ends(lake),
-            left_on="known_ts",
-            right_on="observed_ts",
-            by="ticker",
-            strategy="backward",
-            check_sortedness=False,
-        )
-        .join(_listed_ends(lake), on="ticker", how="left", maintain_order="left")
-        .with_columns(end_ts=pl.coalesce("recorded_end_ts", "listed_end_ts"))
+        ends.with_ends(quotes, lake)
         .with_columns(
             is_favourite=is_favourite.fill_null(value=False), is_longshot=is_longshot.fill_null(value=False)
         )
@@ -85,28 +72,3 @@ def plan(
 
 def _first_per_market(is_wanted: pl.Expr) -> pl.Expr:
     return is_wanted & (is_wanted.cast(pl.Int64).cum_sum().over("ticker") == 1)
-
-
-def _recorded_ends(lake: Lake) -> pl.LazyFrame:
-    """Every close time with the moment from which it was on record: what was known, not what came true."""
-    return (
-        lake.scan(MARKETS)
-        .select("ticker", "observed_ts", recorded_end_ts="close_ts")
-        .drop_nulls("recorded_end_ts")
-        .sort("ticker", "observed_ts")
-    )
-
-
-def _listed_ends(lake: Lake) -> pl.LazyFrame:
-    """One assumed end per market for the time before its first record.
-
-    The close time of a market that may close early is left out: after such a close it IS the outcome's time.
-    """
-    fixed = pl.when(~pl.col("can_close_early")).then(pl.col("close_ts"))
-    return (
-        lake.scan(MARKETS)
-        .sort("ticker", "observed_ts")
-        .group_by("ticker", maintain_order=True)
-        .first()
-        .select("ticker", listed_end_ts=pl.coalesce(fixed, "expected_expiration_ts"))
-    )

@@ -13,7 +13,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from backtest.strategies import favourite_longshot, mean_reversion
+from backtest.strategies import (
+    calibration_edge,
+    closing_drift,
+    cross_strike,
+    favourite_longshot,
+    mean_reversion,
+)
 from exchange.errors import BadInput
 
 if TYPE_CHECKING:
@@ -51,6 +57,11 @@ class Strategy:
         """What would show that the bet is wrong; "" when its docstring does not say."""
         return self._said("Falsified by")
 
+    @property
+    def reads_forecast(self) -> bool:
+        """Whether the plan takes a forecast, as an argument of that name."""
+        return "forecast" in inspect.signature(self.plan).parameters
+
     def _said(self, heading: str) -> str:
         for paragraph in inspect.cleandoc(self.plan.__doc__ or "").split("\n\n"):
             if paragraph.startswith(f"{heading}:"):
@@ -63,6 +74,9 @@ def _ours(name: str, module: ModuleType) -> Strategy:
 
 
 STRATEGIES: Final[dict[str, Strategy]] = {
+    "calibration_edge": _ours("calibration_edge", calibration_edge),
+    "closing_drift": _ours("closing_drift", closing_drift),
+    "cross_strike": _ours("cross_strike", cross_strike),
     "favourite_longshot": _ours("favourite_longshot", favourite_longshot),
     "mean_reversion": _ours("mean_reversion", mean_reversion),
 }

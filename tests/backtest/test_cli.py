@@ -1,6 +1,7 @@
 """`tapehouse backtest`: what the commands print, write and refuse."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from backtest.cli import app
 from backtest.results import SCHEMAS
+from backtest.strategies.registry import STRATEGIES
 from exchange.errors import BadInput
 from tests.backtest.lakes import a_lake, a_market, a_quote, at, committed
 from tests.realdata import DATA, needs_real_data
@@ -69,6 +71,18 @@ def test_json_is_one_object_with_the_whole_sweep(tmp_path: Path) -> None:
     assert Path(answer["report"]).is_file()
     frame = pl.read_parquet(tmp_path / "out" / "summary.parquet")
     assert frame["pnl_micros"].to_list() == [748_400, 0]
+
+
+def test_a_forecast_lies_beside_its_configuration_and_is_named_in_the_manifest(tmp_path: Path) -> None:
+    """Worth 96 cents, cost 92 and a fee of 0.52: 10 contracts are bought; the manifest pins the file."""
+    named = 'fills = "touch"\nforecast = "mine.csv"\nlake = "lake"\nout = "out"\n'
+    config = a_config(tmp_path, 'strategy = "calibration_edge"\n' + named)
+    forecast = f"ticker,known_ts,prob\nKXT-1-A,{at(60).isoformat()},0.96\n"
+    (tmp_path / "mine.csv").write_text(forecast)
+    said("run", config)
+    told = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert told["forecast"] == {"file": "mine.csv", "sha256": sha256(forecast.encode()).hexdigest()}
+    assert pl.read_parquet(tmp_path / "out" / "fills.parquet")["count_centi"].to_list() == [1_000]
 
 
 def test_an_earlier_result_is_replaced_and_anything_else_is_left_alone(tmp_path: Path) -> None:
@@ -171,7 +185,7 @@ def test_fees_without_a_lake_do_not_need_one(tmp_path: Path) -> None:
 def test_strategies_are_listed_with_what_would_refute_them() -> None:
     answer = said("strategies", "--json")
     told = json.loads(answer.stdout)["strategies"]
-    assert {each["name"] for each in told} == {"favourite_longshot", "mean_reversion"}
+    assert {each["name"] for each in told} == set(STRATEGIES)
     assert all(each["hypothesis"] and each["falsified_by"] and each["params"] for each in told)
     assert "Falsified by:" in said("strategies").stdout
 

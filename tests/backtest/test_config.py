@@ -36,6 +36,7 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
             refill = "10s"
             payout_delay = "30m"
             fees = { type = "quadratic", multiplier = 0.5 }
+            legs = "one by one"
             out = "results/one"
             [params]
             beyond = [0.9, 0.95]
@@ -55,8 +56,18 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
     assert config.slippage == Slippage(half_spread_cc=spread, impact="sqrt", coefficient_cc=4)
     assert config.refill == timedelta(seconds=10)
     assert config.fees == FeeAssumption(fee_type="quadratic", multiplier=0.5)
+    assert (config.legs, config.forecast) == ("one by one", None)
     assert config.out == tmp_path / "results/one"
     assert config.params == {"beyond": [0.9, 0.95], "horizon_minutes": 60, "count": 10}
+
+
+@pytest.mark.parametrize("name", ["calibration_edge", "closing_drift", "cross_strike"])
+def test_the_example_of_a_strategy_is_a_configuration(name: str) -> None:
+    """docs/examples; its results stay out of that folder."""
+    folder = Path(__file__).parents[2] / "docs" / "examples"
+    config = read_config(folder / f"{name.replace('_', '-')}.toml")
+    assert config.strategy.name == name
+    assert not config.out.resolve().is_relative_to(folder)
 
 
 def test_what_is_left_out_is_left_to_the_engine(tmp_path: Path) -> None:
@@ -88,6 +99,9 @@ def test_what_is_left_out_is_left_to_the_engine(tmp_path: Path) -> None:
         (LEAST + "cash = 0", "cash = 0 should be dollars, more than 0"),
         (LEAST + "cash = nan", "cash = nan should be dollars"),
         (LEAST + "extra_ticks = 0.5", "extra_ticks = 0.5 should be a whole number"),
+        (LEAST + 'legs = "at once"', "legs = 'at once' is unknown; known are together, one by one"),
+        (LEAST + 'forecast = "mine.csv"', "favourite_longshot reads no forecast"),
+        ('strategy = "calibration_edge"\nfills = "touch"', "calibration_edge reads a forecast"),
         (LEAST + "fees = 0.07", "fees = 0.07 should be a table"),
         (LEAST + 'fees = { type = "quadratic", m = 1 }', "key of fees 'm' is unknown"),
         (LEAST + 'fees = { type = "quadratic", multiplier = -1 }', "should be a number, 0 or more"),
