@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from backtest.results import Run
     from backtest.rungs import ladder
     from backtest.slippage import Slippage
+    from backtest.slippage_measured import calibrate_slippage
 
 _HOMES = {
     "BacktestError": "errors",
@@ -31,6 +32,7 @@ _HOMES = {
     "assume_fees": "fees",
     "buy_no": "intents",
     "buy_yes": "intents",
+    "calibrate_slippage": "slippage_measured",
     "cancel": "intents",
     "close": "intents",
     "ladder": "rungs",
@@ -53,6 +55,7 @@ __all__ = [
     "assume_fees",
     "buy_no",
     "buy_yes",
+    "calibrate_slippage",
     "cancel",
     "close",
     "ladder",

@@ -31,13 +31,14 @@ _OTHER_SIDE: Final = {"yes": "no", "no": "yes"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFill:
-    """One fill of the user's own account; `price_cc` is the price of the outcome acquired."""
+    """One fill of the user's own account; `outcome` is what was acquired, `price_cc` the price of that."""
 
     where: str
     order: str
     fill_id: str | None
     ticker: str
     created_ts: datetime
+    outcome: str
     price_cc: int
     count_centi: int
     is_taker: bool
@@ -158,13 +159,15 @@ def _fill(path: Path, where: str, row: Mapping[str, Any]) -> AccountFill:
     order = (
         _text(where, row, "order_id") if row.get("order_id") else f"{path}:{_text(where, row, 'order_group')}"
     )
+    outcome = _outcome(where, row)
     return AccountFill(
         where=where,
         order=order,
         fill_id=_text(where, row, "fill_id") if row.get("fill_id") else None,
         ticker=_text(where, row, "ticker"),
         created_ts=_read(where, row, "created_time", parse_ts),
-        price_cc=yes_cc if _outcome(where, row) == "yes" else DOLLAR_CC - yes_cc,
+        outcome=outcome,
+        price_cc=yes_cc if outcome == "yes" else DOLLAR_CC - yes_cc,
         count_centi=count_centi,
         is_taker=_truth(where, row, "is_taker"),
         fee_micros=fee_micros,

@@ -194,7 +194,9 @@ def costs(detail: Detail) -> Markup:
             "What the fills rested on",
             table(detail.evidence, rests_on, meters={"count_share": 1.0}),
             note="touch: the best quote of that moment, up to its size. touch:no-size: a quote without a "
-            "recorded size. book: displayed depth, walked level by level.",
+            "recorded size. trades: a touch made of the last trades. book: displayed depth, walked level by "
+            "level. …:impact: prices beyond the touch that the slippage model says. …:crossed: an order that "
+            "waited until the other side came.",
         ),
         lead="The spread is inside the prices: purchases fill at the ask, sales at the bid.",
     )

@@ -49,7 +49,8 @@ class Slippage:
         impact: "linear", "sqrt", a function from contracts (an array) to centicents, or None: any count at
             the touch.
         coefficient_cc: of "linear" and "sqrt": what the first contract pays more than the touch, centicents.
-        fit: the table behind a calibration; it changes nothing.
+        fit: the table behind a calibration, per `slippage_fit.FIT`; it changes nothing.
+        explained_share: how much of the variance of the measured costs the impact explains; nor does this.
 
     Raises:
         PlanError: a value that cannot be meant.
@@ -59,6 +60,7 @@ class Slippage:
     impact: str | Impact | None = None
     coefficient_cc: float | None = None
     fit: pl.DataFrame | None = field(default=None, repr=False, compare=False)
+    explained_share: float | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -77,8 +79,13 @@ class Slippage:
 
     def __str__(self) -> str:
         """Return the assumption in words and, after a calibration, its table."""
-        said = "; ".join(self.sentences(has_spread=False))
-        return said if self.fit is None else f"{said}\n{self.fit}"
+        said = [repr(self), *self.sentences(has_spread=False)]
+        if self.explained_share is not None:
+            said.append(f"the impact explains {self.explained_share:.0%} of the variance of measured costs")
+        if self.fit is not None:
+            with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, float_precision=2):
+                said.append(str(_by_contracts(self.fit)))
+        return "\n".join(said)
 
     def worsening(self, contracts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return how much worse than the touch the last of so many contracts trades, in centicents."""
@@ -152,6 +159,21 @@ def _spread_said(spread: int | Mapping[int, int] | None) -> str:
         return f"half the spread is ${spread / DOLLAR_CC:.4f}"
     steps = (f"${spread[start] / DOLLAR_CC:.4f} from ${start / DOLLAR_CC:.2f}" for start in sorted(spread))
     return f"half the spread is by YES price: {', '.join(steps)}"
+
+
+def _by_contracts(fit: pl.DataFrame) -> pl.DataFrame:
+    """Return the table of a calibration without its prices: what orders of each size paid, and the model."""
+    n_deep = pl.col("n") * pl.col("deep_share")
+    return (
+        fit.group_by("contracts")
+        .agg(
+            pl.col("n").sum(),
+            deep_share=n_deep.sum() / pl.col("n").sum(),
+            cost_cc=(pl.col("cost_cc") * n_deep).sum() / n_deep.sum(),
+            model_cc=pl.col("model_cc").first(),
+        )
+        .sort("contracts")
+    )
 
 
 def _check_spread(spread: int | Mapping[int, int] | None) -> None:

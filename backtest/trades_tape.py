@@ -8,7 +8,7 @@ most a buyer of YES paid in it, the bid no better than the least a seller got.
 import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import CHANGE, I64, SIZE, TOP
+from backtest.kernels.arrays import CHANGE, I64, NEVER, SIZE, TOP
 from backtest.slippage import FLIPS_MIN, Slippage
 from backtest.tape import FROM_TRADES, Tape
 from exchange.units import DOLLAR_CC
@@ -41,6 +41,19 @@ def trades_tape(trades: pl.DataFrame, markets: pl.DataFrame, slippage: Slippage)
         level_offsets=2 * np.arange(n + 1, dtype=np.int64),
         level_split=2 * np.arange(n, dtype=np.int64) + 1,
         level_cc=np.zeros(2 * n, np.int64),
+    )
+
+
+def touches(trades: pl.DataFrame, slippage: Slippage) -> pl.DataFrame:
+    """Return ticker, event_ts, bid_cc and ask_cc after each instant with trades at which both are known."""
+    markets = trades.select(pl.col("ticker").unique(maintain_order=True), close_us=pl.lit(NEVER))
+    shown = _touches(_instants(trades, markets), slippage.half_spreads())
+    is_open = (pl.col("bid_cc") > 0) & (pl.col("ask_cc") < DOLLAR_CC)
+    return shown.filter(is_open).select(
+        markets["ticker"].gather(shown.filter(is_open)["market"]),
+        "bid_cc",
+        "ask_cc",
+        event_ts=pl.col("ts_us").cast(pl.Datetime("us", "UTC")),
     )
 
 

@@ -39,6 +39,7 @@ def a_fill(
         fill_id=None,
         ticker=ticker,
         created_ts=at_ts,
+        outcome="yes",
         price_cc=price_cc,
         count_centi=count_centi,
         is_taker=is_taker,

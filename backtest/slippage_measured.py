@@ -1,0 +1,67 @@
+"""Slippage measured: by walking recorded books, or from what your own orders paid."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from backtest.errors import PlanError
+from backtest.slippage import Slippage
+from backtest.slippage_books import seen_in_books
+from backtest.slippage_fit import fitted
+from backtest.slippage_own import seen_in_fills
+from exchange.units import CONTRACT_CENTI
+from warehouse.asking import Moment, bounds
+from warehouse.naming import Tickers, tickers_of
+from warehouse.tables import BOOK_SNAPSHOTS
+
+if TYPE_CHECKING:
+    from warehouse import Lake
+
+SIZES: Final = (1, 10, 100, 1_000)
+
+
+def calibrate_slippage(
+    lake: "Lake",
+    *,
+    series: str | None = None,
+    tickers: Tickers | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    every: str | timedelta = "10s",
+    sizes: Sequence[float] = SIZES,
+    fills: str | Path | Iterable[str | Path] | None = None,
+    impact: str | None = None,
+) -> Slippage:
+    """Measure what trading costs beyond the middle, for `bt.run(slippage=...)`; printed, it shows its table.
+
+    From books: of each market, every so often while it was recorded, half of the spread, and what buying and
+    selling each of `sizes` would have paid more than the touch. Or from fills: what your own account's orders
+    paid more than the touch before them, where they were takers.
+
+    Args:
+        lake: where the books are, or the quotes or trades around the fills.
+        series: the markets, or
+        tickers: the markets, by name; with fills, those among them.
+        start: included.
+        end: excluded.
+        every: the distance in time from one book to the next; books close to each other tell little new.
+        sizes: contracts, each more than 0.
+        fills: files of your own fills, CSV exports or pages of GET /portfolio/fills, instead of books.
+        impact: "linear" or "sqrt"; by default the one that explains more of the costs.
+
+    Raises:
+        PlanError: nothing to measure, or sizes that are none.
+        UnknownSeries, UnknownTicker, BadDepth, BadInput: the lake or a file is not as asked.
+    """
+    pinned, between = lake.pinned(), bounds(start, end)
+    named = tickers_of(pinned, BOOK_SNAPSHOTS, series=series, ticker=tickers)
+    if fills is not None:
+        files = [Path(each) for each in ([fills] if isinstance(fills, str | Path) else fills)]
+        seen = seen_in_fills(pinned, files, named, between)
+        return fitted(seen, impact, "no taker's order in these files has a touch in the lake before it")
+    counts = sorted({round(size * CONTRACT_CENTI) for size in sizes})
+    if named is None or not counts or counts[0] < 1:
+        raise PlanError(f"sizes={list(sizes)!r} of series={series!r}: name markets, and contracts above 0")
+    seen = seen_in_books(pinned, named, between, every, counts)
+    return fitted(seen, impact, f"no book of these {len(named)} markets is known and has two sides then")
