@@ -25,9 +25,9 @@ from backtest.kernels.arrays import (
     WOULD_CROSS,
     Records,
 )
-from backtest.outcomes import KEPT_OF_ORDERS, Outcome, line, n_filled_markets
+from backtest.outcomes import KEPT_OF_ORDERS, Outcome, line, marked, n_filled_markets
 from backtest.results import SCHEMAS, TIME, Frames
-from backtest.tape import FROM_TRADES, MID
+from backtest.tape import FROM_TRADES, MID, Tape
 
 if TYPE_CHECKING:
     from backtest.replay import Stage
@@ -45,7 +45,7 @@ def frames_of(done: Sequence[Outcome], stage: "Stage", n_universe: int) -> Frame
             "settlements": partial(_settlements, done, stage),
             "positions": partial(_positions, done, stage),
             "baskets": partial(_baskets, done, stage),
-            "equity": partial(_equity, done),
+            "equity": partial(_equity, done, stage),
             "attrition": partial(_attrition, done, stage, n_universe),
             "coverage": partial(_coverage, stage.coverage),
         }
@@ -179,13 +179,13 @@ def _baskets(done: Sequence[Outcome], stage: "Stage", frames: Frames) -> pl.Data
     return _finished(pl.concat(rows), "baskets", done)
 
 
-def _equity(done: Sequence[Outcome], _: Frames) -> pl.DataFrame:
-    parts = [part for number, each in enumerate(done) for part in _curve(each, number)]
+def _equity(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
+    parts = [part for number, each in enumerate(done) for part in _curve(each, stage.tape, number)]
     return _finished(pl.concat(parts), "equity", done)
 
 
-def _curve(outcome: Outcome, number: int) -> list[pl.DataFrame]:
-    rows = _frame(outcome.equity).with_columns(pl.col("ts").cast(TIME), row=pl.lit(number, pl.Int64))
+def _curve(outcome: Outcome, tape: Tape, number: int) -> list[pl.DataFrame]:
+    rows = _frame(marked(outcome, tape)).with_columns(pl.col("ts").cast(TIME), row=pl.lit(number, pl.Int64))
     if outcome.asked.intents.height == 0:
         return [rows]
     start = {"ts": outcome.asked.intents["known_ts"].min(), "locked_micros": 0, "row": number}

@@ -6,7 +6,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import DOLLAR_CC, FILLED, TOO_LARGE, UNSIZED, WOULD_CROSS, Records, World
+from backtest.kernels.arrays import DOLLAR_CC, FILLED, MOVE, TOO_LARGE, UNSIZED, WOULD_CROSS, Records, World
+from backtest.kernels.tops import add_worth
 from backtest.plan import Wanted
 from backtest.tape import Tape
 
@@ -81,6 +82,18 @@ def line(outcome: Outcome, row: int) -> dict[str, float]:
         "locked_max_micros": int(purse["locked_max"]),
         "locked_dollar_days": _dollar_days(purse),
     }
+
+
+def marked(outcome: Outcome, tape: Tape) -> Records:
+    """Return equity with what was held at the bid of its side added to the cash."""
+    fills, settled = outcome.fills, outcome.settled
+    moves = np.zeros(len(fills) + len(settled), MOVE)
+    moves["market"] = np.append(outcome.orders["market"][fills["order_id"]], settled["market"])
+    moves["ts"] = np.append(fills["fill_us"], settled["settled_us"])
+    moves["position"][: len(fills)] = fills["position_after_centi"]  # and 0 after settlements
+    equity = outcome.equity.copy()
+    add_worth(equity, moves[np.argsort(moves["market"], kind="stable")], tape.tops, tape.offsets)
+    return equity
 
 
 def n_filled_markets(outcome: Outcome) -> int:

@@ -114,7 +114,7 @@ def venue(
     markets["quantum"] = [
         COMBO_QUANTUM_MICROS if is_combo(ticker) else QUANTUM_MICROS for ticker in known.markets["ticker"]
     ]
-    markets["row"] = markets["mark_row"] = tape.offsets[:-1] - 1
+    markets["row"] = tape.offsets[:-1] - 1
     markets["place"] = markets["print_row"] = markets["waiting"] = -1
     rows = np.zeros(len(fees.num), FEE)
     for name in ("from_us", "num", "den", "maker_num", "maker_den"):

@@ -80,7 +80,7 @@ MARKET: Final = _record(
     *("first_row", "end_row", "first_level", "split_level", "end_level"),  # in the tape; bids end at split
     *("event", "settle_us", "value_cc", "grid", "first_fee", "end_fee", "waiver_us", "quantum"),
     *("open_us", "close_us"),
-    *("row", "mark_row"),  # how far book and marks have got
+    "row",  # how far the book has got
     "position",  # signed YES
     "basis",  # what the position cost, at average cost
     "spent",  # purchases + fees - sales
@@ -123,6 +123,7 @@ FILL: Final = _record(
 SETTLEMENT: Final = _record(
     "market", "settled_us", "position_centi", "value_cc", "payout_micros", "cost_micros"
 )
+MOVE: Final = _record("market", "ts", "position")  # what is held of a market from then on
 EQUITY: Final = _record("ts", "cash_micros", "marked_micros", "locked_micros")
 # What a policy sees: sizes in hundredths, prices of YES, 0 (bids) or 10_000 (asks) where a side is empty.
 VIEW: Final = _record(

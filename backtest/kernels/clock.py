@@ -15,7 +15,7 @@ import numpy as np
 from backtest.kernels.arrays import ARRIVE, ASK, EXPIRY, FILLED, I64, NEVER, Records, World
 from backtest.kernels.heap import pop
 from backtest.kernels.jit import entry, inner
-from backtest.kernels.marks import mark, pass_time
+from backtest.kernels.marks import note, pass_time
 from backtest.kernels.payouts import settle
 from backtest.kernels.quoting import begin, notice, tell, want
 from backtest.kernels.resting import arrive, wake
@@ -24,7 +24,7 @@ from backtest.kernels.resting import arrive, wake
 # a change there, so a test asks for the new digits here.
 DONE, ROOM, FAILED = range(3)
 Ask = Callable[[Records, I64, Records, I64], int]
-MADE_WITH: Final = "e98673e9aa8a"
+MADE_WITH: Final = "cfe7218f247a"
 
 
 @entry
@@ -49,7 +49,7 @@ def simulate(w: World, fills: Records, equity: Records) -> tuple[int, Records, R
         is_spaced = purse.dirty_us >= purse.marked_us + purse.step_us
         if purse.dirty_us >= 0 and t > purse.dirty_us and (is_spaced or t == NEVER):
             equity = _roomy(equity, purse.n_equity + 1)
-            mark(w, equity, purse.dirty_us)
+            note(w, equity, purse.dirty_us)
             purse.dirty_us = -1
         if t > purse.clock_us:
             pass_time(w, t)

@@ -1,28 +1,19 @@
-"""What a purse is worth and what is locked in it, as the clock passes."""
+"""What is in a purse and what is locked in it, as the clock passes."""
 
 from typing import Final
 
-from backtest.kernels.arrays import DOLLAR_CC, Records, World
+from backtest.kernels.arrays import Records, World
 from backtest.kernels.jit import inner
-from backtest.kernels.levels import row_at
 
 MILLION: Final = 1_000_000
 
 
 @inner
-def mark(w: World, equity: Records, t: int) -> None:
-    """Write one row of equity: cash, cash plus positions at the bid of the side held, what is locked."""
+def note(w: World, equity: Records, t: int) -> None:
+    """Write one row of equity: cash and what is locked; `tops.add_worth` adds what is held, if asked."""
     purse = w.purse[0]
-    marked = purse.cash
-    for i in range(purse.n_active):
-        market = w.markets[w.active[i]]
-        row = row_at(w, w.active[i], market.mark_row, t)
-        market.mark_row = row
-        if row >= market.first_row:
-            position, top = market.position, w.tops[row]
-            marked += max(0, position) * top.bid_cc + max(0, -position) * (DOLLAR_CC - top.ask_cc)
     line = equity[purse.n_equity]
-    line.ts, line.cash_micros, line.marked_micros = t, purse.cash, marked
+    line.ts, line.cash_micros, line.marked_micros = t, purse.cash, purse.cash
     line.locked_micros = purse.locked + purse.reserved
     purse.n_equity += 1
     purse.marked_us = t

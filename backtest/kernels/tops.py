@@ -1,4 +1,7 @@
-"""The top of the book after every row of a tape, in one pass: about 5 ns a row of books and 10 of quotes."""
+"""The top of the book after every row of a tape, in one pass: about 5 ns a row of books and 10 of quotes.
+
+And what positions are worth at it, afterwards: a sweep would spend most of its time on that.
+"""
 
 from typing import Final
 
@@ -9,7 +12,7 @@ from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import CLEAR, END, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "6d5538fc4f17"
+MADE_WITH: Final = "399fe0c33c42"
 
 
 @inner
@@ -109,3 +112,55 @@ def quote_tops(
             size.bid_run, size.ask_run = bid_run, ask_run
             is_last = r + 1 == offsets[m + 1] or ts_us[rows[r + 1]] > ts_us[i]
             top.is_live = 1 if is_last and top.bid_cc < top.ask_cc else 0
+
+
+@entry
+def add_worth(equity: Records, moves: Records, tops: Records, offsets: I64) -> None:
+    """Add what is held, at the bid of its side, to `marked_micros` of each row of equity.
+
+    `moves` are positions after each change, by market and then in order of time; a row of equity is taken
+    after everything of its instant. About 5 ns for each market and row of equity.
+    """
+    row = 0
+    for k in range(len(moves)):
+        move, m = moves[k], moves[k].market
+        is_first = k == 0 or moves[k - 1].market != m
+        is_last = k + 1 == len(moves) or moves[k + 1].market != m
+        row = offsets[m] - 1 if is_first else row
+        until = NEVER if is_last else moves[k + 1].ts
+        if move.position == 0 or until == move.ts:
+            continue
+        for i in range(_first_from(equity, move.ts), len(equity)):
+            if equity[i].ts >= until:
+                break
+            row = _last_by(tops, row, offsets[m + 1], equity[i].ts)
+            if row >= offsets[m]:
+                bid = tops[row].bid_cc if move.position > 0 else DOLLAR_CC - tops[row].ask_cc
+                equity[i].marked_micros += abs(move.position) * bid
+
+
+@inner
+def _first_from(equity: Records, t: int) -> int:
+    """Return the first row at or after t."""
+    low, high = 0, len(equity)
+    while low < high:
+        middle = (low + high) // 2
+        if equity[middle].ts < t:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inner
+def _last_by(tops: Records, row: int, end: int, t: int) -> int:
+    """Return the last row at or before t, searching from `row`, which is."""
+    step = 1
+    while row + step < end and tops[row + step].ts_us <= t:
+        row += step
+        step *= 2
+    while step > 0:
+        if row + step < end and tops[row + step].ts_us <= t:
+            row += step
+        step //= 2
+    return row
