@@ -125,7 +125,6 @@ such hardware allows, and "no" is an answer.
 _LAST: Final = "## Not measured here\n"
 _NOT_MEASURED: Final = f"""\
 {_LAST}
-Other backtest engines (vectorbt, backtesting.py, nautilus) are no dependencies of ours, and no figure above
-compares with them; of hftbacktest only the replay of books is compared. Queue positions do not exist yet.
-What Prefect adds to a run is not measured: a task is seconds of work.
+Of hftbacktest only the replay of books is compared. What Prefect adds to a run is not measured: a task is
+seconds of work.
 """

@@ -1,6 +1,6 @@
 """A run of the engine taken apart, so that its kernels can be timed without reading and writing frames."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -9,9 +9,9 @@ import polars as pl
 
 import backtest as bt
 from backtest.engine import LakeReader
-from backtest.kernels.arrays import I64, Records, World
+from backtest.kernels.arrays import FILLED, I64, Records, World
 from backtest.plan import orders, wanted
-from backtest.replay import Stage, new_world, played, prepare
+from backtest.replay import Stage, mark_grid, new_world, played, prepare
 from backtest.settings import read_settings
 from warehouse.tables import Table
 
@@ -35,10 +35,23 @@ class Scene:
 
 def scene(lake: LakeReader, plan: pl.LazyFrame, tickers: set[str], *, fills: str) -> Scene:
     """Read what a run of `plan` needs; more cash than can be spent, no caps, midnights unmarked."""
+    taken = next(scenes(lake, [plan], tickers, fills=fills))
+    return Scene(taken.stage, taken.orders, taken.grid_us[:0])
+
+
+def scenes(
+    lake: LakeReader,
+    plans: Iterable[pl.LazyFrame],
+    tickers: set[str],
+    *,
+    fills: str,
+    latency: timedelta = LATENCY,
+) -> Iterator[Scene]:
+    """Yield the same for one plan after the other, on a stage that is read once, with equity as in a run."""
     settings = read_settings(
         fills=fills,
         queue="pessimistic",
-        latency=LATENCY,
+        latency=latency,
         feed="0ms",
         cash=CASH_MICROS // 1_000_000,
         per_event=None,
@@ -50,8 +63,10 @@ def scene(lake: LakeReader, plan: pl.LazyFrame, tickers: set[str], *, fills: str
         legs=None,
     )
     stage = prepare(lake, settings, tickers)
-    placed = orders(wanted(plan, {}, settings.latency), stage.rules)
-    return Scene(stage, placed, stage.tape.offsets[:0])
+    for plan in plans:
+        placed = orders(wanted(plan, {}, settings.latency), stage.rules)
+        live = placed[placed["reason"] == FILLED]
+        yield Scene(stage, placed, mark_grid(stage, live["market"], live["arrival_us"]))
 
 
 def run(world: World) -> tuple[Records, Records]:

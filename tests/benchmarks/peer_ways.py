@@ -1,0 +1,107 @@
+"""The job of tests/benchmarks/peer_job.py from Parquet, twice: as a plan of ours, and in polars alone."""
+
+from datetime import timedelta
+from typing import Final
+
+import polars as pl
+
+import backtest as bt
+from backtest.results import Run
+from exchange.units import CONTRACT_CENTI
+from tests.benchmarks.made_up import SERIES
+from tests.benchmarks.peer_job import CASH, COUNTS, DIPS
+from tests.benchmarks.peer_tape import CENT_CC, FILLS, PROFITS, Outcome, with_dips
+from warehouse import Lake
+from warehouse.tables import MARKETS, QUOTES
+
+PARAMS: Final = pl.DataFrame(
+    {"min_dip": DIPS, "contracts": COUNTS}, schema={"min_dip": pl.Int32, "contracts": pl.Int64}
+)
+FILLS_AT: Final = "mid"
+LATENCY: Final = timedelta(microseconds=1)
+_CENT_MICROS: Final = 10_000
+_IS_LOW: Final = pl.col("dip") > 0
+
+
+def ours(lake: Lake, params: pl.DataFrame = PARAMS) -> Run:
+    """Collect the signals once and run the plan on them, with everything on that a run has."""
+    swept = plan(signals(lake), bt.param("min_dip", pl.Int32), bt.param("contracts"))
+    return bt.run(swept, lake, fills=FILLS_AT, latency=LATENCY, cash=CASH, params=params)
+
+
+def signals(lake: Lake) -> pl.DataFrame:
+    """Return ticker, known_ts and dip of every quote."""
+    quotes = lake.quotes(series=SERIES).select("ticker", "known_ts", "bid_cc", "ask_cc")
+    return with_dips(quotes).select("ticker", "known_ts", "dip", size=pl.col("dip").abs()).collect()
+
+
+def plan(found: pl.DataFrame, min_dip: pl.Expr | int, contracts: pl.Expr | int) -> pl.LazyFrame:
+    """Return the plan: buy at the first low after a high, close at the first high after a low."""
+    intent = pl.coalesce(bt.buy_yes(contracts).when(_IS_LOW), bt.close())
+    return _turns(found.lazy(), min_dip).select("ticker", "known_ts", intent=intent)
+
+
+def _turns(found: pl.LazyFrame, min_dip: pl.Expr | int) -> pl.LazyFrame:
+    """Keep lows that follow no low, and highs that follow a low: what a position of one size does."""
+    is_same_market = pl.col("ticker") == pl.col("ticker").shift(1)
+    was_low = pl.when(is_same_market).then(_IS_LOW.shift(1)).fill_null(value=False)
+    return found.filter(pl.col("size") >= min_dip).filter(was_low != _IS_LOW)
+
+
+def outcome_of_ours(run: Run) -> Outcome:
+    """Return a run's fills and profits in cents."""
+    numbers = run.summary.select(PARAMS.columns).with_row_index("combination")
+    fills = run.fills.join(numbers, on=PARAMS.columns).select(
+        "combination",
+        "ticker",
+        at_us=pl.col("decision_ts").dt.epoch("us"),
+        side=pl.when(pl.col("action") == "buy").then(1).otherwise(-1),
+        cents=_whole("yes_price_cc", CENT_CC),
+        count=_whole("count_centi", CONTRACT_CENTI),
+        fee_cents=_whole("fee_micros", _CENT_MICROS),
+    )
+    assert run.summary["n_open"].sum() == 0
+    profits = run.settlements.join(numbers, on=PARAMS.columns)
+    return Outcome(
+        fills, profits.select("combination", "ticker", profit_cents=_whole("pnl_micros", _CENT_MICROS))
+    )
+
+
+def _whole(name: str, unit: int) -> pl.Expr:
+    """Return a column in a larger unit; what does not divide becomes a number that nothing is equal to."""
+    return pl.when(pl.col(name) % unit == 0).then(pl.col(name) // unit).otherwise(None)
+
+
+def polars_alone(lake: Lake, params: pl.DataFrame = PARAMS) -> Outcome:
+    """Do the job with polars and nothing else: no purse, no orders, no equity, no log of what was refused."""
+    quotes = lake.scan(QUOTES).select("ticker", "event_ts", "bid_cc", "ask_cc").sort("ticker", "event_ts")
+    at_us = pl.col("event_ts").dt.epoch("us")
+    found = (
+        with_dips(quotes).select("ticker", "dip", "cents", at_us=at_us, size=pl.col("dip").abs()).collect()
+    )
+    settled_cents = pl.col("settlement_value_cc") // CENT_CC
+    settled = lake.scan(MARKETS).select("ticker", settled_cents=settled_cents).collect()
+    fills = pl.concat([_filled(found, *each) for each in params.with_row_index().iter_rows()])
+    cost = pl.col("side") * pl.col("cents") * pl.col("count") + pl.col("fee_cents")
+    profits = (
+        fills.group_by("combination", "ticker")
+        .agg(cost=cost.sum(), held=(pl.col("side") * pl.col("count")).sum())
+        .join(settled, on="ticker")
+        .with_columns(profit_cents=pl.col("held") * pl.col("settled_cents") - pl.col("cost"))
+    )
+    return Outcome(fills.select(FILLS), profits.select(PROFITS))
+
+
+def _filled(found: pl.DataFrame, number: int, dip: int, count: int) -> pl.DataFrame:
+    cents = pl.col("cents").cast(pl.Int64)
+    units = 7 * count * cents * (100 - cents)
+    rows = _turns(found.lazy(), dip).select(
+        "ticker",
+        "at_us",
+        combination=pl.lit(number),
+        side=pl.when(_IS_LOW).then(1).otherwise(-1),
+        cents=cents,
+        count=pl.lit(count),
+        fee_cents=-(-units // 10_000),
+    )
+    return rows.collect()
