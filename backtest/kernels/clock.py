@@ -117,9 +117,9 @@ def _live(w: World, fills: Records, kind: int, t: int, row: int, o: int) -> None
 
 @inner
 def _fills_end(w: World, o: int) -> int:
-    """Return how many fills there can be after order o has walked its market's levels once."""
+    """Return how many fills there can be after order o has walked levels and impact once."""
     market = w.markets[w.orders[o].market]
-    return int(w.purse[0].n_fills + 1 + market.end_level - market.first_level)
+    return int(w.purse[0].n_fills + 1 + market.end_level - market.first_level + w.reach.size)
 
 
 @inner

@@ -108,6 +108,14 @@ def test_impact_makes_a_ladder_of_prices() -> None:
     assert bought(trades, (0, "A", bt.buy_yes(10, limit=5_100, tif="fok")), slippage=LINEAR) == []
 
 
+def test_an_order_may_walk_every_price_that_there_is() -> None:
+    """.0100 a contract, from .01: half a contract there, one at each price up to .98, one at .99 as well."""
+    steep = bt.Slippage(half_spread_cc=50, impact="linear", coefficient_cc=100)
+    fills = bought([a_trade(0, 100, "yes")], (0, "A", bt.buy_yes(500)), slippage=steep)
+    assert [price for price, *_ in fills] == list(range(100, 10_000, 100))
+    assert [count for _, count, _ in fills] == [50, *[100] * 98]
+
+
 def test_a_square_root_and_a_function_make_ladders_too() -> None:
     """.0050 a root: one contract is at .0050 exactly, the middle of a cent; the 9th at .0150, of the next."""
     trades, order = [a_trade(0, 5_000, "yes")], (0, "A", bt.buy_yes(12))
