@@ -82,12 +82,12 @@ def details(run: Run) -> list[Detail]:
     best, median = rows.row(n - 1, named=True), rows.row(median_index(n), named=True)
     return [
         detail_of(run, median, f"Median of {n} settings"),
-        detail_of(run, best, f"Best of {n} settings"),
+        detail_of(run, best, f"Best of {n} settings", n_tried=n),
     ]
 
 
-def detail_of(run: Run, summary_row: dict[str, Any], label: str) -> Detail:
-    """Return one parameter row of the run, cut out of every frame and measured."""
+def detail_of(run: Run, summary_row: dict[str, Any], label: str, *, n_tried: int = 1) -> Detail:
+    """Return one parameter row of the run, the best of `n_tried`, cut out of every frame and measured."""
     params = {name: summary_row[name] for name in run.param_names}
     orders, fills, equity, settlements, positions = (
         row_of(frame, params) for frame in (run.orders, run.fills, run.equity, run.settlements, run.positions)
@@ -112,7 +112,7 @@ def detail_of(run: Run, summary_row: dict[str, Any], label: str) -> Detail:
         drawdown=drawdown(equity),
         exposure=exposure(summary_row, earned["net_micros"]),
         fill_rate=fill_rate(orders),
-        interval=interval_by_event(events),
+        interval=interval_by_event(events, n_tried=n_tried),
     )
 
 

@@ -66,7 +66,8 @@ def headline(detail: Detail) -> Markup:
     band = "needs two events"
     if interval["low_micros"] is not None:
         low, high = (dollars(interval[side], is_signed=True) for side in ("low_micros", "high_micros"))
-        band = f"{share(interval['level'], 0)} interval {low} to {high}"
+        allowing = f", allowing for {interval['n_tried']:,} tries" if interval["n_tried"] > 1 else ""
+        band = f"{share(interval['level'], 0)} interval {low} to {high}{allowing}"
     start = detail.cash_start_micros
     cells = [
         ("Net P&L", dollars(net, is_signed=True), f"{share(net / start, 2)} of {dollars(start)}", tone),

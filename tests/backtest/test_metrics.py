@@ -161,7 +161,7 @@ def test_evidence_is_weighed_by_contracts() -> None:
 
 
 def test_the_interval_resamples_events_and_is_repeatable() -> None:
-    """Half +1, half -1: the mean is 0 and 95 % of resampled means of 100 lie within about 0.2."""
+    """Trap 35: events are drawn, half +1, half -1: 95 % of means of 100 lie within about 0.2."""
     nets = [1_000_000, -1_000_000] * 50
     first, again = interval_by_event(events_of(*nets)), interval_by_event(events_of(*nets))
     assert first == again
@@ -170,6 +170,15 @@ def test_the_interval_resamples_events_and_is_repeatable() -> None:
     assert 160_000 < first["high_micros"] < 240_000
     uneven = events_of(*range(1_000))
     assert interval_by_event(uneven, seed=1) != interval_by_event(uneven, seed=2)
+
+
+def test_the_interval_of_the_best_of_many_allows_for_all_that_were_tried() -> None:
+    """Trap 46: one miss in 20 among 50 tries is one in 1,000 each, as 99.9 % of a single one would be."""
+    events = events_of(*[1_000_000, -1_000_000] * 50)
+    one, best = interval_by_event(events), interval_by_event(events, n_tried=50)
+    strict = interval_by_event(events, level=0.999, n_draws=40_000)
+    assert (best["low_micros"], best["high_micros"]) == (strict["low_micros"], strict["high_micros"])
+    assert best["low_micros"] < one["low_micros"] < one["high_micros"] < best["high_micros"]
 
 
 def test_equal_events_have_an_interval_without_width() -> None:

@@ -39,6 +39,7 @@ def test_unknown_fields_are_counted_with_an_example_and_otherwise_ignored() -> N
 
 
 def test_unknown_values_are_kept_and_counted() -> None:
+    """Trap 44: a new word stops nothing and is not swallowed either."""
     drift = Drift()
     events = [
         an_event(markets=[a_market("A", status="paused"), a_market("B", strike_type="shape")]),
@@ -92,7 +93,7 @@ def test_a_wrong_type_is_an_error() -> None:
 
 
 def test_a_wrong_envelope_is_an_error_and_not_an_empty_list() -> None:
-    """Kalshi's envelope keys are irregular; reading the wrong one must not look like an empty market."""
+    """Trap 42: the envelopes' keys are irregular; the wrong one must not look like an empty market."""
     assert refusal({"contracts": []}, wire.MarketsPage).field == "markets"
     assert refusal({"orderbook": {"yes": []}}, wire.BookReply).field == "orderbook_fp"
     assert refusal([], wire.MarketsPage).field == "(whole body)"

@@ -188,7 +188,7 @@ def test_series_that_the_listing_omits_are_fetched_by_name(tmp_path: Path) -> No
 
 
 def test_combos_are_left_out_unless_they_are_asked_for(tmp_path: Path) -> None:
-    """The tape and the listing have one; then it comes with `combos`, for covered hours too."""
+    """Trap 15: tape and listing have one; then it comes with `combos`, for covered hours too."""
     scripted = Scripted(
         trades=[a_trade(1, ticker=TICKER), a_trade(2, ticker=COMBO)],
         markets=[*Scripted().markets, a_market(COMBO, event_ticker="KXMVEA-1")],

@@ -100,7 +100,7 @@ def as_rows(trades: Sequence[Trade]) -> set[tuple[Any, ...]]:
 def test_the_lake_holds_the_tape_row_for_row_whatever_the_page_size(
     exchange: Exchange, tmp_path: Path, page_size: int
 ) -> None:
-    """Both tiers, every window, every page: all trades, none twice, none changed."""
+    """Trap 41: both tiers, every window, every page: all trades, none twice, none changed."""
     lake = Lake(tmp_path / "lake")
     start = exchange.world.now_ts - timedelta(days=7)
     receipts = exchange.sync(lake, ["trades"], start=start, page_size=page_size)
@@ -180,7 +180,7 @@ def test_markets_of_both_tiers_come_with_series_terms_and_results(exchange: Exch
 
 
 def test_candles_of_both_tiers_are_the_worlds(exchange: Exchange, tmp_path: Path) -> None:
-    """Two spellings, two routes, one table; an empty side of the book is null."""
+    """Traps 9, 10: two spellings, one table; no bar made up before the start; an empty side is null."""
     world, lake = exchange.world, Lake(tmp_path / "lake")
     start = world.now_ts - timedelta(days=7)
     exchange.sync(lake, ["candles"], start=start)
@@ -246,7 +246,7 @@ class Cut(Exception):
 def test_a_sync_that_is_killed_half_way_is_taken_up_where_it_stopped(
     exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cancelled in the middle of a window: what was committed stays, the window is not called complete."""
+    """Trap 43: cancelled inside a window: what was committed stays, the window is not called complete."""
     monkeypatch.setattr(tally, "COMMIT_ROWS", 100)
     lake = Lake(tmp_path / "lake")
     world = exchange.world

@@ -46,7 +46,7 @@ def test_the_exchange_speaks_when_it_tells_as_much(tmp_path: Path) -> None:
 def test_a_poorer_source_speaks_for_a_day_that_the_better_has_in_part(
     tmp_path: Path, order: tuple[str, str]
 ) -> None:
-    """The exchange told one trade of three: all three are the archive's, whoever came first."""
+    """Trap 45: the exchange told one trade of three: all are the archive's, whoever came first."""
     lake = Lake(tmp_path)
     for source in order:
         told(lake, source, *(("b",) if source == "rest" else ("a", "b", "c")))

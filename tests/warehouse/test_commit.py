@@ -23,7 +23,7 @@ def test_a_second_commit_of_the_same_rows_changes_nothing(tmp_path: Path) -> Non
 
 
 def test_only_the_new_rows_of_an_overlapping_pull_are_stored(tmp_path: Path) -> None:
-    """t2 came before; t1 and t3 are new; a row given twice counts once."""
+    """Trap 41: t2 came before; t1 and t3 are new; a row given twice counts once."""
     lake = Lake(tmp_path)
     lake.commit(TRADES, frame(TRADES, a_trade("t2")))
     done = lake.commit(TRADES, frame(TRADES, a_trade("t1"), a_trade("t2"), a_trade("t3"), a_trade("t3")))

@@ -58,7 +58,7 @@ def test_two_processes_that_write_the_same_window_store_it_once(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_a_killed_writer_leaves_whole_batches_and_a_lake_that_goes_on(tmp_path: Path) -> None:
-    """SIGKILL at six random instants of commits: every batch is there whole or not at all.
+    """Trap 43: SIGKILL at six random instants of commits: every batch is there whole or not at all.
 
     Every other writer may finish one commit first, so that there is something to damage.
     What a writer said was done stays done; the next writer picks up where the lake stands.

@@ -81,7 +81,7 @@ def test_a_trade_is_known_when_it_printed(tmp_path: Path) -> None:
 
 
 def test_a_quote_is_known_when_the_later_clock_says_so(tmp_path: Path) -> None:
-    """Happened at 1 s, received at 3 s: known at 3 s. A recorder that lags: known when it happened."""
+    """Traps 9, 16: happened at 1 s, received at 3: known at 3, two seconds old, and it says so."""
     lake = Lake(tmp_path)
     late, early = a_quote(1, received_ts=at(3)), a_quote(2, received_ts=at(1.9), bid_cc=None)
     lake.commit(QUOTES, frame(QUOTES, late, early, a_quote(9, received_ts=None)))
