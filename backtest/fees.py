@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -86,11 +87,13 @@ def fee_table(
     by_series = _seen(series, "fee_type", "fee_multiplier_ppm", changes, "series")
     by_event = _seen(events, "fee_type_override", "fee_multiplier_override_ppm", changes, "event")
     told: set[str] = set()
-    known: dict[tuple[str | None, str], Points] = {}
+    known: dict[tuple[str | None, str | None], Points] = {}
+    special = {event for event, seen in by_event.items() if any(map(_says_something, seen))}
     offsets, rows = [0], []
-    for event, name in markets.select("event_ticker", "series_ticker").iter_rows():
+    for home, name in markets.select("event_ticker", "series_ticker").iter_rows():
+        event = home if home in special else None
         if (name, event) not in known:
-            base, over = by_series.get(name, []), by_event.get(event, [])
+            base, over = by_series.get(name, []), by_event[event] if event else []
             points = _points(base, over)
             told.update(_backwards(f"series {name}", base), _backwards(f"event {event}", over))
             known[name, event] = [(at_us, terms if _is_known(terms) else fallback) for at_us, terms in points]
@@ -170,6 +173,10 @@ def _at(seen: list[_Seen], at_us: int) -> _Seen | None:
     return seen[0] if seen and not seen[0].is_change else None
 
 
+def _says_something(seen: _Seen) -> bool:
+    return seen.fee_type is not None or seen.multiplier_ppm is not None
+
+
 def _backwards(what: str, seen: list[_Seen]) -> Iterable[str]:
     if seen and not seen[0].is_change and seen[0].fee_type is not None:
         yield f"fees of {what}: as observed on {_day(seen[0].at_us)}, and before it, as no change is recorded"
@@ -185,6 +192,7 @@ def _is_known(terms: FeeTerms | None) -> bool:
     return terms is not None and terms.fee_type in MAKER_RATE_PPM
 
 
+@lru_cache
 def _ratio(terms: FeeTerms | None, *, is_taker: bool) -> tuple[int, int]:
     if terms is None or not _is_known(terms):
         return UNKNOWN_NUM, 1

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from backtest.baskets import baskets, contract_ends, no_baskets
+from backtest.coverage import coverage
 from backtest.kernels.arrays import (
     CROSSED,
     DISPLAYED,
@@ -36,7 +37,7 @@ _MARKET = ("ticker", "event_ticker", "series_ticker")
 
 
 def frames_of(done: Sequence[Outcome], stage: "Stage", n_universe: int) -> Frames:
-    """Return every frame of `SCHEMAS`, with the parameter columns first; all but coverage are made later."""
+    """Return every frame of `SCHEMAS`, with the parameter columns first."""
     return Frames(
         {
             "summary": partial(_summary, done),
@@ -47,7 +48,7 @@ def frames_of(done: Sequence[Outcome], stage: "Stage", n_universe: int) -> Frame
             "baskets": partial(_baskets, done, stage),
             "equity": partial(_equity, done, stage),
             "attrition": partial(_attrition, done, stage, n_universe),
-            "coverage": partial(_coverage, stage.coverage),
+            "coverage": partial(_coverage, stage),
         }
     )
 
@@ -214,8 +215,8 @@ def _attrition(done: Sequence[Outcome], stage: "Stage", n_universe: int, _: Fram
     return _finished(pl.DataFrame(rows), "attrition", done)
 
 
-def _coverage(coverage: pl.DataFrame, _: Frames) -> pl.DataFrame:
-    return coverage
+def _coverage(stage: "Stage", _: Frames) -> pl.DataFrame:
+    return coverage(stage.tape, stage.rules)
 
 
 def _home(stage: "Stage", market: I64, *names: str) -> list[pl.Series]:

@@ -41,6 +41,11 @@ class Latency:
         )
 
     @property
+    def is_one(self) -> bool:
+        """Tell whether every order is under way for equally long."""
+        return len(self.lengths_us) == 1
+
+    @property
     def told(self) -> int | dict[str, Any]:
         """What a manifest says: the one length in microseconds, or what identifies the measured ones."""
         if len(self.lengths_us) == 1:

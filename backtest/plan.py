@@ -14,7 +14,7 @@ import polars as pl
 
 from backtest.baskets import basket_column, legs_before, sent_in_turn, with_legs
 from backtest.errors import ParameterError, PlanError
-from backtest.intents import COUNT_UNUSABLE, INTENT, LIMIT_MISSING, bound, parameters_in
+from backtest.intents import COUNT_UNUSABLE, INTENT, LIMIT_MISSING, bound, parameters_in, type_of_tif
 from backtest.kernels.arrays import (
     CLOSED,
     COUNT_MAX_CENTI,
@@ -42,7 +42,7 @@ from exchange.units import DOLLAR_CC, format_ts
 
 RESULT_COLUMNS: Final = frozenset(name for schema in SCHEMAS.values() for name in schema)
 _COLUMNS: Final = ("ticker", "known_ts", "intent")
-_TIFS: Final = {"ioc": IOC, "fok": FOK, "gtc": GTC}
+_TIFS: Final = np.array([{"ioc": IOC, "fok": FOK, "gtc": GTC}[each] for each in type_of_tif.categories])
 
 Plan = pl.LazyFrame | pl.DataFrame
 Params = Mapping[str, Any] | pl.DataFrame | None
@@ -156,23 +156,30 @@ def wanted(
         )
     if "basket" in rows.columns:
         rows = with_legs(rows, one_by_one=one_by_one)
-    rows = rows.sort("known_ts", "ticker", maintain_order=True)
+    rows = _sorted(rows, "known_ts")
     rows = rows.with_columns(latency_us=pl.Series(latency.of(rows), dtype=pl.Int64))
     under_way = sent_in_turn("latency_us") if one_by_one else pl.col("latency_us")
     arriving = rows.with_columns(arrival_us=pl.col("known_ts").dt.epoch("us") + under_way).drop("latency_us")
-    arriving = arriving.sort("arrival_us", "ticker", maintain_order=True)
+    arriving = arriving if latency.is_one and not one_by_one else _sorted(arriving, "arrival_us")
     return Wanted(params, arriving.with_columns(after=legs_before(arriving)) if one_by_one else arriving)
+
+
+def _sorted(rows: pl.DataFrame, time: str) -> pl.DataFrame:
+    """Sort rows by a time and ticker, else as they are; tickers by number: text sorts five times slower."""
+    number = _numbers(rows["ticker"], rows["ticker"].unique().sort())
+    return rows[np.lexsort((number, rows[time].to_physical().to_numpy()))]
+
+
+def _numbers(tickers: pl.Series, known: pl.Series) -> I64:
+    """Return where each ticker stands in `known`, -1 where it does not."""
+    places = tickers.cast(pl.Enum(known), strict=False).to_physical()
+    return places.cast(pl.Int64).fill_null(-1).to_numpy()
 
 
 def orders(asked: Wanted, rules: Rules) -> Records:
     """Return the orders of one parameter row; what cannot even reach the book has its reason already."""
-    rows = asked.intents.join(
-        rules.markets.select("ticker", "open_us", "close_us", "grid").with_row_index("market"),
-        on="ticker",
-        how="left",
-        maintain_order="left",
-    )
-    market = _int64(rows["market"].cast(pl.Int64), -1)
+    rows, markets = asked.intents, rules.markets
+    market = _numbers(rows["ticker"], markets["ticker"])
     arrival = _int64(rows["arrival_us"], 0)
     direction = _directions(rows)
     given = _int64(rows["limit_cc"], DOLLAR_CC)
@@ -181,16 +188,16 @@ def orders(asked: Wanted, rules: Rules) -> Records:
     limit = np.where(has_limit, limit, np.where(direction > 0, DOLLAR_CC, 0))
     is_cancel = (rows["action"] == "cancel").to_numpy()
     count = np.where(is_cancel, 0, _int64(rows["count_centi"], COUNT_MAX_CENTI))
-    close = _int64(rows["close_us"], NEVER)
+    close = _of_market(markets["close_us"], market, NEVER)
     ttl = _int64(rows["ttl_us"], NEVER)
     expiry = np.where(ttl < NEVER - arrival, arrival + np.minimum(ttl, NEVER - arrival), NEVER)
-    on_grid = rules.allowed[_int64(rows["grid"], 0), np.clip(limit, 0, DOLLAR_CC)] == 1
+    on_grid = rules.allowed[_of_market(markets["grid"], market, 0), np.clip(limit, 0, DOLLAR_CC)] == 1
     is_price = has_limit & (given > 0) & (given < DOLLAR_CC)
     checks = (
         (market < 0, NO_MARKET),
         ((count == 0) & ~is_cancel, ZERO_COUNT),
         (count > COUNT_MAX_CENTI, TOO_LARGE),
-        (arrival < _int64(rows["open_us"], 0), NOT_OPEN),
+        (arrival < _of_market(markets["open_us"], market, 0), NOT_OPEN),
         (arrival >= close, CLOSED),
         (has_limit & (given == LIMIT_MISSING), NO_LIMIT),
         (has_limit & ~(is_price & on_grid), OFF_GRID),
@@ -201,13 +208,18 @@ def orders(asked: Wanted, rules: Rules) -> Records:
     placed["market"], placed["arrival_us"] = market, arrival
     placed["direction"], placed["limit_cc"] = direction, limit
     placed["count_centi"] = placed["waiting"] = count
-    placed["tif"] = rows["tif"].cast(pl.String).replace_strict(_TIFS, return_dtype=pl.Int64).to_numpy()
+    placed["tif"] = _TIFS[rows["tif"].to_physical().to_numpy()]
     placed["expiry_us"] = np.minimum(expiry, close)
     placed["is_post_only"] = rows["post_only"].to_numpy()
     placed["cancels"] = _cancels(rows)
     if "after" in rows.columns:
         placed["after"] = rows["after"].to_numpy()
     return placed
+
+
+def _of_market(column: pl.Series, market: I64, missing: int) -> I64:
+    """Return a column of the markets for each order, `missing` for -1, a market that the lake lacks."""
+    return np.append(column.to_numpy(), missing).astype(np.int64)[market]
 
 
 def _directions(rows: pl.DataFrame) -> I64:

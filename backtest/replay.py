@@ -23,14 +23,12 @@ from backtest.kernels.arrays import (
     QUEUES,
     SETTLEMENT,
     VIEW,
-    Flags,
     Records,
     World,
 )
 from backtest.kernels.clock import simulate
 from backtest.outcomes import Outcome, outcome_of
 from backtest.plan import Wanted, orders
-from backtest.results import SCHEMAS, TIME
 from backtest.tape import (
     BOOK,
     FROM_TRADES,
@@ -39,12 +37,10 @@ from backtest.tape import (
     TOUCH,
     Tape,
     book_tape,
-    known_us,
     quotes_tape,
 )
 from backtest.trades_tape import trades_tape
 from backtest.venue import Rules, Venue, rules, venue
-from warehouse.rebuilding.ops import UNKNOWN
 from warehouse.rebuilding.reading import EXCHANGE, read_streams
 from warehouse.storage import collected
 from warehouse.tables import BOOK_GAPS, EVENTS, FEE_CHANGES, MARKETS, SERIES, TRADES, Table
@@ -69,7 +65,6 @@ class Stage:
     rules: Rules
     fees: FeeTable
     venue: Venue
-    coverage: pl.DataFrame
     assumptions: tuple[str, ...]
     digest: str
 
@@ -110,7 +105,6 @@ def prepare(lake: "LakeReader", settings: "Settings", tickers: set[str]) -> Stag
         known,
         fees,
         desk,
-        _coverage(tape, known),
         (*told, *known.assumptions, *fees.assumptions, *missing),
         _digest(tape, desk),
     )
@@ -123,16 +117,15 @@ def replay(stage: Stage, settings: "Settings", asked: Wanted) -> Outcome:
         FeesUnknown: an order could be filled at a time whose fees nobody knows.
     """
     placed = orders(asked, stage.rules)
-    live = placed[placed["reason"] == FILLED]
-    last_us = np.where(
-        live["tif"] == GTC, np.maximum(live["expiry_us"] - 1, live["arrival_us"]), live["arrival_us"]
-    )
-    refuse_unknown_fees(stage, live["market"], live["arrival_us"], last_us)
+    live = placed["reason"] == FILLED
+    market, arrival = placed["market"][live], placed["arrival_us"][live]
+    waits_us = np.where(placed["tif"][live] == GTC, placed["expiry_us"][live] - 1, arrival)
+    refuse_unknown_fees(stage, market, arrival, np.maximum(waits_us, arrival))
     world = new_world(
         stage.tape,
         stage.venue,
         placed,
-        mark_grid(stage, live["market"], live["arrival_us"]),
+        mark_grid(stage, market, arrival),
         cash_micros=settings.cash_micros,
         cap_micros=settings.per_event_micros,
         queue=QUEUES[settings.queue] if settings.fills == "queue" else NO_QUEUE,
@@ -209,11 +202,13 @@ def refuse_unknown_fees(stage: Stage, market: I64, arrival: I64, last_us: I64) -
         FeesUnknown: there are some.
     """
     fees = stage.fees
+    unknown = np.flatnonzero(fees.num == UNKNOWN_NUM)
+    if not len(unknown):
+        return
     # Few orders come near a time of unknown fees: only markets whose first to last order does are looked at.
     begin, end = np.full(len(fees.offsets) - 1, NEVER), np.full(len(fees.offsets) - 1, -1)
     np.minimum.at(begin, market, arrival)
     np.maximum.at(end, market, last_us)
-    unknown = np.flatnonzero(fees.num == UNKNOWN_NUM)
     home = np.searchsorted(fees.offsets, unknown, side="right") - 1
     is_last = unknown + 1 == fees.offsets[home + 1]
     until_us = np.where(is_last, NEVER, np.append(fees.from_us, 0)[unknown + 1])
@@ -274,36 +269,6 @@ def mark_grid(stage: Stage, traded: I64, arrival: I64) -> I64:
     end = int(np.concatenate([rows, paid, arrival]).max())
     midnights = np.arange(arrival.min() // _DAY_US + 1, end // _DAY_US + 1, dtype=np.int64) * _DAY_US
     return np.unique(np.append(midnights, end))
-
-
-def _coverage(tape: Tape, known: Rules) -> pl.DataFrame:
-    close_us, open_us = known.column("close_us"), known.column("open_us")
-    first, last = tape.offsets[:-1], tape.offsets[1:] - 1
-    has_rows = np.diff(tape.offsets) > 0
-    start, end = np.zeros(len(has_rows), np.int64), np.zeros(len(has_rows), np.int64)
-    start[has_rows] = tape.tops["ts_us"][first[has_rows]]
-    end[has_rows] = tape.tops["ts_us"][last[has_rows]]
-    length = np.where(close_us < NEVER, close_us, end) - np.where(open_us > 0, open_us, start)
-    share = np.where(has_rows & (length > 0), known_us(tape, close_us) / np.maximum(length, 1), 0.0)
-    blind = np.searchsorted(tape.offsets, np.flatnonzero(tape.changes["op"] == UNKNOWN), side="right") - 1
-    return (
-        known.markets.select("ticker", "event_ticker", "series_ticker", "traded_centi")
-        .with_columns(
-            open_ts=_moments(open_us, open_us > 0),
-            close_ts=_moments(close_us, close_us < NEVER),
-            first_ts=_moments(start, has_rows),
-            last_ts=_moments(end, has_rows),
-            n_events=pl.Series(np.diff(tape.offsets)),
-            n_gaps=pl.Series(np.bincount(blind, minlength=len(has_rows)).astype(np.int64)),
-            known_share=pl.Series(np.minimum(share, 1.0)),
-        )
-        .select(list(SCHEMAS["coverage"]))
-    )
-
-
-def _moments(at_us: I64, is_known: Flags) -> pl.Series:
-    values = pl.Series(at_us)
-    return pl.select(pl.when(pl.Series(is_known)).then(values).cast(TIME)).to_series()
 
 
 def _digest(tape: Tape, desk: Venue) -> str:
