@@ -50,7 +50,7 @@ def assumed(settings: "Settings", stage: "Stage", done: "Sequence[Outcome]") -> 
         said += settings.slippage.sentences(has_spread=settings.fills != "trades")
     if settings.refill_us < NEVER:
         said.append(f"what we took of a level counts as displayed again after {settings.refill_us / 1e6:g} s")
-    has_impact = settings.slippage is not None and settings.slippage.impact is not None
+    has_impact = settings.slippage is not None and settings.slippage.has_impact
     n_unsized = sum(each.n_unsized for each in done)
     if n_unsized and settings.fills == "touch" and not has_impact:
         said.append(f"{n_unsized} fills met quotes without a size and were given all they asked for")

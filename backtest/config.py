@@ -12,7 +12,7 @@
     cash = 5_000                           # dollars
     per_event = 0.05                       # most that one event may cost: a share of cash, or above 1 dollars
     extra_ticks = 0                        # for touch: pay this many ticks more than was shown
-    slippage = { half_spread_cc = 100, impact = "sqrt", coefficient_cc = 4 }   # as bt.Slippage
+    slippage = { half_spread_cc = 100, impact = "sqrt", coefficient_cc = 4 }   # or [slippage.KXBTC15M] …
     refill = "10s"                         # after that, what we took of a level is displayed again
     payout_delay = "1h"                    # where the settlement time is not on record
     fees = { type = "quadratic", multiplier = 1 }   # assume these; by default the lake's fee tables
@@ -70,7 +70,7 @@ KEYS: Final = (
 )
 _SELECTION: Final = ("series", "event", "ticker")
 _FEE_KEYS: Final = ("type", "multiplier")
-_SLIPPAGE_KEYS: Final = ("half_spread_cc", "impact", "coefficient_cc")
+_SLIPPAGE_KEYS: Final = ("half_spread_cc", "impact", "coefficient_cc", "max_age")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class RunConfig:
     cash: float | None
     per_event: float | None
     extra_ticks: int | None
-    slippage: Slippage | None
+    slippage: Slippage | dict[str, Slippage] | None
     refill: timedelta | None
     payout_delay: timedelta | None
     fees: FeeAssumption | None
@@ -244,20 +244,26 @@ def _ticks(path: Path, table: Mapping[str, Any]) -> int | None:
     return ticks
 
 
-def _slippage(path: Path, table: Mapping[str, Any]) -> Slippage | None:
-    if "slippage" not in table:
+def _slippage(path: Path, table: Mapping[str, Any]) -> Slippage | dict[str, Slippage] | None:
+    given = table.get("slippage")
+    if given is None:
         return None
-    given = table["slippage"]
     if not isinstance(given, dict):
         raise BadInput(f"{path}: slippage = {given!r} should be a table, such as {{ half_spread_cc = 100 }}")
-    _refuse_unknown(path, "key of slippage", given, _SLIPPAGE_KEYS)
+    is_by_series = given and all(isinstance(each, dict) for each in given.values())
+    if is_by_series and not set(given) & set(_SLIPPAGE_KEYS):
+        return {series: _one_slippage(path, f"slippage.{series}", each) for series, each in given.items()}
+    return _one_slippage(path, "slippage", given)
+
+
+def _one_slippage(path: Path, where: str, given: Mapping[str, Any]) -> Slippage:
+    _refuse_unknown(path, f"key of {where}", given, _SLIPPAGE_KEYS)
     spread = given.get("half_spread_cc")
     try:
-        if isinstance(spread, dict):
-            given = given | {"half_spread_cc": {int(start): value for start, value in spread.items()}}
-        return Slippage(**given)
+        steps = {int(start): half for start, half in spread.items()} if isinstance(spread, dict) else spread
+        return Slippage(**{**given, "half_spread_cc": steps})
     except (PlanError, ValueError) as error:
-        raise BadInput(f"{path}: slippage: {error}") from error
+        raise BadInput(f"{path}: {where}: {error}") from error
 
 
 def _fees(path: Path, table: Mapping[str, Any]) -> FeeAssumption | None:

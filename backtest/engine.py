@@ -67,7 +67,7 @@ def run(
     params: Params = None,
     per_event: float | Decimal | str | None = None,
     extra_ticks: int = 0,
-    slippage: Slippage | None = None,
+    slippage: Slippage | Mapping[str, Slippage] | None = None,
     refill: str | timedelta = "never",
     payout_delay: str | timedelta = "1h",
     fees: FeeTerms | None = None,
@@ -103,7 +103,7 @@ def run(
             dollars.
         extra_ticks: for touch: pay this many grid steps more than was shown.
         slippage: what orders pay where no size was recorded, `bt.Slippage` or what `bt.calibrate_slippage`
-            measured: for trades, and for quotes without sizes.
+            measured, one or a dict of them by series: for trades, and for quotes without sizes.
         refill: after how long what we took of a level counts as displayed again; by default never, as long as
             the level stands.
         payout_delay: from close to payout where the lake knows a result but no settlement time.

@@ -120,7 +120,7 @@ def _fills(done: Sequence[Outcome], stage: "Stage", frames: Frames) -> pl.DataFr
         fill_ts=pl.col("fill_us").cast(TIME),
         price_cc=_own_price(),
         role=pl.when(pl.col("is_taker") == 1).then(pl.lit("taker")).otherwise(pl.lit("maker")),
-        evidence=_evidence(stage.tape.evidence),
+        evidence=pl.col("evidence").replace_strict(_evidence(stage.tape.evidence), return_dtype=pl.String),
     )
     return _finished(shown, "fills", done)
 
@@ -130,18 +130,12 @@ def _own_price() -> pl.Expr:
     return pl.when(pl.col("side") == "no").then(DOLLAR_CC - price).otherwise(price)
 
 
-def _evidence(basis: str) -> pl.Expr:
-    """Say what a fill rested on."""
+def _evidence(basis: str) -> dict[int, str]:
     told = {DISPLAYED: basis, UNSIZED: "touch:no-size", CROSSED: f"{basis}:crossed"}
     told |= {QUEUED: "queue", THROUGH: "queue:through", IMPACT: f"{basis}:impact"}
-    if basis == MID:
-        told = dict.fromkeys(told, MID)
-    said = pl.col("evidence").replace_strict(told, return_dtype=pl.String)
-    if basis != FROM_TRADES:
-        return said
-    is_maker = pl.col("is_taker") == 0
-    at_last = pl.when(is_maker).then(pl.lit(told[CROSSED])).otherwise(pl.lit(FROM_TRADES))
-    return pl.when(pl.col("evidence") == UNSIZED).then(at_last).otherwise(said)
+    if basis == FROM_TRADES:
+        told[UNSIZED] = FROM_TRADES
+    return dict.fromkeys(told, MID) if basis == MID else told
 
 
 def _settlements(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:

@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from backtest.settings import Settings
 
 _DAY_US = 86_400_000_000
-LAST_STANDS = "the last trade says where the touch is until the next one, however old it is"
 QUOTES_STAND = "a quote stands until the next one, however old it is, or until its recording ends"
 _EQUITY_ROWS = 1_000  # rows of equity that a run is divided into, midnights not counted
 
@@ -227,8 +226,7 @@ def _tape(lake: "LakeReader", settings: "Settings", known: Rules) -> tuple[Tape,
     names, fills = known.markets["ticker"].to_list(), settings.fills
     if fills == FROM_TRADES:
         assert settings.slippage is not None
-        told = [LAST_STANDS]
-        return trades_tape(_of(lake, TRADES, "ticker", names), known.markets, settings.slippage), told
+        return trades_tape(_of(lake, TRADES, "ticker", names), known.markets, settings.slippage), []
     if fills in (TOUCH, MID):
         shown = collected(lake.tops(names).select(QUOTE_COLUMNS), "quotes and candles")
         is_close = pl.col("session").str.starts_with(f"{FROM_CANDLES}_")

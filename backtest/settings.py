@@ -1,5 +1,6 @@
 """The arguments of a run, read and checked once; what they mean in words and in a manifest."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -10,6 +11,7 @@ from backtest.errors import PlanError, TooLarge
 from backtest.kernels.arrays import NEVER
 from backtest.latency import Latency, as_us, read_latency
 from backtest.slippage import Slippage
+from backtest.slippages import Slippages, read_slippages
 from exchange.fees import FeeTerms
 from exchange.units import MICROS_PER_DOLLAR
 
@@ -27,7 +29,7 @@ class Settings:
     cash_micros: int
     per_event_micros: int  # -1: no cap
     extra_ticks: int
-    slippage: Slippage | None
+    slippage: Slippages | None
     refill_us: int  # NEVER: what we took stays taken
     payout_delay: timedelta
     fees: FeeTerms | None
@@ -43,7 +45,7 @@ def read_settings(
     cash: float | Decimal | str,
     per_event: float | Decimal | str | None,
     extra_ticks: int,
-    slippage: Slippage | None,
+    slippage: Slippage | Mapping[str, Slippage] | None,
     refill: str | timedelta,
     payout_delay: str | timedelta,
     fees: FeeTerms | None,
@@ -60,7 +62,7 @@ def read_settings(
         raise PlanError(f"queue={queue!r}: use {' or '.join(PLACES)}, and only with fills='queue'")
     if not isinstance(extra_ticks, int) or extra_ticks < 0 or (extra_ticks and fills != "touch"):
         raise PlanError(f"extra_ticks={extra_ticks}: a whole number from 0 up, and only with fills='touch'")
-    _check_slippage(fills, slippage, extra_ticks)
+    _check_slippage(fills, extra_ticks, is_given=slippage is not None)
     if fees is not None and not isinstance(fees, FeeTerms):
         raise PlanError(f"fees={fees!r}: give bt.assume_fees('quadratic', multiplier=1), or nothing")
     delay = timedelta(microseconds=as_us("payout_delay", payout_delay))
@@ -78,7 +80,7 @@ def read_settings(
         cash_micros=cash_micros,
         per_event_micros=-1 if per_event is None else _cap(per_event, cash_micros),
         extra_ticks=extra_ticks,
-        slippage=slippage,
+        slippage=read_slippages(slippage),
         refill_us=_refill_us(refill),
         payout_delay=delay,
         fees=fees,
@@ -86,17 +88,13 @@ def read_settings(
     )
 
 
-def _check_slippage(fills: str, slippage: Slippage | None, extra_ticks: int) -> None:
-    if slippage is not None and not isinstance(slippage, Slippage):
-        raise PlanError(
-            f"slippage={slippage!r}: give bt.Slippage(...), or what bt.calibrate_slippage returns"
-        )
-    if slippage is None and fills == "trades":
+def _check_slippage(fills: str, extra_ticks: int, *, is_given: bool) -> None:
+    if not is_given and fills == "trades":
         raise PlanError(
             "fills='trades' needs slippage=: bt.calibrate_slippage measures one; bt.Slippage() takes half of "
             "the spread from the trades themselves and gives any count at the touch"
         )
-    if slippage is not None and (fills not in ("touch", "trades") or extra_ticks):
+    if is_given and (fills not in ("touch", "trades") or extra_ticks):
         raise PlanError("slippage= is for fills='trades' or 'touch', and not together with extra_ticks")
 
 

@@ -22,6 +22,7 @@ Both were measured on shares, not on event contracts: `bt.calibrate_slippage` me
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +30,8 @@ import numpy.typing as npt
 import polars as pl
 
 from backtest.errors import PlanError
-from backtest.kernels.arrays import COUNT_MAX_CENTI, I64
+from backtest.kernels.arrays import COUNT_MAX_CENTI, I64, NEVER
+from backtest.latency import as_us
 from exchange.units import DOLLAR_CC
 
 Impact = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
@@ -49,6 +51,7 @@ class Slippage:
         impact: "linear", "sqrt", a function from contracts (an array) to centicents, or None: any count at
             the touch.
         coefficient_cc: of "linear" and "sqrt": what the first contract pays more than the touch, centicents.
+        max_age: for how long a trade says where the touch is, such as "1h"; by default until the next one.
         fit: the table behind a calibration, per `slippage_fit.FIT`; it changes nothing.
         explained_share: how much of the variance of the measured costs the impact explains; nor does this.
 
@@ -59,6 +62,7 @@ class Slippage:
     half_spread_cc: int | Mapping[int, int] | None = None
     impact: str | Impact | None = None
     coefficient_cc: float | None = None
+    max_age: str | timedelta | None = None
     fit: pl.DataFrame | None = field(default=None, repr=False, compare=False)
     explained_share: float | None = field(default=None, repr=False, compare=False)
 
@@ -76,6 +80,8 @@ class Slippage:
             )
         if self.impact is not None:
             _check_impact(self.worsening(_PROBES), _PROBES)
+        if self.max_age is not None and as_us("max_age", self.max_age) <= 0:
+            raise PlanError(f"max_age={self.max_age!r} must be more than 0")
 
     def __str__(self) -> str:
         """Return the assumption in words and, after a calibration, its table."""
@@ -97,11 +103,11 @@ class Slippage:
     def reach(self) -> I64:
         """Return, for 0 to 10,000 centicents, how many hundredths of contracts trade no worse than that.
 
-        Empty without an impact. That is the model turned around, by bisection, exact to a hundredth.
+        That is the model turned around, by bisection, exact to a hundredth; without an impact, any number.
         """
-        if self.impact is None:
-            return np.zeros(0, np.int64)
         worse = np.arange(DOLLAR_CC + 1, dtype=np.float64)
+        if self.impact is None:
+            return np.full(len(worse), NEVER)
         low, high = np.zeros(len(worse), np.int64), np.full(len(worse), COUNT_MAX_CENTI + 1)
         while (high - low > 1).any():
             middle = (low + high) // 2
@@ -120,6 +126,11 @@ class Slippage:
         return at
 
     @property
+    def max_age_us(self) -> int | None:
+        """For how long a trade says where the touch is."""
+        return None if self.max_age is None else as_us("max_age", self.max_age)
+
+    @property
     def told(self) -> dict[str, Any]:
         """For the manifest: everything that decides a fill, a function by the digest of its ladder."""
         spread = self.half_spread_cc
@@ -130,6 +141,7 @@ class Slippage:
             else {str(start): spread[start] for start in sorted(spread)},
             "impact": of_function or self.impact,
             "coefficient_cc": self.coefficient_cc,
+            "max_age_us": self.max_age_us,
         }
 
     def sentences(self, *, has_spread: bool) -> list[str]:
@@ -137,6 +149,11 @@ class Slippage:
         spread, said = self.half_spread_cc, list[str]()
         if not has_spread:
             said.append(_spread_said(spread))
+            said.append(
+                "the last trade says where the touch is until the next one, however old it is"
+                if self.max_age_us is None
+                else f"a trade says where the touch is for {self.max_age_us / 1e6:g} s, or until the next one"
+            )
         if self.impact is None:
             said.append("nothing is known of depth: an order gets all it asks for at the touch")
         else:

@@ -8,23 +8,29 @@ most a buyer of YES paid in it, the bid no better than the least a seller got.
 import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import CHANGE, I64, NEVER, SIZE, TOP
+from backtest.kernels.arrays import CHANGE, NEVER, SIZE, TOP
 from backtest.slippage import FLIPS_MIN, Slippage
+from backtest.slippages import Slippages
 from backtest.tape import FROM_TRADES, Tape
 from exchange.units import DOLLAR_CC
 
 
-def trades_tape(trades: pl.DataFrame, markets: pl.DataFrame, slippage: Slippage) -> Tape:
+def trades_tape(trades: pl.DataFrame, markets: pl.DataFrame, slippages: Slippages) -> Tape:
     """Return the touch after each instant with trades, blocks left out.
 
     What an order of ours took at the ask stays taken until somebody buys YES at another price; the bid alike.
 
     Args:
         trades: rows of the lake's table.
-        markets: ticker and close_us, one row per market; its order is the tape's.
-        slippage: half of the spread; an instant whose market's is not known yet shows no touch.
+        markets: ticker, series_ticker and close_us, one row per market; its order is the tape's.
+        slippages: half of the spread, and for how long a trade counts; where that is not known no touch is.
     """
-    shown = _touches(_instants(trades, markets), slippage.half_spreads())
+    instants, model = _instants(trades, markets), slippages.model_of(markets["series_ticker"])
+    parts = [
+        _touches(instants.filter(pl.lit(pl.Series(model == number)).gather(pl.col("market"))), slippage)
+        for number, slippage in enumerate(slippages.ordered())
+    ]
+    shown = pl.concat(parts).sort("market", "ts_us")
     bid, ask = shown["bid_cc"].to_numpy(), shown["ask_cc"].to_numpy()
     tops, sizes, n = np.zeros(shown.height, TOP), np.zeros(shown.height, SIZE), markets.height
     tops["ts_us"], tops["bid_cc"], tops["ask_cc"] = shown["ts_us"].to_numpy(), bid, ask
@@ -47,7 +53,7 @@ def trades_tape(trades: pl.DataFrame, markets: pl.DataFrame, slippage: Slippage)
 def touches(trades: pl.DataFrame, slippage: Slippage) -> pl.DataFrame:
     """Return ticker, event_ts, bid_cc and ask_cc after each instant with trades at which both are known."""
     markets = trades.select(pl.col("ticker").unique(maintain_order=True), close_us=pl.lit(NEVER))
-    shown = _touches(_instants(trades, markets), slippage.half_spreads())
+    shown = _touches(_instants(trades, markets), slippage)
     is_open = (pl.col("bid_cc") > 0) & (pl.col("ask_cc") < DOLLAR_CC)
     return shown.filter(is_open).select(
         markets["ticker"].gather(shown.filter(is_open)["market"]),
@@ -84,14 +90,14 @@ def _instants(trades: pl.DataFrame, markets: pl.DataFrame) -> pl.DataFrame:
         .join(numbers, on="ticker")
         .with_columns(ts_us=pl.col("event_ts").dt.epoch("us"))
         .filter(pl.col("ts_us") < pl.col("close_us"))
-        .group_by("market", "ts_us")
+        .group_by("market", "ts_us", "close_us")
         .agg(bought=price.filter(is_buyer).max(), sold=price.filter(is_buyer.not_()).min())
         .sort("market", "ts_us")
     )
 
 
-def _touches(instants: pl.DataFrame, table: I64 | None) -> pl.DataFrame:
-    bought, sold = pl.col("bought"), pl.col("sold")
+def _touches(instants: pl.DataFrame, slippage: Slippage) -> pl.DataFrame:
+    bought, sold, table = pl.col("bought"), pl.col("sold"), slippage.half_spreads()
     if table is None:
         estimated = half_spreads_so_far(bought, sold).over("market", order_by="ts_us")
         halves = {"half_bought": estimated, "half_sold": estimated}
@@ -100,9 +106,10 @@ def _touches(instants: pl.DataFrame, table: I64 | None) -> pl.DataFrame:
         halves = {f"half_{each}": pl.lit(steps).gather(pl.col(each)) for each in ("bought", "sold")}
     below, above = bought - 2 * pl.col("half_bought"), sold + 2 * pl.col("half_sold")
     is_live = pl.coalesce("half_bought", "half_sold").is_not_null()
-    return instants.with_columns(**halves).select(
+    shown = instants.with_columns(**halves).select(
         "market",
         "ts_us",
+        "close_us",
         is_live=is_live.cast(pl.Int8),
         bid_cc=pl.when(is_live).then(pl.min_horizontal(sold, below).clip(lower_bound=0)).fill_null(0),
         ask_cc=pl.when(is_live)
@@ -111,6 +118,15 @@ def _touches(instants: pl.DataFrame, table: I64 | None) -> pl.DataFrame:
         bid_run=_run(sold),
         ask_run=_run(bought),
     )
+    age_us = slippage.max_age_us
+    return shown if age_us is None else pl.concat([shown, _ends(shown, age_us)]).sort("market", "ts_us")
+
+
+def _ends(shown: pl.DataFrame, age_us: int) -> pl.DataFrame:
+    """Return the moments from which on a touch is too old; its prices stay, to mark what is held."""
+    end, after = pl.col("ts_us") + age_us, pl.col("ts_us").shift(-1).over("market", order_by="ts_us")
+    is_end = (pl.col("is_live") == 1) & (end < pl.min_horizontal("close_us", after))
+    return shown.filter(is_end).with_columns(ts_us=end, is_live=pl.lit(0, pl.Int8))
 
 
 def _run(price: pl.Expr) -> pl.Expr:

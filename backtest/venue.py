@@ -14,12 +14,13 @@ import polars as pl
 from backtest.errors import PlanError
 from backtest.fees import FeeTable
 from backtest.kernels.arrays import FEE, I8, I32, I64, MARKET, NEVER, ROUNDING_ROW, Records
-from backtest.slippage import Slippage
+from backtest.slippages import Slippages
 from backtest.tape import Tape
 from exchange.fees import COMBO_QUANTUM_MICROS, QUANTUM_MICROS, ROUNDING, is_combo
 from exchange.ticks import LINEAR_CENT, STRUCTURES, PriceRange, prices_on
 from exchange.units import DOLLAR_CC, to_us
 
+_NO_REACH: Final = np.zeros((0, DOLLAR_CC + 1), np.int64)
 _UNDECIDED: Final = "disputed"
 _DECIDED: Final = ("determined", "amended", "finalized")
 
@@ -100,7 +101,7 @@ class Venue:
 
 
 def venue(
-    known: Rules, fees: FeeTable, tape: Tape, *, extra_ticks: int, slippage: Slippage | None = None
+    known: Rules, fees: FeeTable, tape: Tape, *, extra_ticks: int, slippage: Slippages | None = None
 ) -> Venue:
     """Return rules, fees and the tape's bounds as records."""
     markets = np.zeros(known.markets.height, MARKET)
@@ -114,6 +115,8 @@ def venue(
     markets["quantum"] = [
         COMBO_QUANTUM_MICROS if is_combo(ticker) else QUANTUM_MICROS for ticker in known.markets["ticker"]
     ]
+    if slippage is not None:
+        markets["slippage"] = slippage.model_of(known.markets["series_ticker"])
     markets["row"] = tape.offsets[:-1] - 1
     markets["place"] = markets["print_row"] = markets["waiting"] = -1
     rows = np.zeros(len(fees.num), FEE)
@@ -127,7 +130,7 @@ def venue(
             [(to_us(each.effective_ts), each.unit_micros, each.has_rebate) for each in ROUNDING], ROUNDING_ROW
         ),
         slipped=_slipped(known.grids, extra_ticks, is_snapped=slippage is not None),
-        reach=np.zeros(0, np.int64) if slippage is None else slippage.reach(),
+        reach=np.stack([each.reach() for each in slippage.ordered()]) if slippage else _NO_REACH,
         snapped=_snapped(known.allowed),
         payouts=paid[np.argsort(markets["settle_us"][paid], kind="stable")],
     )

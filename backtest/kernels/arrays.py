@@ -78,7 +78,7 @@ CHANGE: Final = _record("amount", "level:i4", "op:i1")
 LEVEL: Final = _record("cc", "size", "used", "run", "taken_us")
 MARKET: Final = _record(
     *("first_row", "end_row", "first_level", "split_level", "end_level"),  # in the tape; bids end at split
-    *("event", "settle_us", "value_cc", "grid", "first_fee", "end_fee", "waiver_us", "quantum"),
+    *("event", "settle_us", "value_cc", "grid", "first_fee", "end_fee", "waiver_us", "quantum", "slippage"),
     *("open_us", "close_us"),
     "row",  # how far the book has got
     "position",  # signed YES
@@ -148,7 +148,7 @@ class World(NamedTuple):
     fees: Records
     rounding: Records
     slipped: I32  # (2: up, down; grids; 10_001): a price some ticks worse, 0 where there is none
-    reach: I64  # by centicents: contracts without a recorded size that trade no worse; empty: all do
+    reach: I64  # (slippages; 10_001 centicents): contracts without a recorded size that trade no worse
     payouts: I64  # markets in order of settlement
     grid_us: I64  # when equity is marked besides after fills and settlements
     settled: Records

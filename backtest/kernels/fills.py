@@ -87,8 +87,9 @@ def _climb(w: World, fills: Records, o: int, t: int, k: int, law: Law) -> None:
     nothing on average; nothing stands at prices better than the level's.
     """
     order, level = w.orders[o], w.levels[k]
+    market = w.markets[order.market]
     way, limit = order.direction, order.limit_cc
-    side, grid, end = 0, w.markets[order.market].grid, DOLLAR_CC
+    side, grid, end = 0, market.grid, DOLLAR_CC
     if way < 0:
         side, end = 1, 0
     first = w.slipped[side, grid, level.cc]
@@ -97,7 +98,7 @@ def _climb(w: World, fills: Records, o: int, t: int, k: int, law: Law) -> None:
     while price != 0 and way * (price - limit) <= 0:
         after = w.slipped[side, grid, price + way]
         middle = way * (price + (end if after == 0 else after) - 2 * level.cc) // 2
-        free = min(order.waiting, w.reach[middle] - level.used)
+        free = min(order.waiting, w.reach[market.slippage, middle] - level.used)
         if free > 0:
             n, reason = _room(w, o, price, free, law)
             if n > 0:

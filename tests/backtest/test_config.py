@@ -70,6 +70,14 @@ def test_the_example_of_a_strategy_is_a_configuration(name: str) -> None:
     assert not config.out.resolve().is_relative_to(folder)
 
 
+def test_series_may_have_slippages_of_their_own(tmp_path: Path) -> None:
+    text = '[slippage.KXA]\nmax_age = "1h"\n[slippage.KXB]\nhalf_spread_cc = 100\n'
+    config = read_config(a_config(tmp_path, LEAST + text))
+    assert config.slippage == {"KXA": Slippage(max_age="1h"), "KXB": Slippage(half_spread_cc=100)}
+    with pytest.raises(BadInput, match=r"slippage\.KXA: half_spread_cc=0: at least 1"):
+        read_config(a_config(tmp_path, LEAST + "[slippage.KXA]\nhalf_spread_cc = 0\n"))
+
+
 def test_what_is_left_out_is_left_to_the_engine(tmp_path: Path) -> None:
     config = read_config(a_config(tmp_path, LEAST))
     assert (config.lake, config.latency, config.cash, config.fees) == (None, None, None, None)

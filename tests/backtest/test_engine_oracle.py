@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +17,7 @@ from backtest.results import Run
 from exchange.fees import FeeTerms
 from exchange.units import to_us
 from tests.backtest.worlds import (
+    SERIES,
     T0,
     MemoryLake,
     a_delta,
@@ -176,7 +176,11 @@ def a_slippage(rng: Random) -> bt.Slippage:
         {"impact": "sqrt", "coefficient_cc": 35},
         {"impact": lambda contracts: 25 * (contracts // 2)},
     ]
-    return bt.Slippage(half_spread_cc=rng.choice([None, 40, 100, {0: 30, 5_000: 170}]), **rng.choice(impacts))
+    return bt.Slippage(
+        half_spread_cc=rng.choice([None, 40, 100, {0: 30, 5_000: 170}]),
+        max_age=rng.choice([None, None, "2s", "9s"]),
+        **rng.choice(impacts),
+    )
 
 
 def trade_rows(rng: Random, books: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -319,7 +323,7 @@ def oracle(
 
         if fills == "trades":
             assert slippage is not None
-            events = trade_instants(of("trades"), close_us, half_of(slippage))
+            events = trade_instants(of("trades"), close_us, half_of(slippage), slippage.max_age_us)
         elif fills == "touch":
             events = quote_instants(of("quotes"), close_us)
         else:
@@ -384,7 +388,8 @@ def worse_of(slippage: bt.Slippage | None) -> Callable[[float], float] | None:
     if slippage is None or slippage.impact is None:
         return None
     if callable(shape := slippage.impact):
-        return lambda contracts: float(shape(np.array([contracts]))[0])
+        plain: Any = shape  # it takes numbers as well as arrays
+        return lambda contracts: float(plain(contracts))
     times, power = slippage.coefficient_cc or 0.0, math.sqrt if shape == "sqrt" else float
     return lambda contracts: times * power(contracts)
 
@@ -433,9 +438,8 @@ def compare(
     slippage = a_slippage(rng) if fills == "trades" or (fills == "touch" and rng.random() < 0.5) else None
     refill_s = rng.choice([None, None, 3, 10])
     placed["refill"] = "never" if refill_s is None else f"{refill_s}s"
-    run = bt.run(
-        asked, lake, fills=fills, latency="1s", cash=cash, per_event=cap, slippage=slippage, **placed
-    )
+    placed["slippage"] = {SERIES: slippage} if slippage and rng.random() < 0.3 else slippage
+    run = bt.run(asked, lake, fills=fills, latency="1s", cash=cash, per_event=cap, **placed)
     cap_micros = None if cap is None else cap * 1_000_000
     slow = oracle(
         lake,

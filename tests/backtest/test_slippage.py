@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import backtest as bt
 from backtest.errors import PlanError
-from tests.backtest.worlds import a_lake, a_market, a_quote, a_snapshot, at, replayed, settled
+from tests.backtest.worlds import a_lake, a_market, a_quote, a_series, a_snapshot, at, replayed, settled
 
 CENT = bt.Slippage(half_spread_cc=50)
 LINEAR = bt.Slippage(half_spread_cc=50, impact="linear", coefficient_cc=20)
@@ -160,6 +160,37 @@ def test_quotes_without_sizes_take_the_impact_and_others_their_size() -> None:
     assert replayed(sized, order, slippage=LINEAR).fills["count_centi"].to_list() == [400]
 
 
+def test_a_trade_too_old_says_nothing() -> None:
+    """Trap 9: a trade counts for 10 s: an order after 9 s fills, one after 10 s finds the book unknown."""
+    aged = bt.Slippage(half_spread_cc=50, max_age="10s")
+    lake = a_lake(markets=[a_market()], trades=[a_trade(0, 5_000, "yes"), a_trade(15, 5_000, "yes")])
+    orders = [(at_s, "A", bt.buy_yes(1)) for at_s in (8, 9, 13, 14)]
+    run = replayed(lake, *orders, fills="trades", slippage=aged)
+    assert run.orders["reason"].to_list() == [None, "book unknown", "book unknown", None]
+    assert run.coverage["known_share"].to_list() == [20 / 1_000]
+    assert run.positions["mark_cc"].to_list() == [4_900]  # the last known bid, though it is too old
+    assert "a trade says where the touch is for 10 s, or until the next one" in run.assumptions
+
+
+def test_series_have_slippages_of_their_own() -> None:
+    """After sales at .48, half-spreads of .0050 and .0150 ask .49 in one series, and .51 in the other."""
+    markets = [a_market("A", series_ticker="KXA"), a_market("B", series_ticker="KXB")]
+    trades = [a_trade(0, 4_800, "no"), a_trade(0, 4_800, "no", ticker="B", trade_id="b")]
+    lake = a_lake(markets=markets, trades=trades, series=[a_series("KXA"), a_series("KXB")])
+    orders = [(1, ticker, bt.buy_yes(3)) for ticker in "BA"]
+    wide = bt.Slippage(half_spread_cc=150, impact="linear", coefficient_cc=50)
+    run = replayed(lake, *orders, fills="trades", slippage={"KXB": wide, "KXA": CENT})
+    assert run.fills.select("ticker", "yes_price_cc", "count_centi").rows() == [
+        ("A", 4_900, 300),
+        ("B", 5_100, 100),
+        ("B", 5_200, 200),
+    ]
+    assert "KXB: half the spread is $0.0150" in run.assumptions
+    assert run.manifest["config"]["slippage"]["KXA"]["half_spread_cc"] == 50
+    with pytest.raises(PlanError, match="none for series KXB of the plan's markets"):
+        replayed(lake, *orders, fills="trades", slippage={"KXA": CENT})
+
+
 def test_an_order_that_waits_fills_at_its_limit_when_the_touch_comes() -> None:
     """It waits at .49; a seller gets .48, so that the ask is .49: filled there, as the maker."""
     trades = [a_trade(0, 5_000, "yes"), a_trade(5, 4_800, "no")]
@@ -168,7 +199,7 @@ def test_an_order_that_waits_fills_at_its_limit_when_the_touch_comes() -> None:
     assert run.fills.select("yes_price_cc", "role", "evidence").rows() == [(4_900, "maker", "trades:crossed")]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.sampled_from(["linear", "sqrt"]),
     st.integers(1, 300),
@@ -216,7 +247,8 @@ def test_the_report_says_what_the_slippage_was() -> None:
     assert "half the spread is by YES price: $0.0050 from $0.00, $0.0020 from $0.90" in told[1].assumptions
     assert "what we took of a level counts as displayed again after 30 s" in told[0].assumptions
     configs = [run.manifest["config"] for run in told]
-    assert configs[0]["slippage"] == {"half_spread_cc": 50, "impact": "linear", "coefficient_cc": 20}
+    expected = {"half_spread_cc": 50, "impact": "linear", "coefficient_cc": 20, "max_age_us": None}
+    assert configs[0]["slippage"] == expected
     assert configs[0]["refill_us"] == 30_000_000
     assert len(configs[1]["slippage"]["impact"]) == 64
     assert told[0].fills.drop("fill_id").equals(told[1].fills.drop("fill_id"))
@@ -247,6 +279,8 @@ def test_a_run_says_where_it_was_too_large_for_the_market() -> None:
         ({"impact": lambda contracts: -contracts}, "not trade better"),
         ({"impact": lambda contracts: 100 - contracts.clip(0, 100)}, "not trade better"),
         ({"impact": lambda _: 5.0}, "one each"),
+        ({"max_age": "0s"}, "more than 0"),
+        ({"max_age": 60}, "length of time"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(values: dict[str, Any], words: str) -> None:
@@ -261,6 +295,8 @@ def test_what_cannot_be_meant_is_refused(values: dict[str, Any], words: str) -> 
         ({"fills": "book", "slippage": CENT}, "for fills='trades' or 'touch'"),
         ({"fills": "touch", "slippage": CENT, "extra_ticks": 1}, "not together with extra_ticks"),
         ({"fills": "touch", "slippage": 50}, "give bt.Slippage"),
+        ({"fills": "touch", "slippage": {}}, "give bt.Slippage"),
+        ({"fills": "touch", "slippage": {"KXTEST": 50}}, "give bt.Slippage"),
         ({"fills": "touch", "refill": "0s"}, "more than 0, or 'never'"),
     ],
 )

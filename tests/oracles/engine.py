@@ -326,8 +326,8 @@ class Oracle:
                     yield key, price, left, plain if is_best else f"{self.basis}:{told}"
                 yield key, 10_000, 0, ""  # nobody trades there
             elif size is None:
-                crossed = order.is_resting and self.basis == "trades"
-                told = "trades:crossed" if crossed else UNSIZED.get(self.basis, self.basis)
+                crossed = order.is_resting and self.slips
+                told = f"{self.basis}:crossed" if crossed else UNSIZED.get(self.basis, self.basis)
                 yield key, at, order.waiting, told
             else:
                 yield key, at, size - used, f"{self.basis}:crossed" if order.is_resting else self.basis

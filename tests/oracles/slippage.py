@@ -18,7 +18,10 @@ ENDLESS: Final = 3_000_000_001
 
 
 def trade_instants(
-    rows: Iterable[Mapping[str, Any]], close_us: int, half: Callable[[int], int] | None
+    rows: Iterable[Mapping[str, Any]],
+    close_us: int,
+    half: Callable[[int], int] | None,
+    max_age_us: int | None = None,
 ) -> Instants:
     """Return what the trades of one market show; `half` of the spread by price, None: it is estimated."""
     prints: dict[int, list[tuple[str, int]]] = {}
@@ -51,6 +54,9 @@ def trade_instants(
                 asks.append(max(price, across))
                 bids.append(min(price, across))
         found[t] = [("last", min(bids), max(asks), moved)]
+        after = min((each for each in prints if each > t), default=close_us)
+        if max_age_us is not None and t + max_age_us < min(after, close_us):
+            found[t + max_age_us] = [("unknown",)]
     return found
 
 
