@@ -28,6 +28,23 @@ LEGS: Final = {
     "before arrived, for as many contracts as that one got",
 }
 _KEY: Final = ("known_ts", "basket")
+# What makes rows no basket, of the columns that `with_legs` counts.
+_FAULTS: Final = (
+    (
+        pl.col("n_legs") == 1,
+        "it has one leg: legs share known_ts and basket; leave basket null for an order alone",
+    ),
+    (pl.col("has_other"), "a leg buys or sells: keep close and cancel out of baskets"),
+    (
+        pl.col("n_markets") < pl.col("n_legs"),
+        "two of its legs are in one market, where they are one position",
+    ),
+    (pl.col("n_counts") > 1, "its legs want different counts: a set is one contract of each leg"),
+)
+_WAITS: Final = (
+    pl.col("has_waiting"),
+    "a leg waits, and the next cannot know for how much: only the last of legs sent one by one may",
+)
 
 
 def basket_column(dtype: pl.DataType) -> pl.Expr:
@@ -74,22 +91,7 @@ def with_legs(intents: pl.DataFrame, *, one_by_one: bool) -> pl.DataFrame:
             has_other=pl.col("action").is_in(["close", "cancel"]).any(),
         )
     )
-    faults = {
-        "it has one leg: legs share known_ts and basket; leave basket null for an order alone": (
-            pl.col("n_legs") == 1
-        ),
-        "a leg buys or sells: keep close and cancel out of baskets": pl.col("has_other"),
-        "two of its legs are in one market, where they are one position": (
-            pl.col("n_markets") < pl.col("n_legs")
-        ),
-        "its legs want different counts: a set is one contract of each leg": pl.col("n_counts") > 1,
-    }
-    if one_by_one:
-        waits = (
-            "a leg waits, and the next cannot know for how much: only the last of legs sent one by one may"
-        )
-        faults[waits] = pl.col("has_waiting")
-    for said, is_so in faults.items():
+    for is_so, said in (*_FAULTS, _WAITS) if one_by_one else _FAULTS:
         found = wanted.filter(is_so).head(1).collect()
         if found.height:
             known_ts, basket = found.select(_KEY).row(0)

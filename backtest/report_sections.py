@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 SENTENCES_MAX: Final = 60
 _UNIT: Final = re.compile(r"_(us|micros)$")
-_UNSAID: Final = {"fees": "as the lake's schedules say", "per_event_micros": "no cap"}  # None means this
+_UNSAID: Final = {
+    "fees": "as the lake's schedules say",
+    "per_event_micros": "no cap",
+    "legs": "no baskets",
+}  # None means this
 MANIFEST_MAX: Final = 100_000  # characters
 WORST_MAX: Final = 12
 

@@ -52,32 +52,25 @@ def plan(
     grows to a second: then the quotes were seen, but not to be had.
 
     Returns:
-        ticker, known_ts, intent, basket; both legs of a pair have its first moment. Markets that were looked
-        at and not wanted have one row without an intent.
+        ticker, known_ts, intent, basket: a row without an intent for each market that was looked at, then the
+        first legs, then the second ones. It takes time and memory for the quotes of every pair.
     """
     quotes = lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end).select(
         "ticker", "known_ts", "bid_cc", "ask_cc"
     )
-    wanted = (
-        _signals(quotes, pairs(lake, quotes.select("ticker").unique()))
-        .unpivot(["first", "second"], index=["pair", "known_ts", "first_cc", "second_cc", "is_yes"])
-        .select(
-            "known_ts",
-            ticker="value",
-            basket="pair",
-            is_yes=pl.col("is_yes") & (pl.col("variable") == "first"),
-            price_cc=pl.when(pl.col("variable") == "first").then("first_cc").otherwise("second_cc"),
-        )
-        .with_columns(
-            intent=pl.coalesce(
-                bt.buy_yes(bt.param("count"), limit=pl.col("price_cc")).when(pl.col("is_yes")),
-                bt.buy_no(bt.param("count"), limit=pl.col("price_cc")).when(~pl.col("is_yes")),
-            )
-        )
-        .select("ticker", "known_ts", "intent", "basket")
+    signals = _signals(quotes, pairs(lake, quotes.select("ticker").unique()))
+    count, first_cc, second_cc = bt.param("count"), pl.col("first_cc"), pl.col("second_cc")
+    first = pl.coalesce(
+        bt.buy_yes(count, limit=first_cc).when(pl.col("is_yes")),
+        bt.buy_no(count, limit=first_cc).when(~pl.col("is_yes")),
     )
+    second = bt.buy_no(count, limit=second_cc)
     looked_at = quotes.group_by("ticker").agg(pl.col("known_ts").min()).sort("ticker")
-    return pl.concat([looked_at, wanted.sort("known_ts", "basket", "ticker")], how="diagonal")
+    legs = [
+        signals.select("known_ts", ticker="first", intent=first, basket="pair"),
+        signals.select("known_ts", ticker="second", intent=second, basket="pair"),
+    ]
+    return pl.concat([looked_at, *legs], how="diagonal")
 
 
 def pairs(lake: Lake, tickers: pl.LazyFrame) -> pl.LazyFrame:

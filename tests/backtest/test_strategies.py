@@ -201,8 +201,8 @@ def test_the_higher_cap_of_two_contains_the_lower(tmp_path: Path) -> None:
     markets = [threshold("A", 10, cap_strike=10, **told), threshold("B", 20, cap_strike=20, **told)]
     lake = a_lake(tmp_path, quotes, markets)
     assert [row[:4] for row in intents("cross_strike", lake)] == [
-        ("KXT-1-A", 6.0, "buy", "no"),
         ("KXT-1-B", 6.0, "buy", "yes"),
+        ("KXT-1-A", 6.0, "buy", "no"),
     ]
 
 
