@@ -93,7 +93,7 @@ def _driven(world: World, policy: Policy, params: Records, ask: Any) -> tuple[Wo
 
 def _roomier(world: World) -> World:
     n = 2 * len(world.orders) + 64
-    orders, heap = np.zeros(n, ORDER), np.zeros(2 * (n + len(world.markets)), EVENT)
+    orders, heap = np.zeros(n, ORDER), np.zeros(2 * n + _questions(world), EVENT)
     orders[: len(world.orders)], heap[: len(world.heap)] = world.orders, world.heap
     return world._replace(orders=orders, heap=heap)
 
@@ -152,8 +152,14 @@ def _with_policy(world: World, settings: "Settings", quoting: Quoting) -> World:
     return world._replace(
         seen=np.zeros(len(world.levels), np.int64),
         latencies=settings.latency.drawn(_DRAWN),
-        heap=np.zeros(2 * len(world.markets), EVENT),
+        heap=np.zeros(_questions(world), EVENT),
     )
+
+
+def _questions(world: World) -> int:
+    """Return how many questions can be due at once: the next row of each market, and what is under way."""
+    purse = world.purse[0]
+    return len(world.markets) * (3 + int(purse["feed_us"] // purse["every_us"]))
 
 
 def _sent(orders: Records, tickers: pl.Series) -> pl.DataFrame:

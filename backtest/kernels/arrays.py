@@ -88,7 +88,7 @@ MARKET: Final = _record(
     *("print_row", "print_used"),  # the last trade that filled us, and how much of it
     "place",  # in `active`; -1 before the first fill
     "waiting",  # the last order that began to wait here, -1 before any; the others follow in `next`
-    *("ask_us", "next_us", "seen_row", "trade_row"),  # of a policy: see quoting.py
+    *("asked_us", "next_us", "news_us", "seen_row", "trade_row"),  # of a policy: see quoting.py
     *("told_position", "bid_order", "ask_order", "sent_us"),
 )
 # Direction is +1 to more YES, -1 to less, 0 to none, or for a cancellation; limits are YES prices; `waiting`:
@@ -142,7 +142,7 @@ class World(NamedTuple):
     levels: Records
     markets: Records
     orders: Records
-    heap: Records  # see heap.py; with room for two events of every order and market
+    heap: Records  # see heap.py; with room for two events of every order, and all questions to a policy
     events: I64  # cost of what is held, by event
     active: I64  # markets traded and not settled, in no order
     fees: Records

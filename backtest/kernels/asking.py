@@ -1,6 +1,7 @@
 """A user's policy as a function that the compiled clock can call: compiled itself, or left in Python."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ _pointer: Any = intrinsic(_pointer_to)
 _array_at: Any = numba.carray  # type: ignore[attr-defined]
 
 
+@lru_cache(maxsize=64)
 def compiled(policy: Callable[..., Any], kind: "np.dtype[np.void]") -> Any:  # noqa: ANN401 -- numba's cfunc
     """Return a policy compiled for parameters of this kind, to be called as `ask(at, where, memory, answer)`.
 

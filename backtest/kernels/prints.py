@@ -9,7 +9,7 @@ from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import DELTA
 
 # As in clock.py.
-MADE_WITH: Final = "de04e96ba649"
+MADE_WITH: Final = "7b7c5707c9d9"
 
 
 @inner

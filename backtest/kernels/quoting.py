@@ -39,27 +39,25 @@ def _due(w: World, t: int) -> int:
 def notice(w: World, o: int, t: int, has_traded: bool) -> None:  # noqa: FBT001 -- numba has no keywords
     """After something happened to order o: let the policy be asked when it hears of it."""
     order = w.orders[o]
-    if order.waiting == 0 or not order.is_resting:
-        if order.ended_us == 0:
-            order.ended_us = t
-    elif not has_traded:
-        return
+    is_over = order.ended_us == 0 and (order.waiting == 0 or not order.is_resting)
+    if is_over:
+        order.ended_us = t
     market, due_us = w.markets[order.market], _due(w, t)
-    if due_us < market.ask_us and market.seen_row >= market.first_row:
-        market.ask_us = due_us
+    is_news = has_traded or (is_over and order.direction != 0)
+    if is_news and due_us < market.close_us and due_us != market.news_us:
+        market.news_us = due_us
         push(w, due_us, ASK, 0, order.market)
 
 
 @inner
 def plan_next(w: World, m: int) -> None:
-    """Ask about market m again when its next row is known, or when quoting ends."""
+    """Ask about market m again when its next row is known, or when quoting ends; not after the close."""
     market, until_us = w.markets[m], w.purse[0].until_us
     r = market.seen_row + 1
     due_us = _due(w, w.tops[r].ts_us) if r < market.end_row else NEVER
     if until_us < NEVER:
         due_us = min(due_us, -(-until_us // w.purse[0].every_us) * w.purse[0].every_us)
-    market.ask_us = due_us
-    if due_us != market.next_us and due_us < NEVER:
+    if due_us < market.close_us and due_us != market.next_us:
         market.next_us = due_us
         push(w, due_us, ASK, 0, m)
 
@@ -70,20 +68,20 @@ def begin(w: World) -> None:
     for m in range(len(w.markets)):
         market = w.markets[m]
         market.seen_row, market.trade_row = market.first_row - 1, -1
-        market.bid_order, market.ask_order, market.ask_us = -1, -1, NEVER
+        market.bid_order, market.ask_order = -1, -1
         if market.first_row < market.end_row:
             plan_next(w, m)
 
 
 @inner
-def tell(w: World, fills: Records, m: int) -> bool:
+def tell(w: World, fills: Records, m: int, t: int) -> bool:
     """Fill the view of market m as the policy knows it now; tell whether there is anything to ask.
 
     There is not while the book is unknown or crossed, nor once quoting has ended: then nothing is wanted.
     """
     purse, market, view = w.purse[0], w.markets[m], w.at[0]
-    t = market.ask_us
     known_us = t - purse.feed_us
+    market.asked_us = t
     while purse.n_told < purse.n_fills and fills[purse.n_told].fill_us <= known_us:
         fill = fills[purse.n_told]
         order = w.orders[fill.order_id]
@@ -94,8 +92,6 @@ def tell(w: World, fills: Records, m: int) -> bool:
     _see(w, m, row)
     if t < purse.until_us:
         plan_next(w, m)
-    else:
-        market.ask_us = NEVER
     _forget(w, m, known_us)
     top = w.tops[row]
     if t >= purse.until_us or not top.is_live:
@@ -190,7 +186,7 @@ def _change(w: World, m: int, t: int, o: int, way: int, price_cc: int, count_cen
     """Return the order that stands for one side from now on: the old one, a new one, or -1."""
     is_wanted = count_centi > 0 and 0 < price_cc < DOLLAR_CC
     price_cc = w.snapped[0 if way > 0 else 1, w.markets[m].grid, price_cc] if is_wanted else 0
-    if (price_cc == 0 and o < 0) or t >= w.markets[m].close_us:
+    if price_cc == 0 and o < 0:
         return -1
     if o >= 0 and w.orders[o].limit_cc == price_cc:
         return o
@@ -208,7 +204,5 @@ def _change(w: World, m: int, t: int, o: int, way: int, price_cc: int, count_cen
         order.count_centi = order.waiting = count_centi
     if not market.open_us <= order.arrival_us < market.close_us:
         order.reason = CLOSED if order.arrival_us >= market.close_us else NOT_OPEN
-        order.ended_us = order.arrival_us
-    else:
-        push(w, order.arrival_us, ARRIVE, 0, sent)
+    push(w, order.arrival_us, ARRIVE, 0, sent)
     return sent if price_cc > 0 else -1

@@ -309,28 +309,7 @@ def oracle(
     refill_s: int | None = None,
 ) -> Oracle:
     """Run the slow engine on the same rows, one second of latency."""
-    markets = {}
-    for row in lake.rows["markets"]:
-        settle_us = to_us(row["settlement_ts"]) if row.get("settlement_ts") else NEVER
-        close_us = min(to_us(row["close_ts"]), settle_us)
-
-        def of(table: str, ticker: str = row["ticker"]) -> list[Any]:
-            return [
-                each
-                for each in lake.rows.get(table, ())
-                if ticker in (each.get("ticker"), *each.get("tickers", ()))
-            ]
-
-        if fills == "trades":
-            assert slippage is not None
-            events = trade_instants(of("trades"), close_us, half_of(slippage), slippage.max_age_us)
-        elif fills == "touch":
-            events = quote_instants(of("quotes"), close_us)
-        else:
-            events = book_instants(of("book_snapshots"), of("book_deltas"), of("book_gaps"), close_us)
-        if fills == "queue":
-            events = woven(events, of("trades"), close_us)
-        markets[row["ticker"]] = Market(row, close_us, settle_us, row.get("settlement_value_cc") or 0, events)
+    markets = slow_markets(lake, fills=fills, slippage=slippage)
     orders: list[Order] = []
     last_leg: dict[tuple[float, str], Order] = {}
     for number, (arrival_s, ticker, at_s, _, wish) in enumerate(arrivals(plan, legs=legs)):
@@ -373,6 +352,33 @@ def oracle(
     )
     run.run()
     return run
+
+
+def slow_markets(lake: MemoryLake, *, fills: str, slippage: bt.Slippage | None = None) -> dict[str, Market]:
+    """Return the slow engine's markets, with everything that happens in them."""
+    markets = {}
+    for row in lake.rows["markets"]:
+        settle_us = to_us(row["settlement_ts"]) if row.get("settlement_ts") else NEVER
+        close_us = min(to_us(row["close_ts"]), settle_us)
+
+        def of(table: str, ticker: str = row["ticker"]) -> list[Any]:
+            return [
+                each
+                for each in lake.rows.get(table, ())
+                if ticker in (each.get("ticker"), *each.get("tickers", ()))
+            ]
+
+        if fills == "trades":
+            assert slippage is not None
+            events = trade_instants(of("trades"), close_us, half_of(slippage), slippage.max_age_us)
+        elif fills == "touch":
+            events = quote_instants(of("quotes"), close_us)
+        else:
+            events = book_instants(of("book_snapshots"), of("book_deltas"), of("book_gaps"), close_us)
+        if fills == "queue":
+            events = woven(events, of("trades"), close_us)
+        markets[row["ticker"]] = Market(row, close_us, settle_us, row.get("settlement_value_cc") or 0, events)
+    return markets
 
 
 def half_of(slippage: bt.Slippage) -> Callable[[int], int] | None:

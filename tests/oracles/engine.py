@@ -6,7 +6,7 @@ It shares no code with the kernels. Times are microseconds since 1970; rows are 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from exchange.books import OrderBook
 from exchange.fees import FeeTerms, charge_fill, is_combo, rounding_at
@@ -87,6 +87,18 @@ class Market:
     was_known: bool = False  # before the instant that is being looked at
 
 
+class Asked(Protocol):
+    """A policy, as tests/oracles/quoting.py has it."""
+
+    def moments(self) -> set[int]: ...
+
+    def ask_all(self, t: int) -> list[Order]: ...
+
+    def could_send(self) -> list[tuple[str, int]]: ...
+
+    def first_us(self) -> int: ...
+
+
 @dataclass
 class Oracle:
     """One run: build it from rows, call `run`, read fills, settlements, equity, orders and cash."""
@@ -104,6 +116,7 @@ class Oracle:
     refill_us: int = NEVER
     slips: bool = False  # to whole cents
     worse: Callable[[float], float] | None = None  # the impact, where no size is shown
+    desk: "Asked | None" = None  # a policy
     locked_max: int = 0
     locked_micro_us: int = 0
 
@@ -113,16 +126,23 @@ class Oracle:
         moments = {t for o in self.orders for t in (o.arrival_us, o.expiry_us)} | grid
         for each in self.markets.values():
             moments |= {*each.instants, each.settle_us}
-        for t in sorted(moments - {NEVER}):
+        moments |= self.desk.moments() if self.desk else set()
+        moments.discard(NEVER)
+        while moments:
+            t = min(moments)
+            moments.remove(t)
             before = len(self.fills) + len(self.settlements)
             self.locked_micro_us += self.locked() * max(0, min(t, end) - last)
             last = t
             self.at(t)
+            if self.desk:
+                moments |= {s for o in self.desk.ask_all(t) for s in (o.arrival_us, o.expiry_us)}
             self.locked_max = max(self.locked_max, self.locked())
             moved = len(self.fills) + len(self.settlements) > before
             if moved or (t in grid and any(m.is_traded and not m.is_settled for m in self.markets.values())):
                 self.record(t)
-        self.equity = spaced(self.equity, max(0, end - self.orders[0].arrival_us) // 1_000 if grid else 0)
+        first = self.desk.first_us() if self.desk else self.orders[0].arrival_us
+        self.equity = spaced(self.equity, max(0, end - first) // 1_000 if grid else 0)
 
     def at(self, t: int) -> None:
         """Do all of one moment: market data, expiries, settlements, waiting orders, arrivals."""
@@ -142,15 +162,19 @@ class Oracle:
                 self.arrive(order, t)
 
     def grid(self) -> set[int]:
-        live = [o for o in self.orders if not o.was_rejected]
-        if not live:
+        sent = (
+            self.desk.could_send()
+            if self.desk
+            else [(o.ticker, o.arrival_us) for o in self.orders if not o.was_rejected]
+        )
+        if not sent:
             return set()
-        ends = [o.arrival_us for o in live]
-        for each in {o.ticker for o in live}:
+        ends = [arrival_us for _, arrival_us in sent]
+        for each in {ticker for ticker, _ in sent}:
             market = self.markets[each]
             ends += [max(market.instants)] if market.instants else []
             ends += [market.settle_us] if market.settle_us < NEVER else []
-        first = min(o.arrival_us for o in live) // DAY_US + 1
+        first = min(arrival_us for _, arrival_us in sent) // DAY_US + 1
         return {day * DAY_US for day in range(first, max(ends) // DAY_US + 1)} | {max(ends)}
 
     def wake_all(self, ticker: str, t: int) -> None:

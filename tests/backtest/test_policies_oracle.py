@@ -1,0 +1,182 @@
+"""Policies against the slow oracle, compiled and in Python: every frame compared with ==."""
+
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import backtest as bt
+from backtest.kernels.arrays import QUEUES
+from backtest.results import Run
+from exchange.fees import FeeTerms
+from exchange.units import to_us
+from tests.backtest.test_engine_oracle import (
+    SEEDS,
+    assert_same,
+    book_rows,
+    market_rows,
+    queue_tables,
+    quote_rows,
+    slow_markets,
+)
+from tests.backtest.worlds import MemoryLake, a_lake, a_series, at
+from tests.oracles.engine import NEVER, Oracle
+from tests.oracles.quoting import Desk
+
+SOME = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def restless(at: Any, params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba
+    """Use everything there is: sizes, trades, position, own orders and memory, so that any slip shows."""
+    memory[0] += 1
+    turn = int(memory[0])
+    middle = (at.bid_cc + at.ask_cc) // 2
+    shift = (turn % 3 - 1) * 100 - at.position_centi // 2 + at.trade_way * 100
+    size = params.size if at.bid_centi != at.ask_centi else 50 + at.trade_centi
+    bid_cc = at.my_bid_cc if at.my_bid_centi > 50 and turn % 2 else middle - params.half_cc + shift
+    ask_cc = at.my_ask_cc if at.my_ask_centi > 50 and turn % 2 else middle + params.half_cc + shift
+    if (at.ts_us - max(at.changed_us, at.trade_us)) % 3_000_000 > 2_000_000:
+        return bt.Quotes(0, 0, ask_cc, size)
+    return bt.Quotes(bid_cc, size, ask_cc, size if turn % 5 else 0)
+
+
+MAKER = bt.policy(every="1s", params={"half_cc": 300, "size": 150}, memory=1)(restless)
+EITHER = bt.policy(every="700ms", params={"half_cc": 300, "size": 150}, memory=1, post_only=False)(restless)
+
+
+def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = None) -> tuple[Run, Oracle]:
+    """Run a policy on both engines, under terms that sometimes bind, and once more in Python."""
+    policy, cash, cap = (
+        rng.choice([MAKER, EITHER]),
+        rng.choice([3, 12, 1_000]),
+        rng.choice([None, None, 2, 8]),
+    )
+    feed_us, latency_us = rng.choice([0, 100_000, 1_500_000]), rng.choice([1, 250_000, 2_000_000])
+    start, end = rng.choice([None, None, at(7.5)]), rng.choice([None, None, at(25.2)])
+    params = {"half_cc": rng.choice([0, 200, 500]), "size": 150}
+    tickers = [row["ticker"] for row in lake.rows["markets"]]
+    arguments: dict[str, Any] = {
+        "fills": fills,
+        "latency": f"{latency_us}us",
+        "feed": f"{feed_us}us",
+        "cash": cash,
+        "per_event": cap,
+        "params": params,
+    } | ({} if queue is None else {"queue": queue})
+    quoting = policy.on(tickers, start=start, end=end)
+    run = bt.run(quoting, lake, **arguments)
+    (terms,) = (FeeTerms(each["fee_type"], each["fee_multiplier_ppm"]) for each in lake.rows["series"])
+    slow = Oracle(
+        slow_markets(lake, fills=fills),
+        [],
+        terms,
+        cash * 1_000_000,
+        None if cap is None else cap * 1_000_000,
+        queue,
+        basis="book" if fills == "queue" else fills,
+    )
+    slow.desk = Desk(
+        slow,
+        policy.function,
+        SimpleNamespace(**params),
+        {ticker: [0.0] for ticker in tickers},
+        policy.every_us,
+        feed_us,
+        latency_us,
+        policy.post_only,
+        0 if start is None else to_us(start),
+        NEVER if end is None else to_us(end),
+    )
+    slow.run()
+    assert_same(run, slow)
+    if rng.random() < 0.2:
+        quoting = policy.in_python().on(tickers, start=start, end=end)
+        assert_equal(run, bt.run(quoting, lake, **arguments))
+    return run, slow
+
+
+def assert_equal(run: Run, other: Run) -> None:
+    for name, frame in run.frames.items():
+        assert frame.equals(other.frames[name]), name
+
+
+def a_world(rng: Random, fills: str) -> MemoryLake:
+    terms = a_series(fee_type=rng.choice(["quadratic", "quadratic_with_maker_fees"]))
+    tables = {"touch": lambda r: {"quotes": quote_rows(r)}, "book": book_rows, "queue": queue_tables}[fills](
+        rng
+    )
+    return a_lake(markets=market_rows(rng), series=[terms], **tables)
+
+
+@SOME
+@given(SEEDS, st.sampled_from(["touch", "book"]))
+def test_a_policy_against_quotes_and_books_equals_the_oracle(seed: int, fills: str) -> None:
+    """Traps 8, 16: it knows everything later than it happened, and its orders are under way."""
+    rng = Random(seed)
+    compare(a_world(rng, fills), rng, fills=fills)
+
+
+@SOME
+@given(SEEDS, st.sampled_from(list(QUEUES)))
+def test_a_policy_in_queues_equals_the_oracle(seed: int, queue: str) -> None:
+    """Traps 4, 5, 6: quotes wait in queues, are replaced, and keep their place where nothing changes."""
+    rng = Random(seed)
+    compare(a_world(rng, "queue"), rng, fills="queue", queue=queue)
+
+
+def test_the_random_policies_reach_every_kind_of_outcome() -> None:
+    """A comparison proves only what it exercises."""
+    reasons: set[str | None] = set()
+    roles: set[str] = set()
+    n_several = n_cancels = 0
+    for seed in range(40):
+        rng = Random(seed)
+        fills = ("touch", "book", "queue")[seed % 3]
+        queue = rng.choice(list(QUEUES)) if fills == "queue" else None
+        run, _ = compare(a_world(rng, fills), rng, fills=fills, queue=queue)
+        reasons |= set(run.orders["reason"])
+        roles |= set(run.fills["role"])
+        n_several += run.fills.filter(pl.col("order_id").is_duplicated()).height
+        n_cancels += run.orders.filter(action="cancel", status="done").height
+    assert reasons >= {
+        None,
+        "post only",
+        "cancelled",
+        "expired",
+        "no cash",
+        "event cap",
+        "book unknown",
+        "closed",
+    }
+    assert roles == {"taker", "maker"}
+    assert min(n_several, n_cancels) >= 5
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(4))
+def test_a_thousand_policies_equal_the_oracle(part: int) -> None:
+    """Every kind of fill, every place in the queue, seeds that no other test uses."""
+    for seed in range(20_000 + 250 * part, 20_250 + 250 * part):
+        rng = Random(seed)
+        fills = ("touch", "book", "queue", "queue")[seed % 4]
+        queue = rng.choice(list(QUEUES)) if fills == "queue" else None
+        compare(a_world(rng, fills), rng, fills=fills, queue=queue)
+
+
+def test_latencies_that_were_drawn_keep_the_order_of_messages() -> None:
+    """An order sent later never arrives earlier, or a replacement would meet what it replaces."""
+    rng = Random(5)
+    lake = a_lake(markets=market_rows(rng), series=[a_series()], **queue_tables(rng))
+    drawn = bt.sample_latency(["1ms", "3s", "9s"], seed=3)
+    run = bt.run(
+        MAKER.on([row["ticker"] for row in lake.rows["markets"]]), lake, fills="queue", latency=drawn
+    )
+    arrivals = run.orders.filter(ticker="A")["arrival_ts"].dt.epoch("us").to_numpy()
+    assert len(arrivals) > 5
+    assert (np.diff(arrivals) >= 0).all()
+    assert (run.orders["arrival_ts"] - run.orders["decision_ts"]).n_unique() >= 3

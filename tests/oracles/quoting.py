@@ -1,0 +1,180 @@
+"""A policy once more, slow and obvious: at every moment of its grid, look at all that it may know by then."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from exchange.units import to_us
+from tests.oracles.engine import NEVER, Market, Oracle, Order, is_live, show_book, show_quote
+
+
+@dataclass
+class Desk:
+    """One policy on an oracle's markets; times in microseconds."""
+
+    oracle: Oracle
+    function: Callable[..., Any]
+    params: SimpleNamespace
+    memory: dict[str, list[float]]
+    every_us: int
+    feed_us: int
+    latency_us: int
+    is_post_only: bool
+    from_us: int = 0
+    until_us: int = NEVER
+    told_us: dict[str, int] = field(default_factory=dict)  # by market: all until then is known to it
+    working: dict[tuple[str, int], Order] = field(default_factory=dict)  # by market and direction
+    sent_us: dict[str, int] = field(default_factory=dict)
+    ended_us: dict[int, int] = field(default_factory=dict)  # by order
+
+    def moments(self) -> set[int]:
+        """The grid, from the first row to the last close."""
+        rows = [t for market in self.oracle.markets.values() for t in market.instants]
+        if not rows:
+            return set()
+        closes = max(market.close_us for market in self.oracle.markets.values())
+        return set(range(min(rows) // self.every_us * self.every_us, closes, self.every_us))
+
+    def could_send(self) -> list[tuple[str, int]]:
+        found = []
+        for ticker, market in self.oracle.markets.items():
+            if market.instants:
+                first, last = max(min(market.instants), self.from_us), market.close_us - 1
+                found += [(ticker, first)] if first <= min(last, self.until_us) else []
+        return found
+
+    def first_us(self) -> int:
+        return min((first for _, first in self.could_send()), default=0)
+
+    def ask_all(self, t: int) -> list[Order]:
+        """Ask about every market that is due, and return what was sent."""
+        self.note_ends(t)
+        n = len(self.oracle.orders)
+        if t % self.every_us == 0:
+            for ticker in sorted(self.oracle.markets):
+                if self.is_due(ticker, t):
+                    self.ask(ticker, t)
+        return self.oracle.orders[n:]
+
+    def note_ends(self, t: int) -> None:
+        for order in self.oracle.orders:
+            arrived = order.arrival_us <= t
+            if arrived and order.order_id not in self.ended_us and not (order.is_resting and order.waiting):
+                self.ended_us[order.order_id] = t
+
+    def news(self, ticker: str) -> set[int]:
+        """When something happened that the policy hears of: rows, fills, ends that it did not ask for."""
+        of_us = {order.order_id for order in self.oracle.orders if order.ticker == ticker}
+        ends = {
+            t
+            for o, t in self.ended_us.items()
+            if o in of_us and self.oracle.orders[o].action != "cancel"
+            if self.oracle.orders[o].reason != "cancelled"
+        }
+        fills = {fill["fill_us"] for fill in self.oracle.fills if fill["ticker"] == ticker}
+        return {*self.oracle.markets[ticker].instants} | ends | fills
+
+    def is_due(self, ticker: str, t: int) -> bool:
+        market = self.oracle.markets[ticker]
+        if not market.instants or t >= market.close_us or t < self.from_us:
+            return False
+        told = self.told_us.get(ticker, -1)
+        is_over = self.until_us < NEVER and t == -(-self.until_us // self.every_us) * self.every_us
+        return is_over or any(told < s <= t - self.feed_us for s in self.news(ticker))
+
+    def ask(self, ticker: str, t: int) -> None:
+        known_us = self.told_us[ticker] = t - self.feed_us
+        for way in (1, -1):
+            order = self.working.get((ticker, way))
+            if order and self.ended_us.get(order.order_id, NEVER) <= known_us:
+                del self.working[ticker, way]
+        known, changed_us, trade = self.known(ticker, known_us)
+        wanted = SimpleNamespace(bid_cc=0, bid_centi=0, ask_cc=0, ask_centi=0)
+        if t < self.until_us and is_live(known):
+            at = SimpleNamespace(
+                ts_us=t, changed_us=changed_us, **trade, **self.shown(known), **self.own(ticker)
+            )
+            wanted = self.function(at, self.params, self.memory[ticker])
+        self.want(ticker, t, 1, wanted.bid_cc // 100 * 100, wanted.bid_centi)
+        self.want(ticker, t, -1, -(-wanted.ask_cc // 100) * 100, wanted.ask_centi)
+
+    def known(self, ticker: str, known_us: int) -> tuple[Market, int, dict[str, int]]:
+        """Return the market as it was then, when it last changed, and the last trade."""
+        market = self.oracle.markets[ticker]
+        known = Market(market.row, market.close_us, market.settle_us, market.value_cc, {})
+        changed, trade = 0, dict.fromkeys(("trade_us", "trade_cc", "trade_centi", "trade_way"), 0)
+        for t in sorted(s for s in market.instants if s <= known_us):
+            changed = t
+            for kind, *rest in market.instants[t]:
+                if kind == "quote":
+                    show_quote(known, *rest)
+                else:
+                    show_book(known, kind, *rest)
+                if kind in ("traded", "print"):
+                    side, price_cc, amount = rest
+                    is_bid = side == "yes"
+                    trade = {
+                        "trade_us": t,
+                        "trade_cc": price_cc if is_bid else 10_000 - price_cc,
+                        "trade_centi": abs(amount),
+                        "trade_way": -1 if is_bid else 1,
+                    }
+        return known, changed, trade
+
+    def shown(self, known: Market) -> dict[str, int]:
+        bid, ask = max(known.bids, default=0), min(known.asks, default=10_000)
+        bid_centi, ask_centi = known.bids.get(bid, 0), known.asks.get(ask, 0)
+        return {
+            "bid_cc": bid,
+            "bid_centi": -1 if bid_centi is None else bid_centi,
+            "ask_cc": ask,
+            "ask_centi": -1 if ask_centi is None else ask_centi,
+        }
+
+    def own(self, ticker: str) -> dict[str, int]:
+        fills = [fill for fill in self.oracle.fills if fill["fill_us"] <= self.told_us[ticker]]
+        positions = [fill["position_after_centi"] for fill in fills if fill["ticker"] == ticker]
+        told = {"position_centi": positions[-1] if positions else 0}
+        for name, way in (("bid", 1), ("ask", -1)):
+            order = self.working.get((ticker, way))
+            got = sum(fill["count_centi"] for fill in fills if order and fill["order_id"] == order.order_id)
+            told[f"my_{name}_cc"] = order.yes_limit if order else 0
+            told[f"my_{name}_centi"] = order.count - got if order else 0
+        return told
+
+    def want(self, ticker: str, t: int, way: int, price_cc: int, count: int) -> None:
+        order = self.working.get((ticker, way))
+        is_wanted = count > 0 and 0 < price_cc < 10_000
+        if order and (not is_wanted or order.yes_limit != price_cc):
+            del self.working[ticker, way]
+            self.send(ticker, t, way, price_cc, count if is_wanted else 0, is_replacing=True)
+        elif is_wanted and not order:
+            self.send(ticker, t, way, price_cc, count, is_replacing=False)
+
+    def send(self, ticker: str, t: int, way: int, price_cc: int, count: int, *, is_replacing: bool) -> None:
+        market = self.oracle.markets[ticker]
+        arrival = max(self.sent_us.get(ticker, 0), t + self.latency_us)
+        self.sent_us[ticker] = arrival
+        order = Order(
+            order_id=len(self.oracle.orders),
+            ticker=ticker,
+            arrival_us=arrival,
+            action=("buy" if way > 0 else "sell") if count else "cancel",
+            side="yes" if count or way > 0 else "no",
+            count=count,
+            limit=price_cc if count else None,
+            tif="gtc",
+            expiry_us=market.close_us,
+            is_post_only=self.is_post_only and count > 0,
+            is_replacing=is_replacing and count > 0,
+            decided_us=t,
+        )
+        order.wanted = order.waiting = count
+        if arrival >= market.close_us:
+            order.reason, order.was_rejected = "closed", True
+        elif arrival < to_us(market.row["open_ts"]):
+            order.reason, order.was_rejected = "not open", True
+        self.oracle.orders.append(order)
+        if count:
+            self.working[ticker, way] = order
