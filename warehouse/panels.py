@@ -84,7 +84,7 @@ def quotes(
     start: Moment | None,
     end: Moment | None,
 ) -> pl.LazyFrame:
-    """Return tops of book known in `[start, end)`, sorted by (ticker, known_ts, session).
+    """Return tops of book known in `[start, end)`, sorted by (ticker, known_ts), then as the table declares.
 
     Recorded quotes, and the closes of candles on days of a market that nobody recorded; see warehouse.tops.
 
@@ -94,7 +94,7 @@ def quotes(
     start_ts, end_ts = bounds(start, end)
     tickers = tickers_of(lake, QUOTES, series=series, event=event, ticker=ticker)
     rows = _known(QUOTES, tops(lake, tickers, dates=dates_around(start_ts, end_ts)), start_ts, end_ts)
-    return rows.sort("ticker", "known_ts", "event_ts", "session").select(
+    return _by_known_ts(lake, rows, tickers).select(
         "ticker",
         "known_ts",
         "bid_cc",
@@ -106,6 +106,16 @@ def quotes(
         "source",
         "session",
     )
+
+
+def _by_known_ts(lake: "Lake", rows: pl.LazyFrame, tickers: list[str] | None) -> pl.LazyFrame:
+    """Sort tops of book; at half the cost where each date has one file, which is sorted."""
+    files = lake.files(QUOTES)
+    is_sorted = files is not None and files.files["date"].n_unique() == files.files.height
+    if tickers is None or not is_sorted or lake.version(CANDLES) is not None:
+        return rows.sort("ticker", "known_ts", *QUOTES.sort[1:])
+    number = pl.col("ticker").cast(pl.Enum(tickers)).to_physical()
+    return rows.sort(number, "known_ts", maintain_order=True)
 
 
 def _latest(lake: "Lake", table: Table) -> pl.LazyFrame:

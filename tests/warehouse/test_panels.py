@@ -95,6 +95,25 @@ def test_a_quote_is_known_when_the_later_clock_says_so(tmp_path: Path) -> None:
     assert lake.quotes(start=at(3), end=at(9)).collect()["known_ts"].to_list() == [at(3)]
 
 
+def test_quotes_come_in_one_order_however_many_files_they_lie_in(tmp_path: Path) -> None:
+    """Late receipts, two sessions, two dates: one file a date needs less sorting, not another order."""
+    rows = [
+        a_quote(second, ticker=ticker, session=session, received_ts=at(received))
+        for second, received in ((0, 200_000), (5, 5), (7, 6), (7, 6.5), (100_000, 100_001), (200_000, 9))
+        for ticker in ("KXA-2", "KXA-1")
+        for session in ("b", "a")
+    ]
+    whole, pieces = Lake(tmp_path / "whole"), Lake(tmp_path / "pieces")
+    whole.commit(QUOTES, frame(QUOTES, *rows))
+    for row in rows:
+        pieces.commit(QUOTES, frame(QUOTES, row))
+    tickers = ["KXA-1", "KXA-2"]
+    shown = whole.quotes(ticker=tickers).collect()
+    assert shown.height == len(rows)
+    assert shown.equals(pieces.quotes(ticker=tickers).collect())
+    assert shown["known_ts"].head(2).to_list() == [at(5)] * 2
+
+
 def test_candles_end_in_the_interval_and_have_one_period(tmp_path: Path) -> None:
     """A bar that ends at the end is known only then, so it is outside."""
     lake = Lake(tmp_path)
