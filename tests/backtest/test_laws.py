@@ -12,34 +12,27 @@ import backtest as bt
 from backtest.results import Run
 from exchange.units import DOLLAR_CC
 from tests.backtest.test_engine_oracle import (
+    TABLES_OF,
     TICKERS,
     Wish,
-    book_rows,
     intent,
     market_rows,
     patient,
-    queue_tables,
-    quote_rows,
     wishes,
 )
 from tests.backtest.worlds import MemoryLake, a_lake, a_plan, a_series, assert_conserved, at
 
 SEEDS: Final = st.integers(0, 2**40)
 SOME: Final = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-EVERY: Final = st.sampled_from(["mid", "touch", "book", "queue"])
+EVERY: Final = st.sampled_from(["mid", "touch", "trades", "book", "queue"])
 Rows = dict[str, list[dict[str, Any]]]
 
 
 def a_world(rng: Random, fills: str) -> tuple[Rows, list[Wish]]:
     """Return tables and orders for one way of filling."""
     rows: Rows = {"markets": market_rows(rng)}
-    if fills in ("mid", "touch"):
-        rows["quotes"] = quote_rows(rng)
-    elif fills == "book":
-        rows |= book_rows(rng)
-    else:
-        return rows | queue_tables(rng), patient(rng)
-    return rows, wishes(rng)
+    rows |= TABLES_OF["touch" if fills == "mid" else fills](rng)
+    return rows, patient(rng) if fills == "queue" else wishes(rng)
 
 
 def run(rows: Mapping[str, Any], plan: Sequence[Wish], *, ppm: int = 1_000_000, **arguments: Any) -> Run:  # noqa: ANN401 -- of bt.run
@@ -47,6 +40,8 @@ def run(rows: Mapping[str, Any], plan: Sequence[Wish], *, ppm: int = 1_000_000, 
     lake: MemoryLake = a_lake(**rows, series=[a_series(ppm=ppm)])
     asked = a_plan(*((at_s, ticker, intent(order)) for at_s, ticker, order in plan))
     given_too: dict[str, Any] = {"latency": "1s", "cash": 1_000_000} | arguments
+    if arguments["fills"] == "trades":
+        given_too["slippage"] = bt.Slippage(max_age="5s")
     done = bt.run(asked, lake, **given_too)
     assert_conserved(done)
     return done

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backtest as bt
@@ -82,6 +82,7 @@ def seen(costs: dict[float, float], n: int = 40, price_cc: int = 5_050, half: fl
     return pl.DataFrame(rows, schema=SEEN, orient="row")
 
 
+@settings(max_examples=20)
 @given(st.sampled_from(["linear", "sqrt"]), st.floats(0.01, 100))
 def test_costs_that_follow_a_shape_give_that_shape_back(shape: str, coefficient: float) -> None:
     """N contracts pay n / 2, or two thirds of the root of n, times the coefficient: it is found again."""
@@ -150,7 +151,7 @@ def test_without_quotes_own_fills_are_held_against_the_trades_before(tmp_path: P
     assert measured.fit.select("contracts", "half_spread_cc", "cost_cc").rows() == [(4.0, 100.0, 300.0)]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_real_data
 def test_markets_of_one_series_predict_each_other(tmp_path: Path) -> None:
     """KXBTC15M, 2026-05-13: half-spreads and costs of one market, against another's a few hours later."""
