@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -142,14 +142,24 @@ def _replayed(
     from backtest.replay import prepare, replay  # numba comes in here, and only here
 
     likely = universe(plan, rows[0])
+    tickers, asked, replayed = set(likely), list[Wanted](), []
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         staged = pool.submit(prepare, lake, settings, likely)
-        in_turn = settings.legs == ONE_BY_ONE
-        asked = [wanted(plan, row, settings.latency, one_by_one=in_turn) for row in rows]
-        tickers = likely.union(*(set(each.intents["ticker"].unique()) for each in asked))
-        stage = staged.result() if tickers == likely else prepare(lake, settings, tickers)
-        done = list(pool.map(lambda each: replay(stage, settings, each), asked))
-    return _finished(lake, settings, stage, done, len(tickers))
+
+        def on_stage(each: Wanted) -> "Outcome":
+            return replay(staged.result(), settings, each)
+
+        for row in rows:
+            each = wanted(plan, row, settings.latency, one_by_one=settings.legs == ONE_BY_ONE)
+            asked.append(each)
+            tickers.update(each.intents["ticker"].unique())
+            if tickers == likely:
+                replayed.append(pool.submit(on_stage, each))
+        if tickers != likely:  # which markets there are depends on a parameter: once more, with all of them
+            wait(replayed)
+            staged = pool.submit(prepare, lake, settings, tickers)
+            replayed = [pool.submit(on_stage, each) for each in asked]
+    return _finished(lake, settings, staged.result(), [each.result() for each in replayed], len(tickers))
 
 
 def _quoted(lake: LakeReader, settings: Settings, quoting: Quoting, params: Params) -> Run:

@@ -42,6 +42,23 @@ def test_attrition_counts_markets_from_universe_to_outcome() -> None:
     assert a_run().attrition.rows() == [(1, 3, 2, 2, 2, 1, 1), (2, 3, 2, 2, 2, 1, 1)]
 
 
+def test_a_plan_may_drop_rows_or_want_nothing_in_them() -> None:
+    """Under the first parameter the filtered plan knows A alone: B comes in with the second."""
+    lake = a_lake(
+        markets=[settled("A", pays_cc=10_000), a_market("B")],
+        quotes=[a_quote(0, 4_900, 5_000), a_quote(0, 4_900, 5_000, ticker="B")],
+    )
+    signals = pl.LazyFrame({"ticker": ["A", "B"], "known_ts": [at(1), at(2)], "edge": [5.0, 2.0]})
+    is_wanted = pl.col("edge") > bt.param("least")
+    dropped = signals.filter(is_wanted).select("ticker", "known_ts", intent=bt.buy_yes(1))
+    left = signals.select("ticker", "known_ts", intent=bt.buy_yes(1).when(is_wanted))
+    one, other = (bt.run(plan, lake, fills="touch", params={"least": [3.0, 1.0]}) for plan in (dropped, left))
+    assert one.orders.rows() == other.orders.rows()
+    assert one.summary.rows() == other.summary.rows()
+    assert one.summary["n_orders"].to_list() == [1, 2]
+    assert one.manifest == other.manifest
+
+
 def test_coverage_says_what_there_was_to_fill_against() -> None:
     """B's first quote came 5 s after its opening of 1,000 s."""
     told = a_run().coverage.select("ticker", "n_events", "n_gaps", "known_share").rows()
