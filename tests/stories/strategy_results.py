@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Final
@@ -21,10 +21,12 @@ import backtest as bt
 from backtest.metrics import by_event, interval_by_event
 from backtest.results import Run
 from backtest.strategies.registry import STRATEGIES
+from pipelines.ingest.import_books import import_books
 from pipelines.ingest.import_candles import import_candles
 from pipelines.ingest.import_ws import import_ws
 from tests.realdata import DATA
 from warehouse import Lake
+from warehouse.tables import EVENTS, MARKETS, Table
 
 WEATHER: Final = ("KXHIGHNY", "KXLOWTNYC")
 CRYPTO: Final = ("KXBTC15M",)
@@ -51,6 +53,14 @@ RUNS: Final[tuple[tuple[str, tuple[str, ...], dict[str, Any], dict[str, Any]], .
 )
 
 
+# The same pairs against every change of the touch: how much of them is left when the orders arrive.
+CHASES: Final[tuple[dict[str, Any], ...]] = tuple(
+    {"fills": "touch", "latency": latency, "legs": legs}
+    for latency in ("1ms", "50ms", "250ms", "1s")
+    for legs in ("together", "one by one")
+)
+
+
 def imported(folder: Path) -> Lake:
     """Return a lake of the recordings: 88 days of temperatures in hourly candles, 46 quarters of an hour."""
     lake, observed_ts = Lake(folder / "lake"), datetime(2026, 11, 1, tzinfo=UTC)
@@ -65,6 +75,52 @@ def imported(folder: Path) -> Lake:
     recordings = sorted((DATA / "ws").glob("*.jsonl.gz"))
     import_ws(lake, recordings, observed_ts=observed_ts, markets=DATA / "ws" / "ws_markets.csv")
     return lake.pinned()
+
+
+def touches(folder: Path) -> Lake:
+    """Return a lake of three days of KXHIGHNY with every change of the touch, without sizes.
+
+    Nobody recorded their results: who is bid at 99 cents in the end is taken to have paid.
+    """
+    lake = Lake(folder / "touches")
+    import_books(lake, sorted((DATA / "l2_csv").glob("top_of_book_KXHIGHNY-*.csv.gz")), zone="UTC")
+    last = (
+        lake.quotes()
+        .group_by("ticker")
+        .agg(pl.col("bid_cc").last(), pl.col("known_ts").last())
+        .with_columns(event_ticker=pl.col("ticker").str.replace(r"-[^-]+$", ""))
+        .with_columns(close_ts=pl.col("known_ts").max().over("event_ticker") + pl.duration(hours=1))
+        .collect()
+    )
+    told = {"source": pl.lit("by hand"), "series_ticker": pl.lit("KXHIGHNY")}
+    paid = pl.when(pl.col("bid_cc") >= 9_900).then(pl.lit("yes")).otherwise(pl.lit("no"))
+    rows = last.with_columns(observed_ts="close_ts", result=paid, status=pl.lit("finalized"), **told)
+    _commit(lake, MARKETS, rows)
+    events = rows.group_by(ticker="event_ticker").agg(
+        pl.col("observed_ts", "source", "series_ticker").first()
+    )
+    _commit(lake, EVENTS, events.with_columns(mutually_exclusive=pl.lit(value=True)))
+    return lake.pinned()
+
+
+def _commit(lake: Lake, table: Table, rows: pl.DataFrame) -> None:
+    """Commit rows; columns that they do not have are null."""
+    lake.commit(
+        table,
+        rows.select(
+            (pl.col(name) if name in rows.columns else pl.lit(None)).cast(dtype).alias(name)
+            for name, dtype in table.polars_schema.items()
+        ),
+    )
+
+
+def chases(lake: Lake) -> Iterator[dict[str, Any]]:
+    """Run `cross_strike` on every change of the touch and yield what each way to send its legs came to."""
+    strategy = STRATEGIES["cross_strike"]
+    for arguments in CHASES:
+        params = {**(strategy.params or {}), "margin": 0.0}
+        run = bt.run(strategy.plan(lake), lake, params=params, fees=bt.assume_fees("quadratic"), **arguments)
+        yield from ({"strategy": strategy.name, **arguments, **row} for row in _told(run, ("margin",)))
 
 
 def persistence(lake: Lake) -> pl.LazyFrame:
@@ -160,7 +216,8 @@ def _prob(market: dict[str, Any], around: NormalDist) -> float:
 def main() -> None:
     """Import, run and print."""
     with tempfile.TemporaryDirectory() as folder:
-        for row in results(imported(Path(folder))):
+        rows = chain(results(imported(Path(folder))), chases(touches(Path(folder))))
+        for row in rows:
             sys.stdout.write(", ".join(f"{name} {value}" for name, value in row.items()) + "\n")
 
 
