@@ -8,9 +8,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import backtest as bt
+from backtest.metrics import by_event
 from backtest.report import PAGE_BYTES_MAX, report_html, write_report
 from backtest.results import SCHEMAS, Run
 from tests.backtest.a_run import T0, a_frame, a_run
+from tests.backtest.worlds import a_lake, a_market, a_quote, replayed
 
 VOID = {"meta", "line", "circle", "rect", "path", "br"}
 
@@ -138,6 +141,23 @@ def test_empty_frames_everywhere_still_make_a_page() -> None:
     page = Page(report_html(bare))
     assert "The run states no assumptions." in page.text
     assert "Placed no orders" in page.text
+
+
+def test_costs_of_cheap_contracts_are_told_as_shares_of_the_stake() -> None:
+    """Trap 2: a cent of spread at 3 cents is a third of the stake, and fees are 7 % more, each way.
+
+    10 bought at $0.03, fee 0.02037 -> $0.0204 of $0.30; sold at $0.02, fee 0.01372 -> $0.0138 of $0.20.
+    """
+    quotes = [a_quote(0, 200, 300)]
+    run = replayed(
+        a_lake(markets=[a_market()], quotes=quotes), (1, "A", bt.buy_yes(10)), (5, "A", bt.close())
+    )
+    assert run.summary["pnl_micros"].to_list() == [-100_000 - 20_400 - 13_800]
+    text = Page(report_html(run)).text
+    assert "buy 1 10 $0.30 $0.0204 $0.0020 6.8" in text
+    assert "sell 1 10 $0.20 $0.0138 $0.0014 6.9" in text
+    event = by_event(run.fills, run.settlements, run.positions)
+    assert event.select("stake_micros", "gross_micros").row(0) == (300_000, -100_000)
 
 
 def test_stranded_legs_are_counted_beside_the_sets() -> None:
