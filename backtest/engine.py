@@ -98,7 +98,8 @@ def run(
         cash: dollars at the start; one purse for all markets. What an order cannot pay for (fee included) is
             not bought; what it can pay for is, to 0.01 contract. Orders that wait reserve their cost.
         params: values for `bt.param` or of a policy: {name: value or list}, every combination; or a frame of
-            rows.
+            rows. A plan is collected once for each: collect before it what no parameter reads, and drop rows
+            by parameters with `filter`, which takes a third of the time of `when`.
         per_event: most that open positions of one event may have cost: up to 1 a share of `cash`, above 1
             dollars.
         extra_ticks: for touch: pay this many grid steps more than was shown.

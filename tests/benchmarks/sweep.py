@@ -1,12 +1,16 @@
-"""A hundred parameters over the made-up tape, from Parquet to frames.
+"""A hundred parameters over the made-up tape, from Parquet to the summary, whole and stage by stage.
 
-Signals are collected once and the plan is lazy over them; a plan that is lazy down to the files is read anew
-for every parameter row, and the last row says what that costs.
+Signals are collected once. The plan drops rows by its parameter, or wants nothing in them (`when`), which
+costs more; a plan that is lazy down to the files is read anew for every parameter row. Frames other than the
+summary are made when they are asked for, and timed apart. Stages are timed one after the other, in CPU time;
+a run does them at the same time as far as it can.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -14,67 +18,99 @@ import polars as pl
 import backtest as bt
 from backtest.results import Run
 from tests.benchmarks import made_up
-from tests.benchmarks.figures import Figure, timed
+from tests.benchmarks.figures import Figure, Timed, timed
+from tests.benchmarks.sweep_stages import peak_mb, stages
 from tests.benchmarks.tape_lake import N_TRADES, tape_lake
 from warehouse import Lake
 
 N_PARAMS: Final = 100
 EDGES: Final = [round(float(each), 4) for each in np.linspace(0.02, 0.06, N_PARAMS)]
 WINDOW: Final = 20
+Plan = Callable[[pl.LazyFrame], pl.LazyFrame]
 
 
 def figures(work: Path) -> Iterator[Figure]:
     """Yield the parts of a sweep and the whole; money is conserved in every row, to the micro-dollar."""
     lake = tape_lake(work)
     on = f"{N_TRADES / 1e6:.0f} M made-up trades, as many quotes, {made_up.N_MARKETS:,} markets"
+    yield _peak(work, on)
     _run(lake, _signals(lake).head(10_000), EDGES[:1])  # numba compiles
     signals = timed(lambda: _signals(lake))
+    yield from _both("signals, from Parquet", signals, f"{on}: mean of {WINDOW} middles")
     one = timed(lambda: _run(lake, signals.result, EDGES[:1]))
-    all_of_them = timed(lambda: _run(lake, signals.result, EDGES))
-    found = all_of_them.result
-    _assert_conserved(found)
-    assert found.summary.head(1).equals(one.result.summary)
-    n_orders = found.summary["n_orders"].sum()
-    whole_s = signals.wall_s + all_of_them.wall_s
-    yield Figure(
-        what="signals, from Parquet", value=signals.wall_s, unit="s", work=f"{on}: mean of {WINDOW} middles"
-    )
-    yield Figure(what="run, 1 parameter", value=one.wall_s, unit="s", work=f"{on}, touch fills")
-    swept = f"{on}, touch fills, {n_orders:,} orders in all"
-    yield Figure(what=f"run, {N_PARAMS} parameters", value=all_of_them.wall_s, unit="s", work=swept)
-    yield Figure(what="the same, CPU", value=all_of_them.cpu_s, unit="s", work=swept)
-    yield Figure(what="Parquet to frames", value=whole_s, unit="s", work=swept, at_most=0.5)
-    per_s = N_TRADES * N_PARAMS / whole_s / 1e6
-    yield Figure(what="the same as a rate", value=per_s, unit="M quote-parameters/s", work=swept)
+    yield from _both("run, 1 parameter", one, f"{on}, touch fills")
+    swept = timed(lambda: _run(lake, signals.result, EDGES).summary)
+    n_orders = swept.result["n_orders"].sum()
+    on_all = f"{on}, touch fills, {n_orders:,} orders in all"
+    yield from _both(f"run, {N_PARAMS} parameters", swept, on_all)
+    whole_s = signals.wall_s + swept.wall_s
+    yield Figure(what="Parquet to summary", value=whole_s, unit="s", work=on_all, at_most=0.5)
+    rate = N_TRADES * N_PARAMS / whole_s / 1e6
+    yield Figure(what="the same as a rate", value=rate, unit="M quote-parameters/s", work=on_all)
+    by_when = timed(lambda: _run(lake, signals.result, EDGES, plan=_when))
+    assert by_when.result.summary.equals(swept.result)
+    yield from _both(f"run, {N_PARAMS} parameters, with `when`", by_when, on_all)
+    frames = timed(lambda: dict(by_when.result.frames))
+    yield from _both("its other frames", frames, on_all)
+    _assert_conserved(by_when.result)
+    assert swept.result.head(1).equals(one.result.summary)
     lazy = timed(lambda: _run(lake, _lazy_signals(lake), EDGES[:2]))
-    assert lazy.result.summary.equals(found.summary.head(2))
-    yield Figure(
-        what="run, 2 parameters, lazy down to the files",
-        value=lazy.wall_s,
-        unit="s",
-        work=f"{on}, touch fills",
+    assert lazy.result.summary.equals(swept.result.head(2))
+    yield from _both("run, 2 parameters, lazy down to the files", lazy, f"{on}, touch fills")
+    yield from stages(lake, _plan(signals.result.lazy()), {"min_edge": EDGES}, signals.result["edge"], on)
+
+
+def _both(what: str, took: Timed[Any], work: str) -> Iterator[Figure]:
+    yield Figure(what=what, value=took.wall_s, unit="s", work=work)
+    yield Figure(what="... CPU", value=took.cpu_s, unit="s", work=work)
+
+
+def _peak(work: Path, on: str) -> Figure:
+    """Run signals and sweep in a process of its own, and say how much memory they took at most."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        above_mb = pool.submit(_memory_mb, work).result()
+    return Figure(
+        what="peak memory above imports",
+        value=above_mb,
+        unit="MB",
+        work=f"{on}, {N_PARAMS} parameters",
+        at_most=300,
     )
 
 
-def _lazy_signals(lake: Lake) -> pl.LazyFrame:
+def _memory_mb(work: Path) -> float:
+    lake = tape_lake(work)
+    _run(lake, _signals(lake, made_up.tickers()[-1:]), EDGES[:1])  # all imports, and numba's cache
+    before_mb = peak_mb()
+    _run(lake, _signals(lake), EDGES).summary  # noqa: B018 -- made when asked for
+    return peak_mb() - before_mb
+
+
+def _lazy_signals(lake: Lake, tickers: list[str] | None = None) -> pl.LazyFrame:
     """Return how far the ask lies below the average middle, in dollars."""
     middle = (pl.col("bid_cc") + pl.col("ask_cc")) / 2
     edge = (middle.rolling_mean(WINDOW).over("ticker") - pl.col("ask_cc")) / 10_000
-    return lake.quotes(series=made_up.SERIES).select("ticker", "known_ts", "ask_cc", edge=edge)
+    quotes = lake.quotes(series=made_up.SERIES, ticker=tickers)
+    return quotes.select("ticker", "known_ts", "ask_cc", edge=edge)
 
 
-def _signals(lake: Lake) -> pl.DataFrame:
-    return _lazy_signals(lake).collect()
+def _signals(lake: Lake, tickers: list[str] | None = None) -> pl.DataFrame:
+    return _lazy_signals(lake, tickers).collect()
 
 
 def _plan(signals: pl.LazyFrame) -> pl.LazyFrame:
+    wanted = signals.filter(pl.col("edge") > bt.param("min_edge"))
+    return wanted.select("ticker", "known_ts", intent=bt.buy_yes(10, limit=pl.col("ask_cc")))
+
+
+def _when(signals: pl.LazyFrame) -> pl.LazyFrame:
     wanted = pl.col("edge") > bt.param("min_edge")
     return signals.select("ticker", "known_ts", intent=bt.buy_yes(10, limit=pl.col("ask_cc")).when(wanted))
 
 
-def _run(lake: Lake, signals: pl.DataFrame | pl.LazyFrame, edges: list[float]) -> Run:
-    plan = _plan(signals.lazy())
-    return bt.run(plan, lake, fills="touch", cash=50_000, per_event=50, params={"min_edge": edges})
+def _run(lake: Lake, signals: pl.DataFrame | pl.LazyFrame, edges: list[float], *, plan: Plan = _plan) -> Run:
+    asked = plan(signals.lazy())
+    return bt.run(asked, lake, fills="touch", cash=50_000, per_event=50, params={"min_edge": edges})
 
 
 def _assert_conserved(run: Run) -> None:
