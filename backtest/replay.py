@@ -39,7 +39,7 @@ from backtest.tape import (
     book_tape,
     quotes_tape,
 )
-from backtest.trades_tape import trades_tape
+from backtest.trades_tape import TRADE_COLUMNS, trades_tape
 from backtest.venue import Rules, Venue, rules, venue
 from warehouse.rebuilding.reading import EXCHANGE, read_streams
 from warehouse.storage import collected
@@ -226,7 +226,8 @@ def _tape(lake: "LakeReader", settings: "Settings", known: Rules) -> tuple[Tape,
     names, fills = known.markets["ticker"].to_list(), settings.fills
     if fills == FROM_TRADES:
         assert settings.slippage is not None
-        return trades_tape(_of(lake, TRADES, "ticker", names), known.markets, settings.slippage), []
+        rows = lake.scan(TRADES).filter(pl.col("ticker").is_in(names)).select(TRADE_COLUMNS)
+        return trades_tape(collected(rows, "trades"), known.markets, settings.slippage), []
     if fills in (TOUCH, MID):
         shown = collected(lake.tops(names).select(QUOTE_COLUMNS), "quotes and candles")
         is_close = pl.col("session").str.starts_with(f"{FROM_CANDLES}_")

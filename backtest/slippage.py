@@ -30,13 +30,12 @@ import numpy.typing as npt
 import polars as pl
 
 from backtest.errors import PlanError
-from backtest.kernels.arrays import COUNT_MAX_CENTI, I64, NEVER
+from backtest.kernels.arrays import COUNT_MAX_CENTI, I64, NEVER, TURNS_MIN
 from backtest.latency import as_us
 from exchange.units import DOLLAR_CC
 
 Impact = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 SHAPES: Final[Mapping[str, Impact]] = {"linear": lambda contracts: contracts, "sqrt": np.sqrt}
-FLIPS_MIN: Final = 5  # changes of the taker's side that a market must have shown before its spread is known
 _PROBES: Final = np.concatenate([[0.0], np.geomspace(0.01, COUNT_MAX_CENTI / 100, 500)])
 
 
@@ -115,10 +114,10 @@ class Slippage:
             low, high = np.where(is_reached, middle, low), np.where(is_reached, high, middle)
         return low
 
-    def half_spreads(self) -> I64 | None:
-        """Return the half-spread at each YES price from $0 to $1; None where each market's is estimated."""
+    def half_spreads(self) -> I64:
+        """Return the half-spread at each YES price from $0 to $1; 0 where each market's is estimated."""
         if self.half_spread_cc is None:
-            return None
+            return np.zeros(DOLLAR_CC + 1, np.int64)
         steps = {0: self.half_spread_cc} if isinstance(self.half_spread_cc, int) else self.half_spread_cc
         starts = np.array(sorted(steps))
         values = np.array([steps[start] for start in starts.tolist()], np.int64)
@@ -170,7 +169,7 @@ def _spread_said(spread: int | Mapping[int, int] | None) -> str:
     if spread is None:
         return (
             "half the spread is half of what buyers in a market paid more than sellers got whenever they "
-            f"took turns so far; no touch is known before they did {FLIPS_MIN} times"
+            f"took turns so far; no touch is known before they did {TURNS_MIN} times"
         )
     if isinstance(spread, int):
         return f"half the spread is ${spread / DOLLAR_CC:.4f}"

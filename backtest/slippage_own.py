@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import polars as pl
 
 from backtest.account_fills import AccountFill, read_fills
+from backtest.kernels.arrays import NEVER
 from backtest.slippage import Slippage
 from backtest.slippage_fit import SEEN
-from backtest.trades_tape import touches
+from backtest.slippages import Slippages
+from backtest.trades_tape import TRADE_COLUMNS, trades_tape
 from exchange.units import CONTRACT_CENTI, DOLLAR_CC
 from warehouse.tables import TRADES
 
@@ -55,8 +58,8 @@ def seen_in_fills(
     quotes = lake.tops(names).select(columns).collect()
     by_quotes = _beside(orders, quotes)
     others = orders.join(by_quotes, on="order", how="anti")
-    traded = lake.scan(TRADES).filter(pl.col("ticker").is_in(names)).collect()
-    by_trades = _beside(others, touches(traded, Slippage()))
+    traded = lake.scan(TRADES).filter(pl.col("ticker").is_in(names)).select(TRADE_COLUMNS).collect()
+    by_trades = _beside(others, _touches(traded))
     return pl.concat([by_quotes, by_trades]).select(list(SEEN)).cast(SEEN)
 
 
@@ -81,6 +84,24 @@ def _orders(fills: Sequence[AccountFill]) -> pl.DataFrame:
         )
         .cast(_ORDER)
     )
+
+
+def _touches(trades: pl.DataFrame) -> pl.DataFrame:
+    """Return ticker, event_ts, bid_cc and ask_cc after each instant with trades at which both are known."""
+    markets = trades.select(pl.col("ticker").unique(maintain_order=True)).with_columns(
+        series_ticker=pl.lit(None, pl.String), close_us=pl.lit(NEVER)
+    )
+    tape = trades_tape(trades, markets, Slippages({"": Slippage()}))
+    tops = tape.tops
+    rows = pl.DataFrame(
+        {
+            "ticker": markets["ticker"].gather(np.repeat(np.arange(markets.height), np.diff(tape.offsets))),
+            "event_ts": pl.Series(tops["ts_us"]).cast(pl.Datetime("us", "UTC")),
+            "bid_cc": tops["bid_cc"],
+            "ask_cc": tops["ask_cc"],
+        }
+    )
+    return rows.filter((pl.col("bid_cc") > 0) & (pl.col("ask_cc") < DOLLAR_CC))
 
 
 def _beside(orders: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:

@@ -60,9 +60,9 @@ def quotes_tape(quotes: pl.DataFrame, markets: pl.DataFrame, *, evidence: str = 
     """
     from backtest.kernels.tops import quote_tops, rows_by_market
 
-    market, n = _places(quotes["ticker"], markets["ticker"]), markets.height
-    ts_us = _fixed(quotes["event_ts"].dt.epoch("us").fill_null(NEVER))
-    rows, offsets, least_us = rows_by_market(market, ts_us, _fixed(markets["close_us"]))
+    market, n = places_in(markets["ticker"], quotes["ticker"]), markets.height
+    ts_us = fixed(quotes["event_ts"].dt.epoch("us").fill_null(NEVER))
+    rows, offsets, least_us = rows_by_market(market, ts_us, fixed(markets["close_us"]))
     if least_us[0] < 1:
         rows = _in_order(quotes, market, ts_us, rows)
     tops, sizes = np.zeros(len(rows), TOP), np.zeros(len(rows), SIZE)
@@ -170,7 +170,7 @@ def _to_the_middle(tops: Records, sizes: Records) -> None:
     sizes["bid_run"] = sizes["ask_run"] = np.arange(1, len(sizes) + 1)
 
 
-def _places(tickers: pl.Series, known: pl.Series) -> I64:
+def places_in(known: pl.Series, tickers: pl.Series) -> I64:
     """Return where each ticker stands in `known`, -1 where it does not; a run of one is looked up once."""
     runs = tickers.rle().struct.unnest()
     places = pl.DataFrame({"value": known}).with_row_index("place")
@@ -180,10 +180,10 @@ def _places(tickers: pl.Series, known: pl.Series) -> I64:
 
 def _side_shown(quotes: pl.DataFrame, side: str) -> tuple[I32, I64]:
     price, size = quotes[f"{side}_cc"].cast(pl.Int32), quotes[f"{side}_size_centi"].cast(pl.Int64)
-    return _fixed(price.fill_null(0)), _fixed(size.fill_null(-1))
+    return fixed(price.fill_null(0)), fixed(size.fill_null(-1))
 
 
-def _fixed(column: pl.Series) -> "np.ndarray[tuple[int], np.dtype[Any]]":
+def fixed(column: pl.Series) -> "np.ndarray[tuple[int], np.dtype[Any]]":
     """Return values read-only, copied or not: numba compiles kernels again for arrays it may write to."""
     values = column.to_numpy().view()
     values.flags.writeable = False

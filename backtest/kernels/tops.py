@@ -7,12 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from backtest.kernels.arrays import DOLLAR_CC, I32, I64, NEVER, PRINT, Records
+from backtest.kernels.arrays import DOLLAR_CC, I8, I32, I64, NEVER, PRINT, SIZE, TOP, TURNS_MIN, Records
 from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import CLEAR, END, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "7b7c5707c9d9"
+MADE_WITH: Final = "f9b42805fd3b"
 
 
 @inner
@@ -164,3 +164,110 @@ def _last_by(tops: Records, row: int, end: int, t: int) -> int:
             row += step
         step //= 2
     return row
+
+
+@inner
+def _instant(
+    rows: I64, ts_us: I64, prices: I32, is_bought: I8, bounds: tuple[int, int]
+) -> tuple[int, int, int]:
+    """Return where the instant that begins at the first bound ends, and the worst prices, 0 for none.
+
+    That is the most that buyers of YES paid, and the least that sellers got.
+    """
+    r, end = bounds
+    t, bought, sold = ts_us[rows[r]], 0, 0
+    while r < end and ts_us[rows[r]] == t:
+        price = prices[rows[r]]
+        if is_bought[rows[r]]:
+            bought = max(bought, price)
+        else:
+            sold = price if sold == 0 else min(sold, price)
+        r += 1
+    return r, bought, sold
+
+
+@inner
+def _turn(bought: int, sold: int, bought_before: int, sold_before: int) -> tuple[int, int]:
+    """Return whether takers showed a spread, as 0 or 1, and how much buyers paid more than sellers got."""
+    if bought > 0 and sold > 0:
+        return 1, bought - sold
+    if bought > 0 and sold_before > 0:
+        return 1, bought - sold_before
+    if sold > 0 and bought_before > 0:
+        return 1, bought_before - sold
+    return 0, 0
+
+
+@inner
+def _show(tops: Records, sizes: Records, n: int, prints: tuple[int, int], halves: tuple[int, int]) -> None:
+    """Show both sides at row n, of a size nobody knows; none at $0 and below, and none at $1 and above."""
+    top, size, bought, sold = tops[n], sizes[n], prints[0], prints[1]
+    bid, ask = sold, bought
+    if bought > 0:
+        below = bought - 2 * halves[0]
+        bid = below if sold == 0 else min(sold, below)
+    if sold > 0:
+        ask = max(bought, sold + 2 * halves[1])
+    if bid > 0:
+        top.bid_cc, size.bid_size = bid, -1
+    if ask < DOLLAR_CC:
+        top.ask_cc, size.ask_size = ask, -1
+    top.is_live = 1
+
+
+@entry
+def last_tops(
+    offsets: I64,
+    rows: I64,
+    ts_us: I64,
+    prices: I32,
+    is_bought: I8,
+    close_us: I64,
+    model: I64,
+    halves: I64,
+    ages: I64,
+) -> tuple[Records, Records, I64]:
+    """Return tops and sizes after each instant with trades, and where each market's begin.
+
+    Args:
+        offsets: where each market's trades begin and end in `rows`.
+        rows: numbers of trades by market and time; of one instant in any order.
+        ts_us: of each trade.
+        prices: in YES.
+        is_bought: 1 where the taker acquired YES.
+        close_us: of each market, after all its trades.
+        model: the slippage of each market.
+        halves: (slippages; 10_001): half of the spread by price; 0 where it is estimated.
+        ages: for how long a trade says where the touch is, by slippage.
+    """
+    n = 2 * len(rows) if (ages < NEVER).any() else len(rows)
+    tops, sizes, bounds = np.zeros(n, TOP), np.zeros(n, SIZE), np.zeros(len(offsets), np.int64)
+    n, bid_run, ask_run = 0, 0, 0
+    for m in range(len(offsets) - 1):
+        half, age, r, end = halves[model[m]], ages[model[m]], offsets[m], offsets[m + 1]
+        n_turns, total, bought, sold, last_bought, last_sold = 0, 0, 0, 0, 0, 0
+        bid_run, ask_run = bid_run + 1, ask_run + 1
+        while r < end:
+            t, bought_before, sold_before = ts_us[rows[r]], bought, sold
+            r, bought, sold = _instant(rows, ts_us, prices, is_bought, (r, end))
+            is_turn, spread = _turn(bought, sold, bought_before, sold_before)
+            n_turns, total = n_turns + is_turn, total + spread
+            if bought > 0 and bought != last_bought:
+                last_bought, ask_run = bought, ask_run + 1
+            if sold > 0 and sold != last_sold:
+                last_sold, bid_run = sold, bid_run + 1
+            top, size = tops[n], sizes[n]
+            top.ts_us, top.ask_cc, size.bid_run, size.ask_run = t, DOLLAR_CC, bid_run, ask_run
+            if half[0] > 0:
+                _show(tops, sizes, n, (bought, sold), (half[bought], half[sold]))
+            elif n_turns >= TURNS_MIN:
+                estimated = max(1, (total + 2 * n_turns - 1) // (2 * n_turns))
+                _show(tops, sizes, n, (bought, sold), (estimated, estimated))
+            n += 1
+            after = min(close_us[m], ts_us[rows[r]] if r < end else NEVER)
+            if top.is_live and age < after - t:
+                tops[n], sizes[n] = top, size
+                tops[n].ts_us, tops[n].is_live = t + age, 0
+                n += 1
+        bounds[m + 1] = n
+    return tops[:n], sizes[:n], bounds
