@@ -22,6 +22,8 @@ _UNSAID: Final = {
     "fees": "as the lake's schedules say",
     "per_event_micros": "no cap",
     "legs": "no baskets",
+    "slippage": "none",
+    "refill_us": "never",
 }  # None means this
 MANIFEST_MAX: Final = 100_000  # characters
 WORST_MAX: Final = 12

@@ -146,6 +146,8 @@ class Slippage:
     def sentences(self, *, has_spread: bool) -> list[str]:
         """Return what a reader of the report must know; `has_spread`: quotes showed the spread."""
         spread, said = self.half_spread_cc, list[str]()
+        if has_spread and spread is not None:
+            said.append("quotes show their spread: the slippage's own is not used")
         if not has_spread:
             said.append(_spread_said(spread))
             said.append(

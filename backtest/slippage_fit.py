@@ -1,6 +1,7 @@
 """From what books or own fills showed to a `Slippage`: half-spreads by price, one coefficient, a table."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -57,15 +58,13 @@ def fitted(seen: pl.DataFrame, impact: str | None, what: str) -> Slippage:
     best = max(tried, key=lambda shape: tried[shape][1])
     coefficient, explained = tried[best]
     # Books so deep that no size left the touch, or nothing but single prices: no impact to speak of.
-    named = {"impact": best, "coefficient_cc": float(f"{coefficient:.4g}")} if coefficient > 0 else {}
-    shown = Slippage(half_spread_cc=_half_spreads(seen), **named)  # type: ignore[arg-type]  # of two types
-    return Slippage(
-        half_spread_cc=shown.half_spread_cc,
-        impact=shown.impact,
-        coefficient_cc=shown.coefficient_cc,
-        fit=_table(seen, shown),
-        explained_share=explained if coefficient > 0 else None,
+    has_impact = coefficient > 0
+    found = Slippage(
+        half_spread_cc=_half_spreads(seen),
+        impact=best if has_impact else None,
+        coefficient_cc=float(f"{coefficient:.4g}") if has_impact else None,
     )
+    return replace(found, fit=_table(seen, found), explained_share=explained if has_impact else None)
 
 
 def average_cc(slippage: Slippage, contracts: pl.Series) -> pl.Series:

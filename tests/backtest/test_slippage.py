@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 import backtest as bt
 from backtest.errors import PlanError
-from tests.backtest.worlds import a_lake, a_market, a_quote, a_series, a_snapshot, at, replayed, settled
+from tests.backtest.worlds import (
+    a_lake,
+    a_market,
+    a_plan,
+    a_quote,
+    a_series,
+    a_snapshot,
+    at,
+    replayed,
+    settled,
+)
 
 CENT = bt.Slippage(half_spread_cc=50)
 LINEAR = bt.Slippage(half_spread_cc=50, impact="linear", coefficient_cc=20)
@@ -157,6 +167,7 @@ def test_quotes_without_sizes_take_the_impact_and_others_their_size() -> None:
         (5_700, 250, "touch:impact"),
     ]
     assert not [said for said in walked.assumptions if "half the spread" in said or "all they asked" in said]
+    assert "quotes show their spread: the slippage's own is not used" in walked.assumptions
     assert replayed(sized, order, slippage=LINEAR).fills["count_centi"].to_list() == [400]
 
 
@@ -233,6 +244,18 @@ def test_more_slippage_never_helps(
     for worse in (of(half + more, coefficient), of(half, coefficient + more)):
         assert len(worse) <= len(least)
         assert all(paid >= before for paid, before in zip(worse, least, strict=False))
+
+
+def test_the_ladder_has_a_rung_of_trades_when_asked() -> None:
+    """2 contracts cost .50 each at the last trade, .55 at the touch; extra ticks are the touch's alone."""
+    quotes, trades = [a_quote(0, 4_500, 5_500)], [a_trade(0, 5_000, "yes")]
+    lake = a_lake(markets=[a_market()], quotes=quotes, trades=trades)
+    plan = a_plan((0, "A", bt.buy_yes(2)))
+    told = bt.ladder(plan, lake, rungs=("touch", "trades"), latency="1s", slippage=CENT)
+    paid = told["cash_start_micros"] - told["cash_end_micros"] - told["fees_micros"]
+    assert dict(zip(told["rung"], paid, strict=True)) == {"touch": 1_100_000, "trades": 1_000_000}
+    with pytest.raises(PlanError, match="needs slippage="):
+        bt.ladder(plan, lake, rungs=("trades",), latency="1s")
 
 
 def test_the_report_says_what_the_slippage_was() -> None:
