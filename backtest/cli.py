@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from backtest import slippage_cli
 from exchange.errors import BadInput
 
 if TYPE_CHECKING:
@@ -114,6 +115,9 @@ def fees(
         _print_audit(audit)
     if not audit.is_exact:
         raise typer.Exit(1)
+
+
+app.command()(slippage_cli.slippage)
 
 
 @app.command()

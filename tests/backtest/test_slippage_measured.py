@@ -1,5 +1,6 @@
 """Slippage measured in recorded books and in own fills: the costs by hand, and the fit through them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,18 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import backtest as bt
+from backtest.cli import app
+from backtest.config import read_config
 from backtest.errors import PlanError
 from backtest.slippage_fit import SEEN, fitted
 from tests.backtest import lakes, worlds
 from tests.backtest.lakes import committed
 from tests.realdata import DATA, needs_real_data
 from warehouse import Lake
+from warehouse.errors import NoLake
 from warehouse.tables import BOOK_DELTAS, BOOK_SNAPSHOTS, QUOTES, TRADES
 
 BOOK = worlds.a_snapshot(0, yes={4_500: 300, 4_400: 100_000}, no={5_000: 200, 4_800: 10_000})
@@ -149,6 +154,24 @@ def test_without_quotes_own_fills_are_held_against_the_trades_before(tmp_path: P
     measured = bt.calibrate_slippage(lake, fills=str(sheet))
     assert measured.fit is not None
     assert measured.fit.select("contracts", "half_spread_cc", "cost_cc").rows() == [(4.0, 100.0, 300.0)]
+
+
+def test_the_command_ends_with_a_line_for_a_configuration(tmp_path: Path) -> None:
+    """Printed, put into a file and read again, it is the slippage that was measured."""
+    lake = a_book_lake(tmp_path, BOOK)
+    answer = CliRunner().invoke(app, ["slippage", "--ticker", "A", "--lake", str(tmp_path / "lake")])
+    assert answer.exit_code == 0
+    line = answer.stdout.splitlines()[-1]
+    config = tmp_path / "my.toml"
+    config.write_text(f'strategy = "favourite_longshot"\nfills = "trades"\n{line}\n')
+    measured = bt.calibrate_slippage(lake, tickers="A")
+    assert read_config(config).slippage == measured
+    arguments = ["slippage", "--ticker", "A", "--lake", str(tmp_path / "lake"), "--json"]
+    told = json.loads(CliRunner().invoke(app, arguments).stdout)
+    assert told["slippage"]["half_spread_cc"] == {"0": 250}
+    assert len(told["fit"]) == 4
+    with pytest.raises(NoLake):
+        CliRunner().invoke(app, ["slippage", "--lake", str(tmp_path / "none")], catch_exceptions=False)
 
 
 @pytest.mark.long
