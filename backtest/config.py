@@ -11,6 +11,9 @@
     latency = "250ms"
     cash = 5_000                           # dollars
     per_event = 0.05                       # most that one event may cost: a share of cash, or above 1 dollars
+    per_series = 0.2                       # the same for one series
+    netting = false                        # collateral return on mutually exclusive events
+    maintenance = true                     # the exchange's weekly pause
     extra_ticks = 0                        # for touch: pay this many ticks more than was shown
     slippage = { half_spread_cc = 100, impact = "sqrt", coefficient_cc = 4 }   # or [slippage.KXBTC15M] …
     refill = "10s"                         # after that, what we took of a level is displayed again
@@ -59,6 +62,9 @@ KEYS: Final = (
     "latency",
     "cash",
     "per_event",
+    "per_series",
+    "netting",
+    "maintenance",
     "extra_ticks",
     "slippage",
     "refill",
@@ -99,6 +105,9 @@ class RunConfig:
     latency: timedelta | None
     cash: float | None
     per_event: float | None
+    per_series: float | None
+    netting: bool | None
+    maintenance: bool | None
     extra_ticks: int | None
     slippage: Slippage | dict[str, Slippage] | None
     refill: timedelta | None
@@ -137,6 +146,9 @@ def read_config(path: Path) -> RunConfig:
         latency=_duration(path, table, "latency"),
         cash=_dollars(path, table, "cash"),
         per_event=_dollars(path, table, "per_event"),
+        per_series=_dollars(path, table, "per_series"),
+        netting=_flag(path, table, "netting"),
+        maintenance=_flag(path, table, "maintenance"),
         extra_ticks=_ticks(path, table),
         slippage=_slippage(path, table),
         refill=None if table.get("refill") == "never" else _duration(path, table, "refill"),
@@ -219,6 +231,13 @@ def _dollars(path: Path, table: Mapping[str, Any], key: str) -> float | None:
     if not _is_number(amount) or not 0 < amount < float("inf"):
         raise BadInput(f"{path}: {key} = {amount!r} should be dollars, more than 0")
     return amount  # type: ignore[no-any-return]  # a number, as checked
+
+
+def _flag(path: Path, table: Mapping[str, Any], key: str) -> bool | None:
+    value = table.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise BadInput(f"{path}: {key} = {value!r} should be true or false")
+    return value
 
 
 def _queue(path: Path, table: Mapping[str, Any], fills: str) -> str | None:

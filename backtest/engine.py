@@ -66,6 +66,9 @@ def run(
     cash: float | Decimal | str = 5_000,
     params: Params = None,
     per_event: float | Decimal | str | None = None,
+    per_series: float | Decimal | str | None = None,
+    netting: bool = False,
+    maintenance: bool = True,
     extra_ticks: int = 0,
     slippage: Slippage | Mapping[str, Slippage] | None = None,
     refill: str | timedelta = "never",
@@ -102,12 +105,18 @@ def run(
             by parameters with `filter`, which takes a third of the time of `when`.
         per_event: most that open positions of one event may have cost: up to 1 a share of `cash`, above 1
             dollars.
+        per_series: the same for all events of one series.
+        netting: let NO in several markets of a mutually exclusive event return the collateral that cannot be
+            lost, as accounts may opt for; off, all of it stays locked until the payout.
+        maintenance: nothing trades on Thursdays from 03:00 to 05:00 in New York, as on the real exchange;
+            False for tapes of another one.
         extra_ticks: for touch: pay this many grid steps more than was shown.
         slippage: what orders pay where no size was recorded, `bt.Slippage` or what `bt.calibrate_slippage`
             measured, one or a dict of them by series: for trades, and for quotes without sizes.
         refill: after how long what we took of a level counts as displayed again; by default never, as long as
             the level stands.
-        payout_delay: from close to payout where the lake knows a result but no settlement time.
+        payout_delay: where the lake knows a result but no settlement time, from the close to the payout, or
+            from when the market was last seen undecided, or decided otherwise.
         fees: terms where the lake knows none, as `bt.assume_fees` gives them; known ones stay.
         legs: how legs of baskets are sent: "together", or "one by one" in the plan's order, each at the
             instant the one before arrived and for as many contracts as that one got.
@@ -123,6 +132,9 @@ def run(
         feed=feed,
         cash=cash,
         per_event=per_event,
+        per_series=per_series,
+        netting=netting,
+        maintenance=maintenance,
         extra_ticks=extra_ticks,
         slippage=slippage,
         refill=refill,

@@ -17,7 +17,9 @@ from backtest.kernels.arrays import (
     I64,
     IMPACT,
     LEG_BEFORE,
+    NEVER,
     NOTHING_WAITS,
+    PAUSED,
     QUEUED,
     REASONS,
     THROUGH,
@@ -26,7 +28,14 @@ from backtest.kernels.arrays import (
     WOULD_CROSS,
     Records,
 )
-from backtest.outcomes import KEPT_OF_ORDERS, Outcome, line, marked, n_filled_markets
+from backtest.outcomes import (
+    KEPT_OF_ORDERS,
+    Outcome,
+    line,
+    marked,
+    n_filled_markets,
+    n_settled_markets,
+)
 from backtest.results import SCHEMAS, TIME, Frames
 from backtest.tape import FROM_TRADES, MID, Tape
 
@@ -78,6 +87,7 @@ def _orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
         resolved=pl.Series(placed["count_centi"]),
         filled_centi=pl.Series(placed["filled"]),
         code=pl.Series(placed["reason"]),
+        is_resting=pl.Series(placed["is_resting"]),
     )
     count = pl.when(is_close & (way == 0)).then(0).otherwise("resolved")
     sold = pl.when(way < 0).then(pl.lit("yes")).when(way > 0).then(pl.lit("no"))
@@ -141,9 +151,17 @@ def _evidence(basis: str) -> dict[int, str]:
 def _settlements(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
     rows = _frame(np.concatenate([each.settled for each in done]))
     shown = rows.with_columns(
-        *_home(stage, rows["market"].to_numpy(), *_MARKET, "is_assumed_time"),
+        *_home(stage, rows["market"].to_numpy(), *_MARKET, "close_us"),
+        *stage.rules.payouts.select(
+            pl.col("is_assumed_time", "decided_us", "number").gather(rows["payout"])
+        ).get_columns(),
         row=pl.Series(_numbers([len(each.settled) for each in done])),
+    )
+    shown = shown.with_columns(
+        close_ts=pl.when(pl.col("close_us") < NEVER).then("close_us").cast(TIME),
+        decided_ts=pl.when(pl.col("decided_us") < NEVER).then("decided_us").cast(TIME),
         settled_ts=pl.col("settled_us").cast(TIME),
+        is_correction=pl.col("number") > 0,
         pnl_micros=pl.col("payout_micros") - pl.col("cost_micros"),
     )
     return _finished(shown, "settlements", done)
@@ -184,7 +202,7 @@ def _curve(outcome: Outcome, tape: Tape, number: int) -> list[pl.DataFrame]:
     if outcome.asked.intents.height == 0:
         return [rows]
     start = {"ts": outcome.asked.intents["known_ts"].min(), "locked_micros": 0, "row": number}
-    start |= dict.fromkeys(("cash_micros", "marked_micros"), outcome.cash_micros)
+    start |= dict.fromkeys(("cash_micros", "marked_micros"), outcome.cash_micros) | {"returned_micros": 0}
     return [pl.DataFrame([start], schema=rows.schema), rows]
 
 
@@ -193,7 +211,9 @@ def _summary(done: Sequence[Outcome], _: Frames) -> pl.DataFrame:
 
 
 def _is_rejected(code: str) -> pl.Expr:
-    return (pl.col(code) <= TOO_LARGE) | (pl.col(code) == WOULD_CROSS)
+    """Tell who was refused on arrival; an order that a pause ended later had waited."""
+    is_refused = (pl.col(code) == PAUSED) & (pl.col("is_resting") == 0)
+    return (pl.col(code) <= TOO_LARGE) | (pl.col(code) == WOULD_CROSS) | is_refused
 
 
 def _attrition(done: Sequence[Outcome], stage: "Stage", n_universe: int, _: Frames) -> pl.DataFrame:
@@ -203,7 +223,7 @@ def _attrition(done: Sequence[Outcome], stage: "Stage", n_universe: int, _: Fram
         "n_with_data": int((np.diff(stage.tape.offsets) > 0).sum()),
         "n_with_intents": [each.asked.intents["ticker"].n_unique() for each in done],
         "n_with_fills": [n_filled_markets(each) for each in done],
-        "n_settled": [len(each.settled) for each in done],
+        "n_settled": [n_settled_markets(each) for each in done],
         "n_open": [each.held.height for each in done],
     }
     return _finished(pl.DataFrame(rows), "attrition", done)

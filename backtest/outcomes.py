@@ -6,7 +6,17 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import DOLLAR_CC, FILLED, MOVE, TOO_LARGE, UNSIZED, WOULD_CROSS, Records, World
+from backtest.kernels.arrays import (
+    DOLLAR_CC,
+    FILLED,
+    MOVE,
+    PAUSED,
+    TOO_LARGE,
+    UNSIZED,
+    WOULD_CROSS,
+    Records,
+    World,
+)
 from backtest.kernels.tops import add_worth
 from backtest.plan import Wanted
 from backtest.tape import Tape
@@ -18,6 +28,7 @@ KEPT_OF_ORDERS: Final = {
     "count_centi": np.int64,
     "filled": np.int64,
     "reason": np.int8,
+    "is_resting": np.int8,
 }
 
 
@@ -64,6 +75,7 @@ def line(outcome: Outcome, row: int) -> dict[str, float]:
     marked_end = cash_end + int(outcome.held["marked_micros"].sum())
     code, n_cancels = placed["reason"], int((outcome.asked.intents["action"] == "cancel").sum())
     is_rejected = ((code > FILLED) & (code <= TOO_LARGE)) | (code == WOULD_CROSS)
+    is_rejected |= (code == PAUSED) & (placed["is_resting"] == 0)
     return {
         "row": row,
         "cash_start_micros": outcome.cash_micros,
@@ -77,7 +89,7 @@ def line(outcome: Outcome, row: int) -> dict[str, float]:
         "n_fills": len(filled),
         "filled_centi": int(filled["count_centi"].sum()),
         "n_markets": n_filled_markets(outcome),
-        "n_settled": len(outcome.settled),
+        "n_settled": n_settled_markets(outcome),
         "n_open": outcome.held.height,
         "locked_max_micros": int(purse["locked_max"]),
         "locked_dollar_days": _dollar_days(purse),
@@ -99,6 +111,11 @@ def marked(outcome: Outcome, tape: Tape) -> Records:
 def n_filled_markets(outcome: Outcome) -> int:
     """Count the markets with a fill."""
     return len(np.unique(outcome.orders["market"][outcome.fills["order_id"]]))
+
+
+def n_settled_markets(outcome: Outcome) -> int:
+    """Count the markets that paid, whether that was corrected or not."""
+    return len(np.unique(outcome.settled["market"]))
 
 
 def _dollar_days(purse: np.void) -> float:

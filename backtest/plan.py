@@ -191,7 +191,7 @@ def orders(asked: Wanted, rules: Rules) -> Records:
     close = _of_market(markets["close_us"], market, NEVER)
     ttl = _int64(rows["ttl_us"], NEVER)
     expiry = np.where(ttl < NEVER - arrival, arrival + np.minimum(ttl, NEVER - arrival), NEVER)
-    on_grid = rules.allowed[_of_market(markets["grid"], market, 0), np.clip(limit, 0, DOLLAR_CC)] == 1
+    on_grid = rules.allowed[rules.grid_at(market, arrival), np.clip(limit, 0, DOLLAR_CC)] == 1
     is_price = has_limit & (given > 0) & (given < DOLLAR_CC)
     checks = (
         (market < 0, NO_MARKET),

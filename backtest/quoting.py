@@ -59,6 +59,7 @@ def quote(
         mark_grid(stage, market, first_us),
         cash_micros=settings.cash_micros,
         cap_micros=settings.per_event_micros,
+        series_cap_micros=settings.per_series_micros,
         queue=QUEUES[settings.queue] if settings.fills == "queue" else NO_QUEUE,
         refill_us=settings.refill_us,
         first_us=int(first_us.min()) if len(first_us) else None,

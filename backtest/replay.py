@@ -27,6 +27,7 @@ from backtest.kernels.arrays import (
     World,
 )
 from backtest.kernels.clock import simulate
+from backtest.lifecycle import halts
 from backtest.outcomes import Outcome, outcome_of
 from backtest.plan import Wanted, orders
 from backtest.tape import (
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 _DAY_US = 86_400_000_000
 QUOTES_STAND = "a quote stands until the next one, however old it is, or until its recording ends"
+HALTS = "on Thursdays from 03:00 to 05:00 New York time the exchange pauses: nothing fills, orders stay"
 _EQUITY_ROWS = 1_000  # rows of equity that a run is divided into, midnights not counted
 
 
@@ -84,7 +86,7 @@ def prepare(lake: "LakeReader", settings: "Settings", tickers: set[str]) -> Stag
             else "the plan has no rows: nothing to replay"
         )
     events = _of(lake, EVENTS, "ticker", markets["event_ticker"].unique().to_list())
-    known = rules(markets, events, payout_delay=settings.payout_delay)
+    known = rules(markets, events, payout_delay=settings.payout_delay, netting=settings.netting)
     series = _of(lake, SERIES, "ticker", known.markets["series_ticker"].drop_nulls().unique().to_list())
     fees = fee_table(
         known.markets,
@@ -94,7 +96,17 @@ def prepare(lake: "LakeReader", settings: "Settings", tickers: set[str]) -> Stag
         fallback=settings.fees,
     )
     tape, told = _tape(lake, settings, known)
-    desk = venue(known, fees, tape, extra_ticks=settings.extra_ticks, slippage=settings.slippage)
+    halted = _halts(tape, known) if settings.maintenance else []
+    desk = venue(
+        known,
+        fees,
+        tape,
+        extra_ticks=settings.extra_ticks,
+        slippage=settings.slippage,
+        halted=halted,
+    )
+    if halted:
+        told.append(HALTS)
     unknown = len(tickers) - known.markets.height
     missing = (
         (f"{unknown} markets of the plan are not in the lake: their orders are rejected",) if unknown else ()
@@ -127,6 +139,7 @@ def replay(stage: Stage, settings: "Settings", asked: Wanted) -> Outcome:
         mark_grid(stage, market, arrival),
         cash_micros=settings.cash_micros,
         cap_micros=settings.per_event_micros,
+        series_cap_micros=settings.per_series_micros,
         queue=QUEUES[settings.queue] if settings.fills == "queue" else NO_QUEUE,
         refill_us=settings.refill_us,
     )
@@ -148,6 +161,7 @@ def new_world(
     *,
     cash_micros: int,
     cap_micros: int = -1,
+    series_cap_micros: int = -1,
     queue: int = NO_QUEUE,
     refill_us: int = NEVER,
     first_us: int | None = None,
@@ -161,7 +175,8 @@ def new_world(
     levels = np.zeros(len(tape.level_cc), LEVEL)
     levels["cc"] = tape.level_cc
     purse = np.zeros(1, PURSE)
-    purse["cash"], purse["cap"] = cash_micros, cap_micros
+    purse["cash"], purse["cap"], purse["series_cap"] = cash_micros, cap_micros, series_cap_micros
+    purse["n_halts"] = desk.n_halts
     purse["is_book"], purse["queue"] = tape.evidence == BOOK, queue
     purse["refill_us"] = refill_us
     purse["n_planned"] = purse["n_orders"] = len(placed)
@@ -177,15 +192,19 @@ def new_world(
         markets=desk.markets.copy(),
         orders=placed,
         heap=np.zeros(2 * len(placed), EVENT),
-        events=np.zeros(n_markets, np.int64),
+        events=desk.events.copy(),
+        series=np.zeros(desk.n_series, np.int64),
+        members=desk.members,
         active=np.zeros(n_markets, np.int64),
         fees=desk.fees,
         rounding=desk.rounding,
         slipped=desk.slipped,
         reach=desk.reach,
         payouts=desk.payouts,
+        pauses=desk.pauses,
+        grids=desk.grids,
         grid_us=grid_us,
-        settled=np.zeros(n_markets, SETTLEMENT),
+        settled=np.zeros(len(desk.payouts), SETTLEMENT),
         purse=purse,
         seen=np.zeros(0, np.int64),
         at=np.zeros(1, VIEW),
@@ -257,6 +276,17 @@ def _ends(lake: "LakeReader", shown: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _halts(tape: Tape, known: Rules) -> list[tuple[int, int]]:
+    """Return the exchange's weekly pauses while anything is open, up to a year after the last event."""
+    at_us, open_us, close_us = tape.tops["ts_us"], known.column("open_us"), known.column("close_us")
+    starts = np.concatenate([open_us[open_us > 0], at_us])
+    ends = np.concatenate([close_us[close_us < NEVER], at_us + 366 * _DAY_US])
+    if not len(ends) or not len(starts):
+        return []
+    last = int(ends.max()) if not len(at_us) else min(int(close_us.max()), int(at_us.max()) + 366 * _DAY_US)
+    return halts(int(starts.min()), last)
+
+
 def mark_grid(stage: Stage, traded: I64, arrival: I64) -> I64:
     """Return UTC midnights from the first arrival on and, last, the end of the traded markets' data."""
     if not len(traded):
@@ -264,7 +294,8 @@ def mark_grid(stage: Stage, traded: I64, arrival: I64) -> I64:
     market = stage.venue.markets[np.flatnonzero(np.bincount(traded))]
     has_rows = market["end_row"] > market["first_row"]
     rows = stage.tape.tops["ts_us"][market["end_row"][has_rows] - 1]
-    paid = market["settle_us"][market["settle_us"] < NEVER]
+    due = stage.venue.payouts
+    paid = due["settle_us"][np.isin(due["market"], traded)]
     end = int(np.concatenate([rows, paid, arrival]).max())
     midnights = np.arange(arrival.min() // _DAY_US + 1, end // _DAY_US + 1, dtype=np.int64) * _DAY_US
     return np.unique(np.append(midnights, end))
@@ -272,6 +303,7 @@ def mark_grid(stage: Stage, traded: I64, arrival: I64) -> I64:
 
 def _digest(tape: Tape, desk: Venue) -> str:
     digest = hashlib.sha256()
-    for each in (tape.tops, tape.sizes, tape.changes, tape.level_cc, desk.markets, desk.fees, desk.slipped):
+    known = (desk.markets, desk.fees, desk.slipped, desk.payouts, desk.pauses, desk.grids, desk.events)
+    for each in (tape.tops, tape.sizes, tape.changes, tape.level_cc, *known):
         digest.update(np.ascontiguousarray(each).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

@@ -24,6 +24,7 @@ _UNSAID: Final = {
     "legs": "no baskets",
     "slippage": "none",
     "refill_us": "never",
+    "per_series_micros": "no cap",
 }  # None means this
 MANIFEST_MAX: Final = 100_000  # characters
 WORST_MAX: Final = 12

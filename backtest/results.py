@@ -79,10 +79,13 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
     "settlements": pl.Schema(
         {
             **_MARKET,
+            "close_ts": TIME,  # when trading ended; null where unknown
+            "decided_ts": TIME,  # first sighting of the value; null where it was first seen after the payout
             "settled_ts": TIME,
             "position_centi": pl.Int64(),  # signed YES; 0 where it was closed before
             "value_cc": pl.Int64(),  # what one YES contract paid
-            "payout_micros": pl.Int64(),
+            "payout_micros": pl.Int64(),  # below 0 where a correction took money back
+            "is_correction": pl.Boolean(),  # of an earlier payout: what it moved besides, and no cost
             "is_assumed_time": pl.Boolean(),
             "cost_micros": pl.Int64(),  # all that the market had cost: purchases + fees - sales
             "pnl_micros": pl.Int64(),  # payout - cost
@@ -124,7 +127,9 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "ts": TIME,
             "cash_micros": pl.Int64(),
             "marked_micros": pl.Int64(),  # cash + positions at the bid
-            "locked_micros": pl.Int64(),  # paid for what is held + reserved by orders that wait
+            # Paid for what is held + reserved by orders that wait - returned; not below 0.
+            "locked_micros": pl.Int64(),
+            "returned_micros": pl.Int64(),  # by netting, at our disposal besides cash, which may be below 0
         }
     ),
     "attrition": pl.Schema(

@@ -28,6 +28,9 @@ class Settings:
     feed_us: int  # of a policy: from what happens to when it is known
     cash_micros: int
     per_event_micros: int  # -1: no cap
+    per_series_micros: int  # -1: no cap
+    netting: bool
+    maintenance: bool
     extra_ticks: int
     slippage: Slippages | None
     refill_us: int  # NEVER: what we took stays taken
@@ -44,6 +47,9 @@ def read_settings(
     feed: str | timedelta,
     cash: float | Decimal | str,
     per_event: float | Decimal | str | None,
+    per_series: float | Decimal | str | None,
+    netting: bool,
+    maintenance: bool,
     extra_ticks: int,
     slippage: Slippage | Mapping[str, Slippage] | None,
     refill: str | timedelta,
@@ -78,7 +84,10 @@ def read_settings(
         latency=read_latency(latency),
         feed_us=feed_us,
         cash_micros=cash_micros,
-        per_event_micros=-1 if per_event is None else _cap(per_event, cash_micros),
+        per_event_micros=_cap("per_event", per_event, cash_micros),
+        per_series_micros=_cap("per_series", per_series, cash_micros),
+        netting=netting,
+        maintenance=maintenance,
         extra_ticks=extra_ticks,
         slippage=read_slippages(slippage),
         refill_us=_refill_us(refill),
@@ -116,6 +125,9 @@ def config_of(settings: Settings) -> dict[str, Any]:
         "latency_us": settings.latency.told,
         "cash_micros": settings.cash_micros,
         "per_event_micros": settings.per_event_micros if settings.per_event_micros >= 0 else None,
+        "per_series_micros": settings.per_series_micros if settings.per_series_micros >= 0 else None,
+        "netting": settings.netting,
+        "maintenance": settings.maintenance,
         "extra_ticks": settings.extra_ticks,
         "slippage": None if settings.slippage is None else settings.slippage.told,
         "refill_us": None if settings.refill_us == NEVER else settings.refill_us,
@@ -140,6 +152,8 @@ def _micros(name: str, dollars: float | Decimal | str) -> int:
     return whole
 
 
-def _cap(per_event: float | Decimal | str, cash_micros: int) -> int:
-    given = _micros("per_event", per_event)
+def _cap(name: str, cap: float | Decimal | str | None, cash_micros: int) -> int:
+    if cap is None:
+        return -1
+    given = _micros(name, cap)
     return given * cash_micros // MICROS_PER_DOLLAR if given <= MICROS_PER_DOLLAR else given

@@ -1,10 +1,11 @@
-"""What the exchange knows of each market in the plan: hours, price grid, payout. Plans never see it.
+"""What the exchange knows of each market in the plan: hours, grids, pauses, payouts. Plans never see it.
 
-The last observed row of a market decides; its result and payout are sealed here, away from signals.
+Of hours and fee waivers the last observed row of a market decides; results and payouts are sealed here, away
+from signals.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -13,16 +14,31 @@ import polars as pl
 
 from backtest.errors import PlanError
 from backtest.fees import FeeTable
-from backtest.kernels.arrays import FEE, I8, I32, I64, MARKET, NEVER, ROUNDING_ROW, Records
+from backtest.kernels.arrays import (
+    FEE,
+    GRID,
+    I8,
+    I32,
+    I64,
+    MARKET,
+    NEVER,
+    PAUSE,
+    PAYOUT,
+    QUESTION,
+    ROUNDING_ROW,
+    Records,
+)
+from backtest.lifecycle import ALWAYS, Grid, pauses, payouts
+from backtest.lifecycle import grids as lifecycle_grids
 from backtest.slippages import Slippages
 from backtest.tape import Tape
 from exchange.fees import COMBO_QUANTUM_MICROS, QUANTUM_MICROS, ROUNDING, is_combo
-from exchange.ticks import LINEAR_CENT, STRUCTURES, PriceRange, prices_on
+from exchange.ticks import LINEAR_CENT, prices_on
 from exchange.units import DOLLAR_CC, to_us
 
 _NO_REACH: Final = np.zeros((0, DOLLAR_CC + 1), np.int64)
-_UNDECIDED: Final = "disputed"
-_DECIDED: Final = ("determined", "amended", "finalized")
+# Collateral returns for NO holdings in mutually exclusive events. Source: KALSHI.md §9 and §17 (2026-09).
+_NETTED: Final = "MECNET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +46,19 @@ class Rules:
     """One row per market in `markets`, sorted by ticker; arrays in its order.
 
     `markets`: ticker, event_ticker, series_ticker, open_us (0 where unknown), close_us (NEVER where
-    unknown), settle_us (NEVER where nothing was decided), value_cc, is_assumed_time, waiver_us, grid,
+    unknown), waiver_us, is_exclusive and is_netted (of its event),
     traded_centi (by all, as last observed; null where unknown).
+    `payouts`, `pauses`, `grid_times`: as in `backtest.lifecycle`, with the number of the market for its
+    ticker; payouts by settle_us and market, the others by market and time.
     `grids`: None is the grid of markets without a recorded one: limits may stand anywhere, ticks are cents.
     `allowed`: (grids, 10_001), 1 where a limit may stand.
     """
 
     markets: pl.DataFrame
-    grids: tuple[tuple[PriceRange, ...] | None, ...]
+    payouts: pl.DataFrame
+    pauses: pl.DataFrame
+    grid_times: pl.DataFrame
+    grids: tuple[Grid, ...]
     allowed: I8
     assumptions: tuple[str, ...]
 
@@ -45,38 +66,90 @@ class Rules:
         """Return a column as int64."""
         return self.markets[name].to_numpy().astype(np.int64)
 
+    def grid_at(self, market: I64, at_us: I64) -> I64:
+        """Return the number of the grid of each market (-1: some grid) at each time."""
+        if self.grid_times.height == self.markets.height:  # none ever changed
+            return self.grid_times["grid"].to_numpy()[np.maximum(market, 0)]
+        rows = pl.DataFrame({"market": market, "from_us": at_us}).with_row_index("row").sort("from_us")
+        times = self.grid_times.sort("from_us")
+        found = rows.join_asof(times, on="from_us", by="market", check_sortedness=False)
+        return found.sort("row")["grid"].fill_null(0).to_numpy()
 
-def rules(markets: pl.DataFrame, events: pl.DataFrame, *, payout_delay: timedelta) -> Rules:
-    """Read hours, grids and payouts from rows of the lake's `markets` and `events`.
+
+def rules(
+    markets: pl.DataFrame, events: pl.DataFrame, *, payout_delay: timedelta, netting: bool = False
+) -> Rules:
+    """Read hours, payouts, pauses and grids from rows of the lake's `markets` and `events`.
+
+    With `netting`, events that are mutually exclusive and have no other scheme than MECNET on record return
+    collateral.
 
     Raises:
         PlanError: a market whose contracts do not pay between $0 and $1.
     """
-    last = markets.sort("ticker", "observed_ts", maintain_order=True).unique("ticker", keep="last")
+    states = markets.sort("ticker", "observed_ts", maintain_order=True)
+    last = states.unique("ticker", keep="last").sort("ticker")
     homes = events.sort("observed_ts", maintain_order=True).unique("ticker", keep="last")
-    last = last.sort("ticker").join(
-        homes.select(event_ticker="ticker", home="series_ticker"),
+    last = last.join(
+        homes.select(
+            "mutually_exclusive", "collateral_return_type", event_ticker="ticker", home="series_ticker"
+        ),
         on="event_ticker",
         how="left",
         maintain_order="left",
     )
-    for ticker, notional_cc, value_cc in last.select(
-        "ticker", "notional_value_cc", "settlement_value_cc"
-    ).iter_rows():
-        if (notional_cc or DOLLAR_CC) != DOLLAR_CC or (value_cc or 0) > DOLLAR_CC:
-            raise PlanError(f"{ticker} does not pay between $0 and $1: leave it out of the plan")
-    grids, ids, told = _grids(last)
-    rows = _times(last, payout_delay).with_columns(grid=pl.Series(ids, dtype=pl.Int64))
-    n_assumed = int(rows["is_assumed_time"].sum())
-    if n_assumed:
-        told.append(
-            f"{n_assumed} markets have a result but no settlement time: "
-            f"paid {_length(payout_delay)} after their close"
-        )
+    strange = states.filter(
+        (pl.col("notional_value_cc").fill_null(DOLLAR_CC) != DOLLAR_CC)
+        | (pl.col("settlement_value_cc") > DOLLAR_CC)
+    )
+    if not strange.is_empty():
+        ticker = strange["ticker"][0]
+        raise PlanError(f"{ticker} does not pay between $0 and $1: leave it out of the plan")
+    paid, (grid_times, grids) = payouts(states, payout_delay), lifecycle_grids(states)
+    rows = _hours(last, paid, netting=netting)
+    numbers = rows.select("ticker").with_row_index("market").cast({"market": pl.Int64})
+
+    def numbered(frame: pl.DataFrame, *by: str) -> pl.DataFrame:
+        return frame.join(numbers, on="ticker").drop("ticker").sort(by)
+
     allowed = np.zeros((len(grids), DOLLAR_CC + 1), np.int8)
     for i, grid in enumerate(grids):
         allowed[i, list(prices_on(grid)) if grid else slice(1, DOLLAR_CC)] = 1
-    return Rules(rows, tuple(grids), allowed, tuple(told))
+    known = Rules(
+        rows,
+        numbered(paid, "settle_us", "market"),
+        numbered(pauses(states), "market", "from_us"),
+        numbered(grid_times, "market", "from_us"),
+        grids,
+        allowed,
+        (),
+    )
+    return replace(known, assumptions=(*_said(known, payout_delay), *_netted(known, netting=netting)))
+
+
+def _said(known: Rules, payout_delay: timedelta) -> tuple[str, ...]:
+    """Say what of the markets' histories had to be assumed."""
+    first = known.payouts.filter(pl.col("number") == 0)
+    lacking = [i for i, grid in enumerate(known.grids) if grid is None]
+    assumed = int(first["is_assumed_time"].sum())
+    corrected = known.payouts.height - first.height
+    paused = known.pauses.height
+    unknown = known.grid_times.filter(pl.col("grid").is_in(lacking)).height
+    changed = known.grid_times.filter(pl.col("from_us") > ALWAYS)["market"].n_unique()
+    after = f"{_length(payout_delay)} after their close, or after they were last seen undecided"
+    counted = {
+        f"{assumed} markets have a result but no settlement time: paid {after}": assumed,
+        f"{corrected} payouts were corrected: the difference moved when that was paid, or else first seen": (
+            corrected
+        ),
+        f"{paused} pauses of markets are on record: nothing fills from the first sighting of each to that of "
+        "its end, and orders that wait are cancelled when trading resumes": paused,
+        f"{unknown} markets have no recorded price grid: limits accepted at any $0.0001, ticks are cents": (
+            unknown
+        ),
+        f"{changed} markets changed their price grid: each grid holds from its first sighting": changed,
+    }
+    return tuple(sentence for sentence, n in counted.items() if n)
 
 
 def _length(delay: timedelta) -> str:
@@ -97,21 +170,36 @@ class Venue:
     slipped: I32
     reach: I64
     snapped: I32
-    payouts: I64
+    payouts: Records
+    pauses: Records
+    grids: Records
+    events: Records
+    members: I64
+    n_halts: int
+    n_series: int
 
 
 def venue(
-    known: Rules, fees: FeeTable, tape: Tape, *, extra_ticks: int, slippage: Slippages | None = None
+    known: Rules,
+    fees: FeeTable,
+    tape: Tape,
+    *,
+    extra_ticks: int,
+    slippage: Slippages | None = None,
+    halted: Sequence[tuple[int, int]] = (),
 ) -> Venue:
-    """Return rules, fees and the tape's bounds as records."""
+    """Return rules, fees and the tape's bounds as records; `halted` is when the whole exchange paused."""
     markets = np.zeros(known.markets.height, MARKET)
     markets["first_row"], markets["end_row"] = tape.offsets[:-1], tape.offsets[1:]
     markets["first_level"], markets["end_level"] = tape.level_offsets[:-1], tape.level_offsets[1:]
     markets["split_level"] = tape.level_split
     markets["first_fee"], markets["end_fee"] = fees.offsets[:-1], fees.offsets[1:]
-    markets["event"] = known.markets["event_ticker"].rank("dense").to_numpy().astype(np.int64) - 1
-    for name in ("open_us", "close_us", "settle_us", "value_cc", "grid", "waiver_us"):
+    markets["event"] = _numbers(known.markets["event_ticker"])
+    markets["series"] = _numbers(known.markets["series_ticker"].fill_null(""))
+    for name in ("open_us", "close_us", "waiver_us"):
         markets[name] = known.column(name)
+    markets["first_grid"], markets["end_grid"] = _bounds(known.grid_times, len(markets), 0)
+    markets["first_pause"], markets["end_pause"] = _bounds(known.pauses, len(markets), len(halted))
     markets["quantum"] = [
         COMBO_QUANTUM_MICROS if is_combo(ticker) else QUANTUM_MICROS for ticker in known.markets["ticker"]
     ]
@@ -122,7 +210,8 @@ def venue(
     rows = np.zeros(len(fees.num), FEE)
     for name in ("from_us", "num", "den", "maker_num", "maker_den"):
         rows[name] = getattr(fees, name)
-    paid = np.flatnonzero(markets["settle_us"] < NEVER)
+    events, members = _questions(known, markets["event"])
+    exchange = pl.DataFrame([(*each, 0) for each in halted], schema=PAUSE.names or (), orient="row")
     return Venue(
         markets=markets,
         fees=rows,
@@ -132,49 +221,75 @@ def venue(
         slipped=_slipped(known.grids, extra_ticks, is_snapped=slippage is not None),
         reach=np.stack([each.reach() for each in slippage.ordered()]) if slippage else _NO_REACH,
         snapped=_snapped(known.allowed),
-        payouts=paid[np.argsort(markets["settle_us"][paid], kind="stable")],
+        payouts=_records(known.payouts, PAYOUT),
+        pauses=np.concatenate([_records(exchange, PAUSE), _records(known.pauses, PAUSE)]),
+        grids=_records(known.grid_times, GRID),
+        events=events,
+        members=members,
+        n_halts=len(halted),
+        n_series=int(markets["series"].max()) + 1,
     )
 
 
-def _times(last: pl.DataFrame, payout_delay: timedelta) -> pl.DataFrame:
-    by_result = pl.col("result").replace_strict(
-        {"yes": DOLLAR_CC, "no": 0}, default=None, return_dtype=pl.Int32
+def _numbers(names: pl.Series) -> I64:
+    return names.rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def _records(frame: pl.DataFrame, kind: "np.dtype[np.void]") -> Records:
+    rows = np.zeros(frame.height, kind)
+    for name in kind.names or ():
+        rows[name] = frame[name].cast(pl.Int64).to_numpy()
+    return rows
+
+
+def _bounds(rows: pl.DataFrame, n_markets: int, offset: int) -> tuple[I64, I64]:
+    """Return where each market's rows begin and end."""
+    places = np.searchsorted(rows["market"].to_numpy(), np.arange(n_markets + 1)).astype(np.int64) + offset
+    return places[:-1], places[1:]
+
+
+def _questions(known: Rules, event: I64) -> tuple[Records, I64]:
+    """Return a record per event, and the members of those that are netted, event by event."""
+    events = np.zeros(int(event.max()) + 1, QUESTION)
+    is_netted = known.markets["is_netted"].to_numpy().astype(bool)
+    members = np.flatnonzero(is_netted)
+    members = members[np.argsort(event[members], kind="stable")].astype(np.int64)
+    events["is_netted"][event[members]] = 1
+    places = np.searchsorted(event[members], np.arange(len(events) + 1))
+    events["first_member"], events["end_member"] = places[:-1], places[1:]
+    return events, members
+
+
+def _netted(known: Rules, *, netting: bool) -> tuple[str, ...]:
+    if not netting:
+        return ()
+    n_all = known.markets["event_ticker"].n_unique()
+    n = known.markets.filter("is_netted")["event_ticker"].n_unique()
+    said = (
+        f"collateral returns on {n} of {n_all} events, those on record as mutually exclusive: what NO in "
+        "several of their markets pays at least is at our disposal at once"
     )
-    value = pl.coalesce("settlement_value_cc", by_result)
-    # A source may write 0 for "not decided yet": a value counts only beside a result or a final status.
-    is_final = by_result.is_not_null() | pl.col("status").is_in(_DECIDED) | (pl.col("result") == "scalar")
-    is_decided = value.is_not_null() & is_final & pl.col("status").ne_missing(_UNDECIDED)
-    paid = pl.coalesce("settlement_ts", pl.col("close_ts") + payout_delay)
-    settle = pl.when(is_decided).then(paid.dt.epoch("us")).fill_null(NEVER)
+    return (said,)
+
+
+def _hours(last: pl.DataFrame, paid: pl.DataFrame, *, netting: bool) -> pl.DataFrame:
+    first = paid.filter(pl.col("number") == 0).select("ticker", "settle_us")
     close = pl.col("close_ts").dt.epoch("us").fill_null(NEVER)
-    return last.select(
+    is_exclusive = pl.col("mutually_exclusive").fill_null(value=False)
+    return last.join(first, on="ticker", how="left", maintain_order="left").select(
         "ticker",
         "event_ticker",
         series_ticker=pl.coalesce("series_ticker", "home"),
         open_us=pl.col("open_ts").dt.epoch("us").fill_null(0),
-        close_us=pl.min_horizontal(close, settle),
-        settle_us=settle,
-        value_cc=value.fill_null(0).cast(pl.Int64),
-        is_assumed_time=(settle < NEVER) & pl.col("settlement_ts").is_null(),
+        close_us=pl.min_horizontal(close, "settle_us"),
         waiver_us=pl.col("fee_waiver_expiration_ts").dt.epoch("us").fill_null(0),
+        is_exclusive=is_exclusive,
+        is_netted=is_exclusive & netting & (pl.col("collateral_return_type").fill_null(_NETTED) == _NETTED),
         traded_centi=pl.col("volume_centi").cast(pl.Int64),
     )
 
 
-def _grids(last: pl.DataFrame) -> tuple[list[tuple[PriceRange, ...] | None], list[int], list[str]]:
-    grids: list[tuple[PriceRange, ...] | None] = []
-    ids = []
-    for ranges, label in last.select("price_ranges", "price_level_structure").iter_rows():
-        grid = tuple(PriceRange(**each) for each in ranges or ()) or STRUCTURES.get(label or "")
-        if grid not in grids:
-            grids.append(grid)
-        ids.append(grids.index(grid))
-    n_unknown = sum(grids[i] is None for i in ids)
-    said = f"{n_unknown} markets have no recorded price grid: limits accepted at any $0.0001, ticks are cents"
-    return grids, ids, [said] if n_unknown else []
-
-
-def _slipped(grids: Sequence[tuple[PriceRange, ...] | None], extra_ticks: int, *, is_snapped: bool) -> I32:
+def _slipped(grids: Sequence[Grid], extra_ticks: int, *, is_snapped: bool) -> I32:
     """Return for each price the one `extra_ticks` grid steps worse: [0] up, [1] down; 0 if there is none.
 
     Of recorded prices; of others (`is_snapped`) the nearest on the grid that is not better.

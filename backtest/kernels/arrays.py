@@ -31,7 +31,7 @@ DISPLAYED, UNSIZED, CROSSED, QUEUED, THROUGH, IMPACT = 0, 1, 2, 3, 4, 5
 (FILLED, ZERO_COUNT, NO_MARKET, NOT_OPEN, CLOSED, NO_LIMIT, OFF_GRID) = range(7)
 (BOOK_UNKNOWN, NOTHING_HELD, NO_CASH, EVENT_CAP, TOO_LARGE) = range(7, 12)
 (BEYOND_LIMIT, NO_SIZE, KILLED, EXPIRED, WOULD_CROSS, CANCELLED, NOTHING_WAITS) = range(12, 19)
-LEG_BEFORE: Final = 19
+(LEG_BEFORE, PAUSED, SERIES_CAP) = range(19, 22)
 TO_MORE, TO_LESS = 1, 2  # bits of an order's `cancels`: waiting orders to more YES, to less
 REASONS: Final = (
     None,
@@ -54,6 +54,8 @@ REASONS: Final = (
     "cancelled",
     "nothing waits",
     "leg before unfilled",
+    "paused",
+    "series cap",
 )
 
 
@@ -80,10 +82,12 @@ CHANGE: Final = _record("amount", "level:i4", "op:i1")
 LEVEL: Final = _record("cc", "size", "used", "run", "taken_us")
 MARKET: Final = _record(
     *("first_row", "end_row", "first_level", "split_level", "end_level"),  # in the tape; bids end at split
-    *("event", "settle_us", "value_cc", "grid", "first_fee", "end_fee", "waiver_us", "quantum", "slippage"),
+    *("event", "series", "first_fee", "end_fee", "waiver_us", "quantum", "slippage"),
+    *("first_grid", "end_grid", "first_pause", "end_pause"),
     *("open_us", "close_us"),
     "row",  # how far the book has got
     "position",  # signed YES
+    *("paid_for", "value_cc"),  # once it is settled: what the position was, and at what it paid
     "basis",  # what the position cost, at average cost
     "spent",  # purchases + fees - sales
     "is_known",  # the book at `row`
@@ -99,17 +103,37 @@ ORDER: Final = _record(
     *("market", "arrival_us", "direction", "count_centi", "limit_cc", "tif", "expiry_us", "reason"),
     *("filled", "waiting", "reserved", "accumulated", "is_resting", "is_post_only"),
     *("level", "ahead", "shown", "fresh", "seen_row"),  # in the queue: see queue.py
+    "is_cut",  # it ends because trading resumes after a pause
     *("next", "cancels"),  # the next order that may wait in this market, -1 after the last; see TO_MORE
     "after",  # 1 + the order that is the leg before; 0 for all that is sent whatever others got
     *("sent_us", "ended_us", "told_filled"),  # of a policy's orders; ended_us: 0 as long as it may trade
 )
 EVENT: Final = _record("ts", "kind", "row", "order")
+GRID: Final = _record("from_us", "grid")
+# The pauses of the exchange come first, then those of the markets.
+PAUSE: Final = _record("from_us", "until_us", "is_cancelling")
+PAYOUT: Final = _record("settle_us", "market", "value_cc", "number")  # in order; numbers above 0 correct
+# What the positions of one event have cost; if they are netted, what that returned, and what its members have
+# settled at in sum.
+QUESTION: Final = _record("basis", "returned", "value_cc", "is_netted", "first_member", "end_member")
 FEE: Final = _record("from_us", "num", "den", "maker_num", "maker_den")
 ROUNDING_ROW: Final = _record("from_us", "unit", "has_rebate")
-# `cap`: most that one event's positions may have cost, -1 without a cap. `refill_us`: how long what we took
-# stays taken.
+# `cap`, `series_cap`: most that the positions of one event or series may have cost, -1 without a cap.
+# `returned`: collateral that netting has given back, at our disposal besides `cash`. `refill_us`: how long
+# what we took stays taken.
 PURSE: Final = _record(
-    *("cash", "reserved", "locked", "cap", "is_book", "queue", "refill_us"),
+    *(
+        "cash",
+        "reserved",
+        "locked",
+        "returned",
+        "cap",
+        "series_cap",
+        "is_book",
+        "queue",
+        "refill_us",
+        "n_halts",
+    ),
     *("n_fills", "n_active", "n_settled", "n_equity", "n_heap"),
     *("next_order", "next_payout", "next_mark"),  # where the clock stands
     *("dirty_us", "marked_us", "step_us"),  # equity: instant not yet written or -1, last row, least distance
@@ -123,10 +147,10 @@ FILL: Final = _record(
     *("evidence", "is_taker", "position_after_centi"),
 )
 SETTLEMENT: Final = _record(
-    "market", "settled_us", "position_centi", "value_cc", "payout_micros", "cost_micros"
+    "market", "settled_us", "position_centi", "value_cc", "payout_micros", "cost_micros", "payout"
 )
 MOVE: Final = _record("market", "ts", "position")  # what is held of a market from then on
-EQUITY: Final = _record("ts", "cash_micros", "marked_micros", "locked_micros")
+EQUITY: Final = _record("ts", "cash_micros", "marked_micros", "locked_micros", "returned_micros")
 # What a policy sees: sizes in hundredths, prices of YES, 0 (bids) or 10_000 (asks) where a side is empty.
 VIEW: Final = _record(
     *("ts_us", "changed_us", "bid_cc", "bid_centi", "ask_cc", "ask_centi"),
@@ -145,13 +169,17 @@ class World(NamedTuple):
     markets: Records
     orders: Records
     heap: Records  # see heap.py; with room for two events of every order, and all questions to a policy
-    events: I64  # cost of what is held, by event
+    events: Records
+    series: I64  # cost of what is held, by series
+    members: I64  # markets of netted events, event by event
     active: I64  # markets traded and not settled, in no order
     fees: Records
     rounding: Records
     slipped: I32  # (2: up, down; grids; 10_001): a price some ticks worse, 0 where there is none
     reach: I64  # (slippages; 10_001 centicents): contracts without a recorded size that trade no worse
-    payouts: I64  # markets in order of settlement
+    payouts: Records
+    pauses: Records
+    grids: Records
     grid_us: I64  # when equity is marked besides after fills and settlements
     settled: Records
     purse: Records  # of length one

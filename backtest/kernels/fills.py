@@ -15,6 +15,7 @@ from backtest.kernels.arrays import (
     NO_CASH,
     NO_SIZE,
     QUEUED,
+    SERIES_CAP,
     THROUGH,
     UNSIZED,
     Law,
@@ -22,7 +23,8 @@ from backtest.kernels.arrays import (
     World,
 )
 from backtest.kernels.jit import inner
-from backtest.kernels.law import affordable, fee_charged, fee_model, law_at
+from backtest.kernels.law import affordable, fee_charged, fee_model, grid_at, law_at
+from backtest.kernels.netting import disposable, net_affordable, net_of, refresh
 from backtest.kernels.queue import reached
 
 
@@ -39,7 +41,7 @@ def take(w: World, fills: Records, o: int, t: int) -> None:
     first, last = market.split_level, market.end_level
     if way < 0:
         first, last = market.first_level, market.split_level
-    order.reason = NO_SIZE
+    order.reason, grid = NO_SIZE, grid_at(w, order.market, t)
     for k in range(first, last):
         level = w.levels[k]
         if level.size == 0:
@@ -50,7 +52,7 @@ def take(w: World, fills: Records, o: int, t: int) -> None:
             break
         price = level.cc
         if way * (price - limit) <= 0:
-            price = limit if order.is_resting else w.slipped[0 if way > 0 else 1, market.grid, price]
+            price = limit if order.is_resting else w.slipped[0 if way > 0 else 1, grid, price]
         if price == 0 or way * (price - limit) > 0:
             order.reason = BEYOND_LIMIT
             break
@@ -89,7 +91,7 @@ def _climb(w: World, fills: Records, o: int, t: int, k: int, law: Law) -> None:
     order, level = w.orders[o], w.levels[k]
     market = w.markets[order.market]
     way, limit = order.direction, order.limit_cc
-    side, grid, end = 0, market.grid, DOLLAR_CC
+    side, grid, end = 0, grid_at(w, order.market, t), DOLLAR_CC
     if way < 0:
         side, end = 1, 0
     first = w.slipped[side, grid, level.cc]
@@ -125,7 +127,7 @@ def take_all(w: World, fills: Records, o: int, t: int) -> None:
         levels[k] = w.levels[first + k]
     cash, locked, n_fills, n_active = purse.cash, purse.locked, purse.n_fills, purse.n_active
     position, basis, spent, place = market.position, market.basis, market.spent, market.place
-    event_basis = w.events[market.event]
+    event_basis, series_basis = w.events[market.event].basis, w.series[market.series]
     take(w, fills, o, t)
     if order.waiting == 0:
         return
@@ -133,9 +135,10 @@ def take_all(w: World, fills: Records, o: int, t: int) -> None:
         w.levels[first + k] = levels[k]
     purse.cash, purse.locked, purse.n_fills, purse.n_active = cash, locked, n_fills, n_active
     market.position, market.basis, market.spent, market.place = position, basis, spent, place
-    w.events[market.event] = event_basis
+    w.events[market.event].basis, w.series[market.series] = event_basis, series_basis
+    refresh(w, market.event)
     order.waiting, order.filled, order.accumulated = order.count_centi, 0, 0
-    if order.reason not in (NO_CASH, EVENT_CAP):
+    if order.reason not in (NO_CASH, EVENT_CAP, SERIES_CAP):
         order.reason = KILLED
 
 
@@ -166,16 +169,24 @@ def _whole(w: World, o: int) -> int:
 
 @inner
 def _room(w: World, o: int, price: int, n: int, law: Law) -> tuple[int, int]:
-    """Return how much of n the event's cap and the cash allow, and why not more."""
+    """Return how much of n the caps of event and series and the cash allow, and why not more."""
     order, purse = w.orders[o], w.purse[0]
     market = w.markets[order.market]
     q = price if order.direction > 0 else DOLLAR_CC - price
     reason, closable = FILLED, max(0, -order.direction * market.position)
     if purse.cap >= 0:
-        capped = closable + max(0, purse.cap - w.events[market.event]) // q
+        capped = closable + max(0, purse.cap - w.events[market.event].basis) // q
         if capped < n:
             n, reason = capped, EVENT_CAP
-    paid = affordable(n, closable, q, law, purse.cash - purse.reserved + order.reserved)
+    if purse.series_cap >= 0:
+        capped = closable + max(0, purse.series_cap - w.series[market.series]) // q
+        if capped < n:
+            n, reason = capped, SERIES_CAP
+    available = disposable(w, order.reserved)
+    if w.events[market.event].is_netted:
+        paid = net_affordable(n, order.direction, q, law, available, net_of(w, order.market))
+    else:
+        paid = affordable(n, closable, q, law, available)
     return paid, NO_CASH if paid < n else reason
 
 
@@ -198,9 +209,11 @@ def _trade(w: World, fills: Records, o: int, t: int, price: int, n: int, law: La
     purse.cash += flow - fee
     purse.locked += grown
     market.basis += grown
-    w.events[market.event] += grown
+    w.events[market.event].basis += grown
+    w.series[market.series] += grown
     market.spent += fee - flow
     market.position += order.direction * n
+    refresh(w, market.event)
     fill = fills[purse.n_fills]
     fill.order_id, fill.fill_us, fill.yes_price_cc, fill.count_centi = o, t, price, n
     fill.cash_micros, fill.fee_micros = flow, fee

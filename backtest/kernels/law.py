@@ -1,4 +1,4 @@
-"""The fee law of exchange.fees in int64, and what an order can afford under it."""
+"""The fee law of exchange.fees in int64, what an order can afford under it, and the price grid."""
 
 from typing import Final
 
@@ -49,6 +49,16 @@ def law_at(w: World, m: int, t: int, is_maker: int) -> Law:
     num, den = (fee.maker_num, fee.maker_den) if is_maker else (fee.num, fee.den)
     num = 0 if t < market.waiver_us else num
     return num, den, market.quantum, w.rounding[j].unit, w.rounding[j].has_rebate
+
+
+@inner
+def grid_at(w: World, m: int, t: int) -> int:
+    """Return the price grid of market m at time t."""
+    market = w.markets[m]
+    i = market.end_grid - 1
+    while i > market.first_grid and w.grids[i].from_us > t:
+        i -= 1
+    return int(w.grids[i].grid)
 
 
 @inner

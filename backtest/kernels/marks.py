@@ -9,12 +9,19 @@ MILLION: Final = 1_000_000
 
 
 @inner
+def locked(w: World) -> int:
+    """Return what is paid for positions and reserved for orders, less what netting returned of it."""
+    purse = w.purse[0]
+    return int(max(0, purse.locked + purse.reserved - purse.returned))
+
+
+@inner
 def note(w: World, equity: Records, t: int) -> None:
     """Write one row of equity: cash and what is locked; `tops.add_worth` adds what is held, if asked."""
     purse = w.purse[0]
     line = equity[purse.n_equity]
     line.ts, line.cash_micros, line.marked_micros = t, purse.cash, purse.cash
-    line.locked_micros = purse.locked + purse.reserved
+    line.locked_micros, line.returned_micros = locked(w), purse.returned
     purse.n_equity += 1
     purse.marked_us = t
 
@@ -26,12 +33,12 @@ def pass_time(w: World, t: int) -> None:
     Exact in int64, for money and time are split at 10^6.
     """
     purse = w.purse[0]
-    locked = purse.locked + purse.reserved
-    purse.locked_max = max(purse.locked_max, locked)
+    tied = locked(w)
+    purse.locked_max = max(purse.locked_max, tied)
     end_us = w.grid_us[len(w.grid_us) - 1] if len(w.grid_us) > 0 else 0
     passed_us = max(0, min(t, end_us) - purse.clock_us)
     purse.clock_us = t
-    dollars, micros = locked // MILLION, locked % MILLION
+    dollars, micros = tied // MILLION, tied % MILLION
     seconds, left_us = passed_us // MILLION, passed_us % MILLION
     purse.lock_low += micros * left_us
     purse.lock_middle += dollars * left_us + micros * seconds + purse.lock_low // MILLION

@@ -23,6 +23,7 @@ from backtest.kernels.arrays import (
 )
 from backtest.kernels.heap import push
 from backtest.kernels.jit import inner
+from backtest.kernels.law import grid_at
 from backtest.kernels.levels import row_at
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET
 
@@ -185,7 +186,7 @@ def want(w: World, m: int, t: int, quotes: I64) -> None:
 def _change(w: World, m: int, t: int, o: int, way: int, price_cc: int, count_centi: int) -> int:
     """Return the order that stands for one side from now on: the old one, a new one, or -1."""
     is_wanted = count_centi > 0 and 0 < price_cc < DOLLAR_CC
-    price_cc = w.snapped[0 if way > 0 else 1, w.markets[m].grid, price_cc] if is_wanted else 0
+    price_cc = w.snapped[0 if way > 0 else 1, grid_at(w, m, t), price_cc] if is_wanted else 0
     if price_cc == 0 and o < 0:
         return -1
     if o >= 0 and w.orders[o].limit_cc == price_cc:

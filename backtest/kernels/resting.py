@@ -16,6 +16,7 @@ from backtest.kernels.arrays import (
     NO_CASH,
     NOTHING_HELD,
     NOTHING_WAITS,
+    PAUSED,
     TO_LESS,
     TO_MORE,
     TOO_LARGE,
@@ -29,6 +30,8 @@ from backtest.kernels.heap import push
 from backtest.kernels.jit import inner
 from backtest.kernels.law import affordable, law_at, outlay
 from backtest.kernels.levels import advance, row_at
+from backtest.kernels.netting import disposable
+from backtest.kernels.pauses import is_paused, resumes_us
 from backtest.kernels.queue import follow, is_print, join
 
 # Rows that an order looks ahead at once for what may fill it: one that is cancelled soon has not looked far.
@@ -49,9 +52,9 @@ def rest(w: World, o: int, t: int, row: int) -> None:
         order.next, market.waiting = market.waiting, o
     purse.reserved -= order.reserved
     order.reserved = 0
-    n = affordable(order.waiting, closable, q, law, purse.cash - purse.reserved)
+    n = affordable(order.waiting, closable, q, law, disposable(w, 0))
     if order.waiting > 0:
-        order.reason = NO_CASH if n < order.waiting else EXPIRED
+        order.reason = NO_CASH if n < order.waiting else PAUSED if order.is_cut else EXPIRED
     order.waiting, order.is_resting = n, 1
     if n == 0:
         return
@@ -93,6 +96,9 @@ def arrive(w: World, fills: Records, o: int) -> None:
         if order.direction == 0:
             order.reason = NOTHING_WAITS if n_cancelled == 0 else order.reason
             return
+    if is_paused(w, m, t):
+        order.reason = PAUSED
+        return
     if order.direction == 0 and not _aim_to_close(w, o):
         order.reason = NOTHING_HELD
         return
@@ -104,6 +110,9 @@ def arrive(w: World, fills: Records, o: int) -> None:
         advance(w, m, row)
     _match(w, fills, o, row)
     if order.tif == GTC and order.waiting > 0:
+        resumes = resumes_us(w, m, t)
+        if resumes < order.expiry_us:
+            order.expiry_us, order.is_cut = resumes, 1
         rest(w, o, t, row)
         if order.waiting > 0 and order.expiry_us < NEVER:
             push(w, order.expiry_us, EXPIRY, row, o)
@@ -151,11 +160,12 @@ def wake(w: World, fills: Records, kind: int, t: int, row: int, o: int) -> None:
     if kind == EXPIRY:
         _end(w, o)
     elif order.waiting > 0:
-        is_served = w.purse[0].queue != 0 and is_print(w, o, row)
+        is_open = not is_paused(w, order.market, t)
+        is_served = is_open and w.purse[0].queue != 0 and is_print(w, o, row)
         if is_served:
             follow(w, o, row)
             take_print(w, fills, o, t, row)
-        is_met = order.waiting > 0 and _crosses(w, o, row)
+        is_met = is_open and order.waiting > 0 and _crosses(w, o, row)
         if is_met:
             advance(w, order.market, row)
             take(w, fills, o, t)

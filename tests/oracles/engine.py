@@ -10,10 +10,11 @@ from typing import Any, Final, Protocol
 
 from exchange.books import OrderBook
 from exchange.fees import FeeTerms, charge_fill, is_combo, rounding_at
-from exchange.ticks import LINEAR_CENT, is_on_grid
+from exchange.ticks import is_on_grid
 from exchange.units import from_us, to_us
 from tests.oracles.books import LONG_AGO, speaker, told
 from tests.oracles.queue import Place
+from tests.oracles.rules import grid_at, is_halted, least_payout, pauses
 from tests.oracles.slippage import cents, ladder
 
 NEVER: Final = 2**63 - 1
@@ -46,6 +47,7 @@ class Order:
     was_rejected: bool = False
     is_post_only: bool = False
     is_replacing: bool = False
+    is_cut: bool = False  # it ends because trading resumes
     place: Place | None = None
     decided_us: int = 0
     basket: str | None = None
@@ -67,10 +69,9 @@ class Order:
 class Market:
     """What is displayed, what we took of it, and what we hold."""
 
-    row: Row
+    states: list[Row]  # as observed, the last one last
     close_us: int
-    settle_us: int
-    value_cc: int
+    payouts: list[tuple[int, int]]
     instants: dict[int, list[tuple[Any, ...]]]
     is_known: bool = False
     bids: dict[int, int | None] = field(default_factory=dict)  # YES prices; None: size unknown
@@ -85,6 +86,15 @@ class Market:
     is_traded: bool = False
     is_settled: bool = False
     was_known: bool = False  # before the instant that is being looked at
+    paid_for: int = 0  # the position at the first payout
+    value_cc: int = 0  # what was paid so far
+
+    def __post_init__(self) -> None:
+        self.row = self.states[-1]
+        self.pauses = pauses(self.states)
+
+    def is_paused(self, t: int) -> bool:
+        return is_halted(t) or any(begin <= t < until for begin, until, _ in self.pauses)
 
 
 class Asked(Protocol):
@@ -111,13 +121,17 @@ class Oracle:
     queue: str | None = None
     fills: list[dict[str, Any]] = field(default_factory=list)
     settlements: list[dict[str, Any]] = field(default_factory=list)
-    equity: list[tuple[int, int, int, int]] = field(default_factory=list)
+    equity: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     basis: str = "touch"
     refill_us: int = NEVER
     slips: bool = False  # to whole cents
     worse: Callable[[float], float] | None = None  # the impact, where no size is shown
     desk: "Asked | None" = None  # a policy
+    series_cap: int | None = None
+    netted: frozenset[str] = frozenset()  # events that return collateral
     locked_max: int = 0
+    poorest: int = 0
+    is_owing: bool = False  # a correction took money back, or exclusive markets paid above $1 in sum
     locked_micro_us: int = 0
 
     def run(self) -> None:
@@ -125,7 +139,8 @@ class Oracle:
         last, end = 0, max(grid, default=0)
         moments = {t for o in self.orders for t in (o.arrival_us, o.expiry_us)} | grid
         for each in self.markets.values():
-            moments |= {*each.instants, each.settle_us}
+            moments |= {*each.instants, *(t for t, _ in each.payouts)}
+            moments |= {until for _, until, _ in each.pauses}
         moments |= self.desk.moments() if self.desk else set()
         moments.discard(NEVER)
         while moments:
@@ -138,6 +153,7 @@ class Oracle:
             if self.desk:
                 moments |= {s for o in self.desk.ask_all(t) for s in (o.arrival_us, o.expiry_us)}
             self.locked_max = max(self.locked_max, self.locked())
+            self.poorest = min(self.poorest, self.cash + self.returned())
             moved = len(self.fills) + len(self.settlements) > before
             if moved or (t in grid and any(m.is_traded and not m.is_settled for m in self.markets.values())):
                 self.record(t)
@@ -152,8 +168,9 @@ class Oracle:
             if order.is_resting and order.expiry_us == t:
                 order.waiting = order.reserved = 0
         for ticker in sorted(self.markets):
-            if self.markets[ticker].settle_us == t:
-                self.settle(ticker, t)
+            for number, (paid_us, value_cc) in enumerate(self.markets[ticker].payouts):
+                if paid_us == t:
+                    self.settle(ticker, t, value_cc, is_correction=number > 0)
         for ticker in sorted(self.markets):
             if t in self.markets[ticker].instants:
                 self.wake_all(ticker, t)
@@ -173,7 +190,7 @@ class Oracle:
         for each in {ticker for ticker, _ in sent}:
             market = self.markets[each]
             ends += [max(market.instants)] if market.instants else []
-            ends += [market.settle_us] if market.settle_us < NEVER else []
+            ends += [t for t, _ in market.payouts]
         first = min(arrival_us for _, arrival_us in sent) // DAY_US + 1
         return {day * DAY_US for day in range(first, max(ends) // DAY_US + 1)} | {max(ends)}
 
@@ -203,7 +220,7 @@ class Oracle:
                 market.mark = (max(market.bids, default=0), min(market.asks, default=10_000))
 
     def arrive(self, order: Order, t: int) -> None:
-        market = self.markets[order.ticker]
+        """Take in an order that does not come in vain."""
         if order.after is not None:
             order.count = order.waiting = min(order.count, order.after.filled)
             if not order.waiting:
@@ -214,6 +231,14 @@ class Oracle:
             return
         if order.is_replacing:
             self.cancel(order.ticker, "yes" if order.way > 0 else "no")
+        if self.markets[order.ticker].is_paused(t):
+            order.reason, order.was_rejected = "paused", True
+            order.count = 0 if order.action == "close" else order.count
+        else:
+            self.match(order, t)
+
+    def match(self, order: Order, t: int) -> None:
+        market = self.markets[order.ticker]
         if order.action == "close":
             order.count = order.waiting = abs(market.position)
             if not order.count:
@@ -230,6 +255,9 @@ class Oracle:
         else:
             self.take(order, t)
         if order.tif == "gtc" and order.waiting:
+            resumed = [until for _, until, cancels in market.pauses if cancels and until > t]
+            order.is_cut = min(resumed, default=NEVER) < order.expiry_us
+            order.expiry_us = min([order.expiry_us, *resumed])
             self.rest(order, t)
 
     def cancel(self, ticker: str, acquires: str | None) -> int:
@@ -246,6 +274,11 @@ class Oracle:
     ) -> int:
         """Let one waiting order meet one event; return how much of a trade it got."""
         before, is_served = order.filled, False
+        is_open = not self.markets[order.ticker].is_paused(t)
+        if not is_open:
+            if order.place is not None and not order.place.is_reached_by(event):
+                order.place.follow(event, is_known=is_known)
+            return 0
         if order.place is not None and order.place.is_reached_by(event):
             is_served = True
             self.serve(order, t, order.place.reach(event, left, is_known=is_known), event)
@@ -288,7 +321,7 @@ class Oracle:
         order.reserved, order.is_resting = 0, True
         n = self.affordable(order, market, price, order.waiting, t)
         if order.waiting:
-            order.reason = "no cash" if n < order.waiting else "expired"
+            order.reason = "no cash" if n < order.waiting else "paused" if order.is_cut else "expired"
         order.waiting = n
         if n:
             order.reserved = max(0, self.outlay(order, market, price, n, t))
@@ -304,7 +337,7 @@ class Oracle:
             market.used, market.position, market.basis, market.spent, market.is_traded, self.cash = kept
             market.taken_us = taken_us
             order.filled, order.waiting, order.accumulated = 0, order.count, 0
-            if order.reason not in ("no cash", "event cap"):
+            if order.reason not in ("no cash", "event cap", "series cap"):
                 order.reason = "fill or kill"
 
     def take(self, order: Order, t: int) -> None:
@@ -358,18 +391,21 @@ class Oracle:
 
     def allowed(self, order: Order, market: Market, price: int, n: int, t: int) -> tuple[int, str | None]:
         why = None
-        if self.cap is not None:
-            event = market.row["event_ticker"]
-            held = sum(m.basis for m in self.markets.values() if m.row["event_ticker"] == event)
-            most = closable(order, market) + max(0, self.cap - held) // acquired(order, price)
-            if most < n:
-                n, why = most, "event cap"
-        paid = self.affordable(order, market, price, n, t)
+        for cap, of in ((self.cap, "event"), (self.series_cap, "series")):
+            if cap is not None:
+                own = market.row[f"{of}_ticker"]
+                held = sum(m.basis for m in self.markets.values() if m.row[f"{of}_ticker"] == own)
+                most = closable(order, market) + max(0, cap - held) // acquired(order, price)
+                if most < n:
+                    n, why = most, f"{of} cap"
+        if market.row["event_ticker"] in self.netted:
+            paid = self.affordable_netted(order, market, price, n, t)
+        else:
+            paid = self.affordable(order, market, price, n, t)
         return paid, "no cash" if paid < n else why
 
     def affordable(self, order: Order, market: Market, price: int, want: int, t: int) -> int:
-        reserved = sum(o.reserved for o in self.orders if o is not order)
-        free = self.cash - reserved
+        free = self.free(order)
         if self.outlay(order, market, price, want, t) <= free:
             return want
         closing = min(want, closable(order, market))
@@ -377,6 +413,30 @@ class Oracle:
             return 0
         fits = (n for n in range(want, closing, -1) if self.outlay(order, market, price, n, t) <= free)
         return next(fits, closing)
+
+    def free(self, order: Order) -> int:
+        reserved = sum(o.reserved for o in self.orders if o is not order)
+        return max(0, self.cash + self.returned() - reserved)
+
+    def affordable_netted(self, order: Order, market: Market, price: int, want: int, t: int) -> int:
+        """Return the largest count that the purse pays for, collateral given or taken back included."""
+        free, before, held = self.free(order), self.returned(), market.position
+        for n in range(want, 0, -1):
+            market.position = held + order.way * n
+            taken_back = before - self.returned()
+            market.position = held
+            if self.outlay(order, market, price, n, t) + taken_back <= free:
+                return n
+        return 0
+
+    def returned(self) -> int:
+        """Return what netting has given back: the least that NO in every netted event will still pay."""
+        total = 0
+        for event in self.netted:
+            members = [m for m in self.markets.values() if m.row["event_ticker"] == event]
+            open_cc = max(0, 10_000 - sum(m.value_cc for m in members))
+            total += least_payout([m.position for m in members], open_cc)
+        return total
 
     def outlay(self, order: Order, market: Market, price: int, n: int, t: int) -> int:
         """Cash that n contracts need: opening costs q, closing pays 1 - q, and the fee before rebate."""
@@ -432,21 +492,30 @@ class Oracle:
             }
         )
 
-    def settle(self, ticker: str, t: int) -> None:
+    def settle(self, ticker: str, t: int, value_cc: int, *, is_correction: bool) -> None:
         market = self.markets[ticker]
+        was_cc, market.value_cc = market.value_cc, value_cc
+        event = market.row["event_ticker"]
+        paid_cc = sum(m.value_cc for m in self.markets.values() if m.row["event_ticker"] == event)
+        self.is_owing |= is_correction or (event in self.netted and paid_cc > 10_000)
         if not market.is_traded:
             return
-        worth = market.value_cc if market.position > 0 else 10_000 - market.value_cc
-        payout = abs(market.position) * worth
+        if is_correction:
+            payout, cost, position = market.paid_for * (value_cc - was_cc), 0, market.paid_for
+        else:
+            worth = value_cc if market.position > 0 else 10_000 - value_cc
+            payout, cost, position = abs(market.position) * worth, market.spent, market.position
+            market.paid_for = market.position
         self.cash += payout
         self.settlements.append(
             {
                 "ticker": ticker,
                 "settled_us": t,
-                "position_centi": market.position,
-                "value_cc": market.value_cc,
+                "position_centi": position,
+                "value_cc": value_cc,
                 "payout_micros": payout,
-                "cost_micros": market.spent,
+                "cost_micros": cost,
+                "is_correction": is_correction,
             }
         )
         market.position = market.basis = 0
@@ -457,15 +526,16 @@ class Oracle:
         for market in self.markets.values():
             bid, ask = market.mark
             marked += max(0, market.position) * bid + max(0, -market.position) * (10_000 - ask)
-        self.equity.append((t, self.cash, marked, self.locked()))
+        self.equity.append((t, self.cash, marked, self.locked(), self.returned()))
 
     def locked(self) -> int:
-        return sum(m.basis for m in self.markets.values()) + sum(o.reserved for o in self.orders)
+        paid = sum(m.basis for m in self.markets.values()) + sum(o.reserved for o in self.orders)
+        return max(0, paid - self.returned())
 
 
-def spaced(rows: Sequence[tuple[int, int, int, int]], step: int) -> list[tuple[int, int, int, int]]:
+def spaced(rows: Sequence[tuple[int, int, int, int, int]], step: int) -> list[tuple[int, int, int, int, int]]:
     """Leave out rows that come sooner than `step` after the one before that is kept, but never the last."""
-    kept: list[tuple[int, int, int, int]] = []
+    kept: list[tuple[int, int, int, int, int]] = []
     for number, row in enumerate(rows, 1):
         if number == len(rows) or row[0] >= (kept[-1][0] if kept else 0) + step:
             kept.append(row)
@@ -588,7 +658,7 @@ def check(order: Order, markets: Mapping[str, Market]) -> None:
         reason = "not open"
     elif order.arrival_us >= market.close_us:
         reason = "closed"
-    elif order.limit is not None and not is_on_grid(order.limit, LINEAR_CENT):
+    elif order.limit is not None and not is_on_grid(order.limit, grid_at(market.states, order.arrival_us)):
         reason = "off-grid limit"
     else:
         return

@@ -102,7 +102,7 @@ class Desk:
     def known(self, ticker: str, known_us: int) -> tuple[Market, int, dict[str, int]]:
         """Return the market as it was then, when it last changed, and the last trade."""
         market = self.oracle.markets[ticker]
-        known = Market(market.row, market.close_us, market.settle_us, market.value_cc, {})
+        known = Market(market.states, market.close_us, [], {})
         changed, trade = 0, dict.fromkeys(("trade_us", "trade_cc", "trade_centi", "trade_way"), 0)
         for t in sorted(s for s in market.instants if s <= known_us):
             changed = t

@@ -1,0 +1,106 @@
+"""The exchange's rules once more, slow and obvious: payouts, pauses, grids and netting from rows as dicts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from exchange.ticks import STRUCTURES, PriceRange
+from exchange.units import from_us, to_us
+
+Row = Mapping[str, Any]
+NEVER = 2**63 - 1
+DELAY_US = 3_600_000_000
+
+
+@dataclass
+class Value:
+    """What a market was seen to pay, as long as it was not seen to pay something else."""
+
+    value_cc: int
+    seen_us: int
+    last_us: int
+    paid_us: int | None
+    close_us: int
+    open_us: int  # when it was last seen, after the close, without this value
+
+
+def payouts(states: Sequence[Row]) -> list[tuple[int, int]]:
+    """Return when a market pays, and at what value; entries after the first correct the one before."""
+    found: list[Value] = []
+    open_us = -1
+    for row in states:
+        seen_us, close_us, value = to_us(row["observed_ts"]), to_us(row["close_ts"]), decided(row)
+        if value is None:
+            open_us = max(open_us, seen_us) if seen_us >= close_us else open_us
+            continue
+        if not found or found[-1].value_cc != value:
+            was_us = found[-1].last_us if found else -1
+            found.append(Value(value, seen_us, seen_us, None, close_us, was_us))
+        now = found[-1]
+        now.last_us, now.close_us, now.open_us = seen_us, close_us, max(now.open_us, open_us)
+        now.paid_us = to_us(row["settlement_ts"]) if row.get("settlement_ts") else now.paid_us
+    last_counts = bool(states) and decided(states[-1]) is not None
+    moved = [each for each in found if each.paid_us is not None or (each is found[-1] and last_counts)]
+    times: list[int] = []
+    before = None
+    for each in moved:
+        if each.paid_us is None:
+            t = max(each.close_us, each.open_us) + DELAY_US
+        elif before is None or each.paid_us > before:
+            t = each.paid_us
+        else:
+            t = max(each.seen_us, before)
+        times.append(max([t, *times]))
+        before = each.paid_us
+    return list(zip(times, (each.value_cc for each in moved), strict=True))
+
+
+def decided(row: Row) -> int | None:
+    """Return what one YES pays by a state of a market, None while nothing is decided."""
+    by_result = {"yes": 10_000, "no": 0}.get(row.get("result") or "")
+    value: int | None = row.get("settlement_value_cc")
+    value = by_result if value is None else value
+    is_final = (
+        by_result is not None
+        or row["status"] in ("determined", "amended", "finalized")
+        or row.get("result") == "scalar"
+    )
+    return value if is_final and row["status"] != "disputed" else None
+
+
+def pauses(states: Sequence[Row]) -> list[tuple[int, int, bool]]:
+    """Return when a market was seen paused, until when, and whether trading then resumed."""
+    told = [row for row in states if row["status"] is not None]
+    found = []
+    for number, row in enumerate(told):
+        if row["status"] != "inactive" or (number and told[number - 1]["status"] == "inactive"):
+            continue
+        after = next((each for each in told[number:] if each["status"] != "inactive"), None)
+        until = NEVER if after is None else to_us(after["observed_ts"])
+        found.append((to_us(row["observed_ts"]), until, after is not None and after["status"] == "active"))
+    return found
+
+
+@cache
+def is_halted(t: int) -> bool:
+    """Tell whether the whole exchange pauses: Thursdays from 03:00 to 05:00 in New York."""
+    local = from_us(t).astimezone(ZoneInfo("America/New_York"))
+    return local.isoweekday() == 4 and 3 <= local.hour < 5
+
+
+def grid_at(states: Sequence[Row], t: int) -> tuple[PriceRange, ...]:
+    """Return the grid of the last state seen by t, or else of the first."""
+    seen = [row for row in states if to_us(row["observed_ts"]) <= t] or states[:1]
+    return STRUCTURES[seen[-1]["price_level_structure"]]
+
+
+def least_payout(positions: Iterable[int], open_cc: int) -> int:
+    """Return what the NO among these positions pay at least if their YES values sum to `open_cc` at most.
+
+    The worst value of one member is all of it, or nothing: the sum is linear between.
+    """
+    held = [max(0, -each) for each in positions]
+    outcomes = [[open_cc if i == winner else 0 for i in range(len(held))] for winner in range(-1, len(held))]
+    return min(sum(n * (10_000 - v) for n, v in zip(held, values, strict=True)) for values in outcomes)
