@@ -144,7 +144,7 @@ def wanted(
     """
     with bound(params):
         rows = plan.filter(pl.col("intent").is_not_null()).collect()
-    rows = rows.unnest("intent")
+    rows = rows.rechunk().unnest("intent")  # it comes in a hundred pieces, and gathering from them is slow
     if rows["ticker"].null_count() or rows["known_ts"].null_count():
         raise PlanError("the plan has intents without a ticker or known_ts: filter those rows out")
     unusable = rows.filter(pl.col("count_centi") == COUNT_UNUSABLE)
@@ -166,7 +166,8 @@ def wanted(
 
 def _sorted(rows: pl.DataFrame, time: str) -> pl.DataFrame:
     """Sort rows by a time and ticker, else as they are; tickers by number: text sorts five times slower."""
-    number = _numbers(rows["ticker"], rows["ticker"].unique().sort())
+    runs = rows["ticker"].rle().struct.unnest()  # in a plan, rows of one market mostly stand together
+    number = np.repeat(_numbers(runs["value"], runs["value"].unique().sort()), runs["len"].to_numpy())
     return rows[np.lexsort((number, rows[time].to_physical().to_numpy()))]
 
 
