@@ -44,7 +44,7 @@ def run(
     A configuration:
 
     ```
-    strategy = "favourite_longshot"    # or "my_strategy.py:plan"
+    strategy = "favourite_longshot"    # or "mine.py:name"
     series = "KXBTC15M"                # and/or event, ticker
     start = 2026-05-11                 # UTC midnight; times need a zone
     end = 2026-05-14T00:00:00Z         # excluded
@@ -124,8 +124,8 @@ app.command()(slippage_cli.slippage)
 def strategies(*, as_json: Json = False) -> None:
     """List the strategies that come along: what each bets on and what would show the bet to be wrong.
 
-    Your own is "path/to/file.py:function" in a configuration: a function (lake, *, series, event, ticker,
-    start, end) that returns a polars LazyFrame with ticker, known_ts and intent; one that also takes
+    Your own is "path/to/file.py:name" in a configuration: a policy, or a function (lake, *, series, event,
+    ticker, start, end) that returns a polars LazyFrame with ticker, known_ts and intent; one that also takes
     `forecast` gets the file that the configuration names.
     """
     from backtest.strategies.registry import STRATEGIES

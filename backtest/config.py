@@ -1,6 +1,6 @@
 """CONFIG.toml: what to run, on which data, under which assumptions; what is not understood is refused.
 
-    strategy = "favourite_longshot"        # or "my_strategy.py:plan", relative to this file
+    strategy = "favourite_longshot"        # or "mine.py:name", relative to this file: a plan or a policy
     lake = "lake"                          # default: TAPEHOUSE_LAKE, else ./lake
     series = "KXBTC15M"                    # and/or event, ticker
     start = 2026-05-11                     # a date is its UTC midnight, a time needs a zone
@@ -9,6 +9,7 @@
     fills = "touch"                        # or "book", "queue", or "trades"
     queue = "pessimistic"                  # or "proportional", or "front"; for "queue"
     latency = "250ms"
+    feed = "100ms"                         # from what happens to when a policy knows of it
     cash = 5_000                           # dollars
     per_event = 0.05                       # most that one event may cost: a share of cash, or above 1 dollars
     per_series = 0.2                       # the same for one series
@@ -60,6 +61,7 @@ KEYS: Final = (
     "fills",
     "queue",
     "latency",
+    "feed",
     "cash",
     "per_event",
     "per_series",
@@ -103,6 +105,7 @@ class RunConfig:
     fills: str
     queue: str | None
     latency: timedelta | None
+    feed: timedelta | None
     cash: float | None
     per_event: float | None
     per_series: float | None
@@ -144,6 +147,7 @@ def read_config(path: Path) -> RunConfig:
         fills=fills,
         queue=_queue(path, table, fills),
         latency=_duration(path, table, "latency"),
+        feed=_duration(path, table, "feed"),
         cash=_dollars(path, table, "cash"),
         per_event=_dollars(path, table, "per_event"),
         per_series=_dollars(path, table, "per_series"),

@@ -15,9 +15,10 @@ import polars as pl
 
 from backtest.assumptions import assumed
 from backtest.baskets import ONE_BY_ONE, read_legs
+from backtest.errors import PlanError
 from backtest.latency import Latency
 from backtest.plan import Params, Plan, Wanted, given_rows, parameter_rows, read_plan, universe, wanted
-from backtest.policies import Quoting, params_record, policy_rows
+from backtest.policies import Policy, Quoting, params_record, policy_rows
 from backtest.results import Run
 from backtest.settings import Settings, config_of, read_settings
 from backtest.slippage import Slippage
@@ -124,6 +125,8 @@ def run(
     Raises:
         PlanError, ParameterError, MarketsUnknown, FeesUnknown, TooLarge: the run is refused as a whole.
     """
+    if isinstance(plan, Policy):
+        raise PlanError("a policy is asked about markets: run policy.on([…])")
     lazy = None if isinstance(plan, Quoting) else read_plan(plan)
     settings = read_settings(
         fills=fills,

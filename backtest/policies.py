@@ -26,9 +26,11 @@ import polars as pl
 
 from backtest.errors import ParameterError, PlanError
 from backtest.latency import as_us
+from backtest.plan import RESULT_COLUMNS
 
 _NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _MEMORY_MAX: Final = 10_000
+_NUMBER_END: Final = 2**63
 
 
 class Quotes(NamedTuple):
@@ -69,9 +71,11 @@ class Policy:
             end: takes all quotes back then.
 
         Raises:
-            PlanError: no ticker, or times that are not aware.
+            PlanError: no ticker, times that are not aware, or an end that is not after the start.
         """
         if isinstance(tickers, pl.DataFrame | pl.LazyFrame):
+            if "ticker" not in tickers.collect_schema():
+                raise PlanError("on(frame): the frame has no column ticker")
             tickers = tickers.lazy().select(pl.col("ticker").cast(pl.String).unique()).collect()["ticker"]
         if isinstance(tickers, str):
             raise PlanError(f"on({tickers!r}): give a list of tickers, [{tickers!r}]")
@@ -81,6 +85,8 @@ class Policy:
         for name, moment in (("start", start), ("end", end)):
             if moment is not None and moment.tzinfo is None:
                 raise PlanError(f"{name}={moment} has no time zone: write datetime(…, tzinfo=UTC)")
+        if start is not None and end is not None and start >= end:
+            raise PlanError(f"end={end} must come after start={start}")
         return Quoting(policy=self, tickers=names, start=start, end=end)
 
     def in_python(self) -> "Policy":
@@ -143,8 +149,10 @@ def policy(
         raise PlanError("every must be more than 0: it is the grid of moments at which the policy is asked")
     defaults = dict(params or {})
     for name, value in defaults.items():
-        if not _NAME.fullmatch(name) or isinstance(value, bool) or not isinstance(value, int | float):
-            raise PlanError(f"params: {name}={value!r} should be a name and a number")
+        if not _NAME.fullmatch(name) or not _is_number(value):
+            raise PlanError(f"params: {name}={value!r} should be a name and a number, below 2^63")
+        if name in RESULT_COLUMNS:
+            raise PlanError(f"a parameter cannot be called {name}: results have a column of that name")
     if not isinstance(memory, int) or not 0 <= memory <= _MEMORY_MAX:
         raise PlanError(f"memory={memory!r}: a whole number from 0 to {_MEMORY_MAX:,}")
 
@@ -170,10 +178,9 @@ def policy_rows(given: list[dict[str, Any]], names: Sequence[str], known: Policy
         full = {**known.params, **row}
         for name, default in known.params.items():
             value = full[name]
-            is_whole = isinstance(value, int | float) and value == int(value)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ParameterError(f"parameter {name}={value!r} is no number")
-            if isinstance(default, int) and not is_whole:
+            if not _is_number(value):
+                raise ParameterError(f"parameter {name}={value!r} should be a number, and below 2^63")
+            if isinstance(default, int) and value != value // 1:
                 raise ParameterError(
                     f"parameter {name}={value!r}: the policy's default {default} makes it a whole number; "
                     f"write {default}.0 there for a float"
@@ -181,6 +188,11 @@ def policy_rows(given: list[dict[str, Any]], names: Sequence[str], known: Policy
             full[name] = type(default)(value)
         rows.append(full)
     return rows
+
+
+def _is_number(value: object) -> bool:
+    """Tell whether a record can hold it; NaN and infinity are out too, for no sweep could name them."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _NUMBER_END
 
 
 def params_record(row: Mapping[str, int | float]) -> "np.ndarray[tuple[int], np.dtype[np.void]]":

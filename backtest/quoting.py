@@ -179,7 +179,7 @@ def _sent(orders: Records, tickers: pl.Series) -> pl.DataFrame:
         action=action.cast(kinds["action"]) if n else pl.Series([], dtype=kinds["action"]),
         side=side.cast(kinds["side"]) if n else pl.Series([], dtype=kinds["side"]),
         count_centi=pl.Series(np.ascontiguousarray(orders["count_centi"])),
-        limit_cc=pl.Series(np.ascontiguousarray(orders["limit_cc"])),
+        limit_cc=pl.when(way != 0).then(pl.Series(np.ascontiguousarray(orders["limit_cc"]))),
         ttl_us=pl.Series([None] * n, dtype=pl.Int64),
         tif=pl.Series(["gtc"] * n, dtype=kinds["tif"]),
         post_only=pl.Series(np.ascontiguousarray(orders["is_post_only"])).cast(pl.Boolean),

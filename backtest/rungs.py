@@ -8,6 +8,7 @@ import polars as pl
 from backtest.engine import LakeReader, run
 from backtest.errors import PlanError
 from backtest.plan import Plan
+from backtest.policies import Quoting
 from backtest.results import SCHEMAS
 
 RUNGS: Final = ("mid", "touch", "book", "queue:pessimistic", "queue:proportional", "queue:front")
@@ -15,8 +16,14 @@ TRADES: Final = "trades"  # needs a slippage, and is run when asked for
 _ONLY_FOR: Final = {"extra_ticks": ("touch",), "slippage": ("touch", TRADES)}
 
 
-def ladder(plan: Plan, lake: LakeReader, *, rungs: Sequence[str] = RUNGS, **arguments: Any) -> pl.DataFrame:  # noqa: ANN401 -- of bt.run
-    """Run a plan once on each rung and return what became of it.
+def ladder(
+    plan: Plan | Quoting,
+    lake: LakeReader,
+    *,
+    rungs: Sequence[str] = RUNGS,
+    **arguments: Any,  # noqa: ANN401 -- of bt.run
+) -> pl.DataFrame:
+    """Run a plan or policy once on each rung and return what became of it.
 
     Args:
         plan: as for `bt.run`.

@@ -83,6 +83,7 @@ def _engine_arguments(config: RunConfig) -> dict[str, Any]:
         "fills": config.fills,
         "queue": config.queue,
         "latency": config.latency,
+        "feed": config.feed,
         "cash": config.cash,
         "per_event": config.per_event,
         "per_series": config.per_series,

@@ -1,5 +1,6 @@
 """A user's policy as a function that the compiled clock can call: compiled itself, or left in Python."""
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from types import SimpleNamespace
@@ -7,13 +8,14 @@ from typing import Any, Final
 
 import numba
 import numpy as np
-from numba.core.errors import NumbaError
+from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numba.extending import intrinsic
 
 from backtest.errors import PlanError
 from backtest.kernels.arrays import VIEW, Records
 
 FIELDS: Final = ("bid_cc", "bid_centi", "ask_cc", "ask_centi")
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _ASK: Final = numba.types.int64(
     numba.types.Array(numba.from_dtype(VIEW), 1, "C"),
     numba.types.int64[::1],
@@ -42,17 +44,23 @@ def compiled(policy: Callable[..., Any], kind: "np.dtype[np.void]") -> Any:  # n
     `where` holds the address of the parameters. It returns 1, or 0 where the policy raised something.
 
     Raises:
-        PlanError: numba does not understand it, or it returns something else than whole numbers in Quotes.
+        PlanError: numba does not understand it, it reads what there is not, or it returns something else than
+            whole numbers in Quotes.
     """
     inside = numba.njit(policy)
     record = numba.from_dtype(kind)
     try:
         inside.compile((numba.from_dtype(VIEW), record, numba.float64[::1]))
-    except NumbaError as error:
-        said = [line.strip() for line in str(error).splitlines() if line.strip()]
+    except KeyError as error:  # what numba raises for a field that a record does not have
+        seen, params = (", ".join(each.names or ()) for each in (VIEW, kind))
         raise PlanError(
-            f"the policy {policy.__name__} does not compile: {said[-1] if said else error}; in_python() runs "
-            "it uncompiled, and numba's documentation lists what it understands"
+            f"the policy {policy.__name__} reads {error}, which is neither in at ({seen}) nor in params "
+            f"({params})"
+        ) from error
+    except (NumbaError, UnsupportedBytecodeError) as error:
+        raise PlanError(
+            f"the policy {policy.__name__} does not compile: {_cause(error)}; in_python() runs it "
+            "uncompiled, and numba's documentation lists what it understands"
         ) from error
     given = inside.nopython_signatures[0].return_type
     whole = all(
@@ -65,14 +73,24 @@ def compiled(policy: Callable[..., Any], kind: "np.dtype[np.void]") -> Any:  # n
         )
 
     def ask(at: Any, where: Any, memory: Any, answer: Any) -> int:  # noqa: ANN401 -- arrays, to numba
+        before = memory.copy()
         try:
             quotes = inside(at[0], _array_at(_pointer(where[0]), 1, kind)[0], memory)
         except Exception:  # noqa: BLE001 -- the caller asks again in Python, where it can be seen
+            memory[:] = before
             return 0
         answer[0], answer[1], answer[2], answer[3] = quotes
         return 1
 
     return numba.cfunc(_ASK)(ask)
+
+
+def _cause(error: Exception) -> str:
+    """Return what numba found wrong and where, without its colours and its own stack."""
+    lines = [line.strip() for line in _COLOUR.sub("", str(error)).splitlines()]
+    told = [line for line in lines if line and not line.startswith("Failed in ")]
+    where = [line.rstrip(":") for line in told[1:] if line.startswith("File ")]
+    return ", ".join(each.rstrip(".") for each in [*told[:1], *where[:1]])
 
 
 def plain(policy: Callable[..., Any], params: Records, failures: list[BaseException]) -> Any:  # noqa: ANN401 -- as above

@@ -1,6 +1,8 @@
-"""Which strategies there are, and how one of the user's own is found: `path/to/file.py:function`.
+"""Which strategies there are, and how one of the user's own is found: `path/to/file.py:name`.
 
-The list is explicit: a strategy that fails to import is an error, not a name that quietly vanishes.
+A strategy is a function (lake, *, series, event, ticker, start, end) that returns a plan, or a policy, which
+is asked about every market of the selection. The list is explicit: a strategy that fails to import is an
+error, not a name that quietly vanishes.
 """
 
 from __future__ import annotations
@@ -13,13 +15,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from backtest.policies import Policy
 from backtest.strategies import (
     calibration_edge,
     closing_drift,
     cross_strike,
     favourite_longshot,
+    market_making,
     mean_reversion,
 )
+from backtest.strategies.quoted import as_plan
 from exchange.errors import BadInput
 
 if TYPE_CHECKING:
@@ -28,14 +33,19 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    Plan = Callable[..., pl.LazyFrame]
+    from backtest.policies import Quoting
+
+    Plan = Callable[..., pl.LazyFrame | Quoting]
 
 _FILE: Final = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
-    """A plan, the parameters it knows (None: it declares none, so any is passed on) and what it assumes."""
+    """A plan or a policy put on markets, as a function of lake and selection; its parameters and assumptions.
+
+    `params` is None where it declares none: then any is passed on.
+    """
 
     name: str
     plan: Plan
@@ -73,17 +83,22 @@ def _ours(name: str, module: ModuleType) -> Strategy:
     return Strategy(name=name, plan=module.plan, params=module.PARAMS, assumptions=module.ASSUMPTIONS)
 
 
+def _quoting(name: str, policy: Policy, assumptions: tuple[str, ...]) -> Strategy:
+    return Strategy(name=name, plan=as_plan(policy), params=policy.params, assumptions=assumptions)
+
+
 STRATEGIES: Final[dict[str, Strategy]] = {
     "calibration_edge": _ours("calibration_edge", calibration_edge),
     "closing_drift": _ours("closing_drift", closing_drift),
     "cross_strike": _ours("cross_strike", cross_strike),
     "favourite_longshot": _ours("favourite_longshot", favourite_longshot),
+    "market_making": _quoting("market_making", market_making.market_making, market_making.ASSUMPTIONS),
     "mean_reversion": _ours("mean_reversion", mean_reversion),
 }
 
 
 def find_strategy(name: str, *, beside: Path | None = None) -> Strategy:
-    """Return one of ours by name, or the user's own by `path/to/file.py:function`.
+    """Return one of ours by name, or the user's own, a function or a policy, by `path/to/file.py:name`.
 
     A file may set `PARAMS` (name to default; unknown names are then refused) and `ASSUMPTIONS` (sentences for
     the report). A relative path counts from `beside`.
@@ -120,13 +135,19 @@ def _from_file(name: str, path: Path, function: str) -> Strategy:
         raise BadInput(
             f"strategy {name!r}: {path} cannot be imported: {type(error).__name__}: {error}"
         ) from error
-    plan = getattr(module, function, None)
+    plan, assumptions = getattr(module, function, None), tuple(getattr(module, "ASSUMPTIONS", ()))
+    if isinstance(plan, Policy):
+        return _quoting(name, plan, assumptions)
     if not callable(plan):
-        functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
+        functions = [
+            key
+            for key, value in vars(module).items()
+            if inspect.isfunction(value) or isinstance(value, Policy)
+        ]
         raise BadInput(f"strategy {name!r}: {path} has no function {function!r}; {near(function, functions)}")
     return Strategy(
         name=name,
         plan=plan,
         params=getattr(module, "PARAMS", None),
-        assumptions=tuple(getattr(module, "ASSUMPTIONS", ())),
+        assumptions=assumptions,
     )

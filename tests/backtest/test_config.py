@@ -29,6 +29,7 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
             start = 2026-05-11
             end = 2026-05-14T02:00:00+02:00
             latency = "1s"
+            feed = "50ms"
             cash = 1_000
             per_event = 0.05
             extra_ticks = 1
@@ -51,6 +52,7 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
         "end": datetime(2026, 5, 14, tzinfo=UTC),
     }
     assert (config.latency, config.payout_delay) == (timedelta(seconds=1), timedelta(minutes=30))
+    assert config.feed == timedelta(milliseconds=50)
     assert (config.cash, config.per_event, config.extra_ticks) == (1_000, 0.05, 1)
     spread = {0: 50, 9_000: 20}
     assert config.slippage == Slippage(half_spread_cc=spread, impact="sqrt", coefficient_cc=4)
@@ -61,7 +63,7 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
     assert config.params == {"beyond": [0.9, 0.95], "horizon_minutes": 60, "count": 10}
 
 
-@pytest.mark.parametrize("name", ["calibration_edge", "closing_drift", "cross_strike"])
+@pytest.mark.parametrize("name", ["calibration_edge", "closing_drift", "cross_strike", "market_making"])
 def test_the_example_of_a_strategy_is_a_configuration(name: str) -> None:
     """docs/examples; its results stay out of that folder."""
     folder = Path(__file__).parents[2] / "docs" / "examples"

@@ -15,12 +15,16 @@ from tests.backtest.lakes import T0, a_lake, a_market, a_quote, at, committed
 from warehouse import Lake
 from warehouse.tables import EVENTS
 
+PLANS = sorted(set(STRATEGIES) - {"market_making"})  # tests/backtest/test_market_making.py has the policy
+
 
 def plan_of(name: str, lake: Lake, *, end: datetime | None = None) -> pl.LazyFrame:
     """Return a strategy's plan; one that reads a forecast gets `FORECAST`."""
     strategy = STRATEGIES[name]
     told = {"forecast": FORECAST} if strategy.reads_forecast else {}
-    return strategy.plan(lake, end=end, **told)
+    plan = strategy.plan(lake, end=end, **told)
+    assert isinstance(plan, pl.LazyFrame)
+    return plan
 
 
 def intents(name: str, lake: Lake, *, end: datetime | None = None, **changes: float) -> list[tuple[Any, ...]]:
@@ -167,6 +171,7 @@ def test_kelly_stakes_the_edge_over_what_can_be_won(tmp_path: Path) -> None:
     """Cost 51.75, worth 80: (0.80 - 0.5175) / 0.4825 = 58.55 % of $1,000, a tenth of it: 113 contracts."""
     lake = a_lake(tmp_path, [a_quote(10, 4_800, 5_000)], [a_market()])
     plan = STRATEGIES["calibration_edge"].plan(lake, forecast=a_forecast((0, 0.8)))
+    assert isinstance(plan, pl.LazyFrame)
     with bound({"margin": 0.02, "kelly": 0.1, "bankroll": 1_000, "count": 10}):
         wanted = plan.drop_nulls("intent").collect()
     assert wanted["intent"].struct.field("count_centi").to_list() == [11_300]
@@ -243,7 +248,7 @@ def test_a_pair_is_judged_by_both_quotes_of_an_instant_and_never_by_one_that_is_
     assert intents("cross_strike", lake) == []
 
 
-@pytest.mark.parametrize("name", sorted(STRATEGIES))
+@pytest.mark.parametrize("name", PLANS)
 def test_what_comes_later_changes_nothing_before(tmp_path: Path, name: str) -> None:
     """Cut the data anywhere: what the plan wanted until then stays the same."""
     path = [5_000, 5_600, 9_000, 9_200, 8_400, 9_500, 300, 600, 9_700, 9_750, 9_000, 5_000]
@@ -262,7 +267,7 @@ def test_what_comes_later_changes_nothing_before(tmp_path: Path, name: str) -> N
         assert intents(name, lake, end=at(cut), **near) == known
 
 
-@pytest.mark.parametrize("name", sorted(STRATEGIES))
+@pytest.mark.parametrize("name", PLANS)
 def test_the_engine_runs_it_and_every_declared_parameter_is_read(tmp_path: Path, name: str) -> None:
     quotes = [
         a_quote(0, 4_900, 5_100),
@@ -296,7 +301,9 @@ def edge(lake: Lake, *rows: tuple[float, float], end: datetime | None = None) ->
     """Return what the calibration edge wants under a forecast of one market."""
     strategy = STRATEGIES["calibration_edge"]
     with bound(strategy.params or {}):
-        rows_wanted = strategy.plan(lake, forecast=a_forecast(*rows), end=end).drop_nulls("intent").collect()
+        plan = strategy.plan(lake, forecast=a_forecast(*rows), end=end)
+        assert isinstance(plan, pl.LazyFrame)
+        rows_wanted = plan.drop_nulls("intent").collect()
     return [
         (ticker, (known_ts - T0) / timedelta(minutes=1), wish["action"], wish["side"], wish["limit_cc"])
         for ticker, known_ts, wish in rows_wanted.iter_rows()
