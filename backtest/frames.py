@@ -9,6 +9,7 @@ import polars as pl
 
 from backtest.baskets import baskets, contract_ends, no_baskets
 from backtest.coverage import coverage
+from backtest.exposures import exposures
 from backtest.kernels.arrays import (
     CROSSED,
     DISPLAYED,
@@ -55,6 +56,7 @@ def frames_of(done: Sequence[Outcome], stage: "Stage", n_universe: int) -> Frame
             "settlements": partial(_settlements, done, stage),
             "positions": partial(_positions, done, stage),
             "baskets": partial(_baskets, done, stage),
+            "exposures": partial(_exposures, done, stage),
             "equity": partial(_equity, done, stage),
             "attrition": partial(_attrition, done, stage, n_universe),
             "coverage": partial(_coverage, stage),
@@ -190,6 +192,20 @@ def _baskets(done: Sequence[Outcome], stage: "Stage", frames: Frames) -> pl.Data
             found = baskets(legs, _frame(each.fills).with_columns(fill_ts=pl.col("fill_us").cast(TIME)), ends)
             rows.append(found.with_columns(row=pl.lit(number, pl.Int64)))
     return _finished(pl.concat(rows), "baskets", done)
+
+
+def _exposures(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
+    markets, event = stage.rules.markets, stage.venue.markets["event"]
+    homes = markets.select("event_ticker", "series_ticker", "is_exclusive", number=pl.Series(event))
+    homes = homes.unique("number", keep="first").sort("number")
+    parts = [exposures(each, event, homes["is_exclusive"].to_list()) for each in done]
+    rows = pl.concat(parts)
+    shown = rows.with_columns(
+        *homes.select(pl.exclude("number").gather(rows["event"])).get_columns(),
+        row=pl.Series(_numbers([each.height for each in parts])),
+        deepest_ts=pl.col("deepest_us").cast(TIME),
+    )
+    return _finished(shown, "exposures", done)
 
 
 def _equity(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:

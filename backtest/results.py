@@ -120,6 +120,19 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "last_fill_ts": TIME,
         }
     ),
+    # One row per event with a fill: the moment at which the most could still be lost.
+    "exposures": pl.Schema(
+        {
+            "event_ticker": pl.String(),
+            "series_ticker": pl.String(),
+            "is_exclusive": pl.Boolean(),  # at most one of its markets resolves YES
+            "n_markets": pl.Int64(),  # of them, with a fill
+            "deepest_ts": TIME,
+            "cost_micros": pl.Int64(),  # purchases + fees - sales - payouts until then
+            "worst_micros": pl.Int64(),  # profit of the event if the worst had happened from there on
+            "best_micros": pl.Int64(),
+        }
+    ),
     # First the cash before anything; then each instant that moved cash (a run has about 1,000 of them at
     # most: closer ones are left out, never the last), each UTC midnight with open positions, and the end.
     "equity": pl.Schema(
@@ -234,6 +247,11 @@ class Run:
     def baskets(self) -> pl.DataFrame:
         """What became of each basket: complete sets, and what is stranded."""
         return self.frames["baskets"]
+
+    @property
+    def exposures(self) -> pl.DataFrame:
+        """What each event could still have come to, when the worst of it was deepest."""
+        return self.frames["exposures"]
 
     @property
     def equity(self) -> pl.DataFrame:
