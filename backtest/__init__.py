@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from backtest.accruals import interest
     from backtest.engine import run
     from backtest.errors import BacktestError
     from backtest.fees import assume_fees
@@ -35,6 +36,7 @@ _HOMES = {
     "calibrate_slippage": "slippage_measured",
     "cancel": "intents",
     "close": "intents",
+    "interest": "accruals",
     "ladder": "rungs",
     "param": "intents",
     "policy": "policies",
@@ -58,6 +60,7 @@ __all__ = [
     "calibrate_slippage",
     "cancel",
     "close",
+    "interest",
     "ladder",
     "param",
     "policy",

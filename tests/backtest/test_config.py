@@ -32,6 +32,9 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
             feed = "50ms"
             cash = 1_000
             per_event = 0.05
+            per_series = 20
+            netting = true
+            maintenance = false
             extra_ticks = 1
             slippage = { half_spread_cc = { 0 = 50, 9000 = 20 }, impact = "sqrt", coefficient_cc = 4 }
             refill = "10s"
@@ -54,6 +57,7 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
     assert (config.latency, config.payout_delay) == (timedelta(seconds=1), timedelta(minutes=30))
     assert config.feed == timedelta(milliseconds=50)
     assert (config.cash, config.per_event, config.extra_ticks) == (1_000, 0.05, 1)
+    assert (config.per_series, config.netting, config.maintenance) == (20, True, False)
     spread = {0: 50, 9_000: 20}
     assert config.slippage == Slippage(half_spread_cc=spread, impact="sqrt", coefficient_cc=4)
     assert config.refill == timedelta(seconds=10)
@@ -109,6 +113,7 @@ def test_what_is_left_out_is_left_to_the_engine(tmp_path: Path) -> None:
         (LEAST + "cash = 0", "cash = 0 should be dollars, more than 0"),
         (LEAST + "cash = nan", "cash = nan should be dollars"),
         (LEAST + "extra_ticks = 0.5", "extra_ticks = 0.5 should be a whole number"),
+        (LEAST + "netting = 1", "netting = 1 should be true or false"),
         (LEAST + 'legs = "at once"', "legs = 'at once' is unknown; known are together, one by one"),
         (LEAST + 'forecast = "mine.csv"', "favourite_longshot reads no forecast"),
         ('strategy = "calibration_edge"\nfills = "touch"', "calibration_edge reads a forecast"),
