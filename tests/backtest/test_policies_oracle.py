@@ -24,7 +24,7 @@ from tests.backtest.test_engine_oracle import (
     quote_rows,
     slow_markets,
 )
-from tests.backtest.worlds import MemoryLake, a_lake, a_series, at
+from tests.backtest.worlds import MemoryLake, a_lake, a_market, a_quote, a_series, at
 from tests.oracles.engine import NEVER, Oracle
 from tests.oracles.quoting import Desk
 
@@ -170,13 +170,11 @@ def test_a_thousand_policies_equal_the_oracle(part: int) -> None:
 
 def test_latencies_that_were_drawn_keep_the_order_of_messages() -> None:
     """An order sent later never arrives earlier, or a replacement would meet what it replaces."""
-    rng = Random(5)
-    lake = a_lake(markets=market_rows(rng), series=[a_series()], **queue_tables(rng))
+    quotes = [a_quote(i, mid - 500, mid + 500) for i, mid in enumerate([5_000, 5_300, 4_700] * 5)]
+    lake = a_lake(markets=[a_market()], quotes=quotes)
     drawn = bt.sample_latency(["1ms", "3s", "9s"], seed=3)
-    run = bt.run(
-        MAKER.on([row["ticker"] for row in lake.rows["markets"]]), lake, fills="queue", latency=drawn
-    )
-    arrivals = run.orders.filter(ticker="A")["arrival_ts"].dt.epoch("us").to_numpy()
+    run = bt.run(MAKER.on(["A"]), lake, fills="touch", latency=drawn)
+    arrivals = run.orders["arrival_ts"].dt.epoch("us").to_numpy()
     assert len(arrivals) > 5
     assert (np.diff(arrivals) >= 0).all()
     assert (run.orders["arrival_ts"] - run.orders["decision_ts"]).n_unique() >= 3
