@@ -44,7 +44,7 @@ from backtest.trades_tape import TRADE_COLUMNS, trades_tape
 from backtest.venue import Rules, Venue, rules, venue
 from warehouse.rebuilding.reading import EXCHANGE, read_streams
 from warehouse.storage import collected
-from warehouse.tables import BOOK_GAPS, EVENTS, FEE_CHANGES, MARKETS, SERIES, TRADES, Table
+from warehouse.tables import BOOK_GAPS, CANDLES, EVENTS, FEE_CHANGES, MARKETS, SERIES, TRADES, Table
 from warehouse.tape_schemas import BREAKS
 from warehouse.tops import FROM_CANDLES
 
@@ -250,7 +250,8 @@ def _tape(lake: "LakeReader", settings: "Settings", known: Rules) -> tuple[Tape,
     if fills in (TOUCH, MID):
         shown = collected(lake.tops(names).select(QUOTE_COLUMNS), "quotes and candles")
         is_close = pl.col("session").str.starts_with(f"{FROM_CANDLES}_")
-        n_candles = shown.filter(is_close)["ticker"].n_unique()
+        has_candles = CANDLES.name in lake.versions()
+        n_candles = shown.filter(is_close)["ticker"].n_unique() if has_candles else 0
         told = [f"{n_candles} markets were not recorded all the time: there, quotes are closes of candles"]
         ended = pl.concat([shown, _ends(lake, shown)])
         return quotes_tape(ended, known.markets, evidence=fills), [QUOTES_STAND, *(told if n_candles else [])]
@@ -278,12 +279,14 @@ def _ends(lake: "LakeReader", shown: pl.DataFrame) -> pl.DataFrame:
 
 def _halts(tape: Tape, known: Rules) -> list[tuple[int, int]]:
     """Return the exchange's weekly pauses while anything is open, up to a year after the last event."""
-    at_us, open_us, close_us = tape.tops["ts_us"], known.column("open_us"), known.column("close_us")
-    starts = np.concatenate([open_us[open_us > 0], at_us])
-    ends = np.concatenate([close_us[close_us < NEVER], at_us + 366 * _DAY_US])
+    open_us, close_us, has_rows = known.column("open_us"), known.column("close_us"), np.diff(tape.offsets) > 0
+    first_us = tape.tops["ts_us"][tape.offsets[:-1][has_rows]]
+    last_us = tape.tops["ts_us"][tape.offsets[1:][has_rows] - 1] + 366 * _DAY_US
+    starts = np.concatenate([open_us[open_us > 0], first_us])
+    ends = np.concatenate([close_us[close_us < NEVER], last_us])
     if not len(ends) or not len(starts):
         return []
-    last = int(ends.max()) if not len(at_us) else min(int(close_us.max()), int(at_us.max()) + 366 * _DAY_US)
+    last = int(ends.max()) if not len(last_us) else min(int(close_us.max()), int(last_us.max()))
     return halts(int(starts.min()), last)
 
 
