@@ -50,9 +50,7 @@ def take(w: World, fills: Records, o: int, t: int) -> None:
         if level.size < 0 and len(w.reach) > 0:
             _climb(w, fills, o, t, k, law)
             break
-        price = level.cc
-        if way * (price - limit) <= 0:
-            price = limit if order.is_resting else w.slipped[0 if way > 0 else 1, grid, price]
+        price = _price(w, o, level.cc, grid)
         if price == 0 or way * (price - limit) > 0:
             order.reason = BEYOND_LIMIT
             break
@@ -72,6 +70,21 @@ def take(w: World, fills: Records, o: int, t: int) -> None:
             break
     if order.waiting == 0:
         order.reason = _whole(w, o)
+
+
+@inner
+def _price(w: World, o: int, cc: int, grid: int) -> int:
+    """Return at which price order o trades against a level at `cc`, 0 at none.
+
+    A slippage moves no price that was recorded with its size.
+    """
+    order = w.orders[o]
+    way, limit = order.direction, order.limit_cc
+    if order.is_resting and way * (cc - limit) <= 0:
+        return int(limit)
+    if len(w.reach) > 0:
+        return cc
+    return int(w.slipped[0 if way > 0 else 1, grid, cc])
 
 
 @inner

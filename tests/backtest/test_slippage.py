@@ -202,6 +202,15 @@ def test_series_have_slippages_of_their_own() -> None:
         replayed(lake, *orders, fills="trades", slippage={"KXA": CENT})
 
 
+def test_a_slippage_moves_no_price_that_was_recorded_with_its_size() -> None:
+    """The grid is unknown, so that ticks are cents: .5550 is paid with a size, .56 where one is assumed."""
+    market = a_market(price_level_structure=None)
+    for size, paid in ((400, 5_550), (None, 5_600)):
+        lake = a_lake(markets=[market], quotes=[a_quote(0, 4_500, 5_550, sizes=(size, size))])
+        run = replayed(lake, (1, "A", bt.buy_yes(1)), slippage=LINEAR)
+        assert run.fills["yes_price_cc"].to_list() == [paid]
+
+
 def test_an_order_that_waits_fills_at_its_limit_when_the_touch_comes() -> None:
     """It waits at .49; a seller gets .48, so that the ask is .49: filled there, as the maker."""
     trades = [a_trade(0, 5_000, "yes"), a_trade(5, 4_800, "no")]

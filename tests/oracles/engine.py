@@ -371,7 +371,7 @@ class Oracle:
             if t - market.taken_us.get(key, t) >= self.refill_us:
                 market.used[key] = 0
             used = market.used.get(key, 0)
-            at = cents(touch, order.way) if self.slips else touch
+            at = cents(touch, order.way) if self.slips and size is None else touch
             if order.is_resting and order.way * (touch - order.yes_limit) <= 0:
                 at = order.yes_limit
             if size is None and self.worse is not None:
