@@ -72,7 +72,7 @@ def quote_rows(rng: Random) -> list[dict[str, Any]]:
             seconds += rng.choice([0, 1, 1, 2, 5])
             bid = rng.choice([bid, bid, rng.choice(PRICES)])
             ask = rng.choice([ask, ask, max(bid + 500, rng.choice(PRICES)), rng.choice(PRICES)])
-            sizes = rng.choice([50, 100, 300, None]), rng.choice([50, 100, 300, 1_000, 0])
+            sizes = rng.choice([50, 100, 300, None]), rng.choice([50, 300, 1_000, 0, None])
             shown = rng.choice([(bid, ask)] * 6 + [(None, ask), (bid, None)])
             quote = a_quote(seconds, *shown, ticker=ticker, sizes=sizes)
             quotes.append(quote | {"received_ts": quote["event_ts"] + timedelta(milliseconds=n)})
