@@ -20,6 +20,7 @@ from warehouse.tables import FEE_CHANGES, MARKETS, QUOTES
 FILLS: Final = ("combination", "ticker", "at_us", "side", "cents", "count", "fee_cents")
 PROFITS: Final = ("combination", "ticker", "profit_cents")
 CENT_CC: Final = 100
+_THURSDAY: Final = 4
 _APART_US: Final = 2  # least time between two trades of a market: orders arrive after 1
 
 
@@ -71,7 +72,11 @@ class Tape:
 
 
 def made_up_tape(n_trades: int) -> Tape:
-    """Return about `n_trades` trades of 2,000 markets, from 2 to 98 cents."""
+    """Return about `n_trades` trades of 2,000 markets, from 2 to 98 cents.
+
+    None on Thursdays from 03:00 to 05:00 in New York: nothing trades in the exchange's weekly maintenance,
+    which our engine knows and the others do not.
+    """
     made = made_up.trades(n_trades)
     spread_us = _APART_US * pl.int_range(pl.len()).over("ticker")
     trades = made.select(
@@ -79,6 +84,9 @@ def made_up_tape(n_trades: int) -> Tape:
         at_us=pl.col("event_ts").dt.epoch("us") + spread_us,
         cents=(pl.col("yes_price_cc").cast(pl.Int64) // CENT_CC).clip(2, 98),
     )
+    there = pl.col("at_us").cast(pl.Datetime("us", "UTC")).dt.convert_time_zone("America/New_York")
+    is_maintenance = (there.dt.weekday() == _THURSDAY) & there.dt.hour().is_between(3, 4)
+    trades = trades.filter(is_maintenance.not_())
     settled_cents = pl.col("settlement_value_cc").cast(pl.Int64) // CENT_CC
     return Tape(trades, made_up.markets().select("ticker", settled_cents=settled_cents))
 
