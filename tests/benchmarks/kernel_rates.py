@@ -25,7 +25,7 @@ from tests.benchmarks.book_lake import book_lake
 from tests.benchmarks.figures import Figure, Timed, timed
 from tests.benchmarks.stages import LATENCY, Scene, Unsized, run, scene
 from tests.benchmarks.tape_lake import tape_lake
-from tests.oracles.engine import NEVER, Market, Oracle, Order, quote_instants
+from tests.oracles.engine import Market, Oracle, Order, quote_instants
 from warehouse import Lake
 from warehouse.rebuilding.ops import CLEAR, DELTA, END, SET, UNKNOWN
 from warehouse.tables import QUOTES
@@ -250,7 +250,7 @@ def _run_oracle(
         )
         for i, (when, cc) in enumerate(asked)
     ]
-    shown = Market(market, close_us, NEVER, 0, quote_instants(rows, close_us))
+    shown = Market([market], close_us, [], quote_instants(rows, close_us))
     oracle = Oracle({"A": shown}, orders, FeeTerms("quadratic", 1_000_000), 10**15)
     oracle.run()
     return oracle
