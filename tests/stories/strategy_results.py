@@ -26,11 +26,12 @@ from pipelines.ingest.import_candles import import_candles
 from pipelines.ingest.import_ws import import_ws
 from tests.realdata import DATA
 from warehouse import Lake
-from warehouse.tables import EVENTS, MARKETS, Table
+from warehouse.tables import EVENTS, MARKETS, QUOTES, TRADES, Table
 
 WEATHER: Final = ("KXHIGHNY", "KXLOWTNYC")
 CRYPTO: Final = ("KXBTC15M",)
 SPREAD_F: Final = 7.0  # of tomorrow's temperature around today's; a round number, fitted to nothing
+QUOTED: Final = {"half_spread_cc": [50, 100, 200], "least_spread_cc": 100}
 
 RUNS: Final[tuple[tuple[str, tuple[str, ...], dict[str, Any], dict[str, Any]], ...]] = (
     ("favourite_longshot", CRYPTO, {}, {"fills": "touch"}),
@@ -50,6 +51,10 @@ RUNS: Final[tuple[tuple[str, tuple[str, ...], dict[str, Any], dict[str, Any]], .
     ),
     ("cross_strike", WEATHER, {"margin": [0.0, 0.01]}, {"fills": "touch"}),
     ("cross_strike", WEATHER, {"margin": [-0.01]}, {"fills": "touch", "legs": "one by one"}),
+    ("market_making", CRYPTO, QUOTED, {"fills": "touch"}),
+    ("market_making", CRYPTO, QUOTED, {"fills": "book"}),
+    ("market_making", CRYPTO, QUOTED, {"fills": "queue", "queue": "pessimistic"}),
+    ("market_making", CRYPTO, QUOTED, {"fills": "queue", "queue": "front"}),
 )
 
 
@@ -74,7 +79,40 @@ def imported(folder: Path) -> Lake:
     )
     recordings = sorted((DATA / "ws").glob("*.jsonl.gz"))
     import_ws(lake, recordings, observed_ts=observed_ts, markets=DATA / "ws" / "ws_markets.csv")
+    lake.commit(TRADES, trades_of_tickers(lake))
     return lake.pinned()
+
+
+def trades_of_tickers(lake: Lake) -> pl.DataFrame:
+    """Make trades of what the volume grew by between two tickers, a second apart: lumps, at the last price.
+
+    A price above the middle of the ticker before was paid by a taker of YES.
+    """
+    stream = ("ticker", "session")
+    middle_cc = (pl.col("bid_cc") + pl.col("ask_cc")) / 2
+    lumps = (
+        lake.scan(QUOTES)
+        .filter(pl.col("volume_centi").is_not_null())
+        .collect()
+        .sort("ticker", "event_ts", "received_ts")
+        .with_columns(
+            count_centi=pl.col("volume_centi").diff().over(stream), was_cc=middle_cc.shift(1).over(stream)
+        )
+        .filter(pl.col("count_centi") > 0)
+        .unique(["ticker", "volume_centi"], keep="first", maintain_order=True)
+        .with_columns(
+            trade_id=pl.format("{}-{}", "ticker", "volume_centi"),
+            yes_price_cc="last_price_cc",
+            taker_side=pl.when(pl.col("last_price_cc") >= pl.col("was_cc"))
+            .then(pl.lit("yes"))
+            .otherwise(pl.lit("no")),
+            is_block_trade=pl.lit(value=False),
+        )
+    )
+    return lumps.select(
+        (pl.col(name) if name in lumps.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in TRADES.polars_schema.items()
+    )
 
 
 def touches(folder: Path) -> Lake:
