@@ -24,7 +24,8 @@ def market_making(at: Any, params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN4
 
     Both quotes stand `half_spread_cc` from the middle less `skew_cc` per contract held, never better than the
     touch. Where the touch is narrower than `least_spread_cc` or has one side only, nothing new is risked:
-    only the side that reduces the position is quoted.
+    only the side that reduces the position is quoted. What fills while it is being replaced may lead beyond
+    `limit`, by `size` at most.
 
     Hypothesis: those who take pay for being served at once, and the spread they pay is more than what the
     price then moves against whoever served them, fees included.
