@@ -143,16 +143,8 @@ def test_the_random_policies_reach_every_kind_of_outcome() -> None:
         roles |= set(run.fills["role"])
         n_several += run.fills.filter(pl.col("order_id").is_duplicated()).height
         n_cancels += run.orders.filter(action="cancel", status="done").height
-    assert reasons >= {
-        None,
-        "post only",
-        "cancelled",
-        "expired",
-        "no cash",
-        "event cap",
-        "book unknown",
-        "closed",
-    }
+    # Never "event cap" or "book unknown": an order that may wait waits then, and ends as it ends.
+    assert reasons >= {None, "post only", "cancelled", "expired", "no cash", "closed"}
     assert roles == {"taker", "maker"}
     assert min(n_several, n_cancels) >= 5
 
