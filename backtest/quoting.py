@@ -93,7 +93,7 @@ def _driven(world: World, policy: Policy, params: Records, ask: Any) -> tuple[Wo
 
 
 def _roomier(world: World) -> World:
-    n = 2 * len(world.orders) + 64
+    n = 4 * len(world.orders) + 1_024
     orders, heap = np.zeros(n, ORDER), np.zeros(2 * n + _questions(world), EVENT)
     orders[: len(world.orders)], heap[: len(world.heap)] = world.orders, world.heap
     return world._replace(orders=orders, heap=heap)

@@ -149,8 +149,7 @@ def replay(stage: Stage, settings: "Settings", asked: Wanted) -> Outcome:
 
 def played(world: World) -> tuple[Records, Records]:
     """Run a world's clock to its end and return fills and equity, each with room behind what counts."""
-    _, fills, equity = simulate(world, np.zeros(64, FILL), np.zeros(64, EQUITY))
-    return fills, equity
+    return simulate(world, np.zeros(64, FILL), np.zeros(64, EQUITY))
 
 
 def new_world(
@@ -207,6 +206,7 @@ def new_world(
         settled=np.zeros(len(desk.payouts), SETTLEMENT),
         purse=purse,
         seen=np.zeros(0, np.int64),
+        kept=np.empty(np.diff(tape.level_offsets).max(initial=0), LEVEL),
         at=np.zeros(1, VIEW),
         snapped=desk.snapped,
         latencies=np.zeros(1, np.int64),

@@ -94,6 +94,7 @@ MARKET: Final = _record(
     *("print_row", "print_used"),  # the last trade that filled us, and how much of it
     "place",  # in `active`; -1 before the first fill
     "waiting",  # the last order that began to wait here, -1 before any; the others follow in `next`
+    "is_closing",  # their end at the close is planned
     *("asked_us", "next_us", "news_us", "seen_row", "trade_row"),  # of a policy: see quoting.py
     *("told_position", "bid_order", "ask_order", "sent_us"),
 )
@@ -183,6 +184,7 @@ class World(NamedTuple):
     grid_us: I64  # when equity is marked besides after fills and settlements
     settled: Records
     purse: Records  # of length one
+    kept: Records  # room for the levels of any market
     seen: I64  # sizes of levels as a policy knows them
     at: Records  # of length one: what it is asked about
     snapped: I32  # (2: down, up; grids; 10_001): the price itself if a limit may stand there, else the next

@@ -14,7 +14,7 @@ import numpy as np
 
 from backtest.kernels.arrays import ARRIVE, ASK, EXPIRY, FILLED, I64, NEVER, Records, World
 from backtest.kernels.heap import pop
-from backtest.kernels.jit import entry, inner
+from backtest.kernels.jit import allocating, entry, inlined, inner
 from backtest.kernels.marks import note, pass_time
 from backtest.kernels.payouts import settle
 from backtest.kernels.quoting import begin, notice, tell, want
@@ -22,61 +22,25 @@ from backtest.kernels.resting import arrive, wake
 
 # First digits of a SHA-256 over the files compiled into this one: numba's cache of `simulate` does not notice
 # a change there, so a test asks for the new digits here.
-MADE_WITH: Final = "5ac7da2800f3"
+MADE_WITH: Final = "c216a362721e"
 DONE, ROOM, FAILED = range(3)
+END, FULL = -1, -2
 
 Ask = Callable[[Records, I64, Records, I64], int]
 
 
 @entry
-def simulate(w: World, fills: Records, equity: Records) -> tuple[int, Records, Records]:
-    """Run the clock to its end or to where a policy is asked, changing everything in `w` but tape and venue.
-
-    Returns the market that the policy is asked about or -1, and fills and equity, which may have grown.
+def simulate(w: World, fills: Records, equity: Records) -> tuple[Records, Records]:
+    """Run the clock to its end, changing everything in `w` but tape and venue; return fills and equity.
 
     Equity has a row for each instant that moved cash and each of `grid_us` at which something was held,
     taken after everything of that instant; instants closer than `step_us` to the row before wait for a later
     one to take their place, and the last one is written at the end. Rows beyond the counts in the purse are
     undefined.
     """
-    purse = w.purse[0]
-    while True:
-        a, p, g = purse.next_order, purse.next_payout, purse.next_mark
-        arrival = w.orders[a].arrival_us if a < purse.n_planned else NEVER
-        payout = w.payouts[p].settle_us if p < len(w.payouts) else NEVER
-        grid = w.grid_us[g] if g < len(w.grid_us) else NEVER
-        waking, kind = (w.heap[0].ts, w.heap[0].kind) if purse.n_heap > 0 else (NEVER, EXPIRY)
-        t = min(arrival, payout, grid, waking)
-        is_spaced = purse.dirty_us >= purse.marked_us + purse.step_us
-        if purse.dirty_us >= 0 and t > purse.dirty_us and (is_spaced or t == NEVER):
-            equity = _roomy(equity, purse.n_equity + 1)
-            note(w, equity, purse.dirty_us)
-            purse.dirty_us = -1
-        if t > purse.clock_us:
-            pass_time(w, t)
-        if t == NEVER:
-            return -1, fills, equity
-        n_moved = purse.n_fills + purse.n_settled
-        if waking == t and (kind == EXPIRY or payout > t):
-            _, _, row, o = pop(w)
-            if kind != ASK:
-                fills = _roomy(fills, _fills_end(w, o))
-                _live(w, fills, kind, t, row, o)
-            elif w.markets[o].asked_us != t:
-                return o, fills, equity
-        elif payout == t:
-            settle(w, p)
-            purse.next_payout += 1
-        elif arrival == t:
-            if w.orders[a].reason == FILLED:
-                fills = _roomy(fills, _fills_end(w, a))
-                arrive(w, fills, a)
-            purse.next_order += 1
-        else:
-            purse.dirty_us = t if purse.n_active > 0 else purse.dirty_us
-            purse.next_mark += 1
-        if purse.n_fills + purse.n_settled > n_moved:
-            purse.dirty_us = t
+    while _play(w, fills, equity) == FULL:
+        fills, equity = _wider(fills), _wider(equity)
+    return fills, equity
 
 
 @entry
@@ -95,16 +59,74 @@ def drive(
             if w.purse[0].n_orders + 2 > len(w.orders):
                 return ROOM, m, fills, equity
             t = w.purse[0].clock_us
-            answer[:] = 0
-            if tell(w, fills, m, t) and not ask(w.at, where, memory[m], answer):
-                return FAILED, m, fills, equity
-            want(w, m, t, answer)
-        m, fills, equity = simulate(w, fills, equity)
-        if m < 0:
+            if tell(w, fills, m, t):
+                if not ask(w.at, where, memory[m], answer):
+                    return FAILED, m, fills, equity
+                want(w, m, t, answer[0], answer[1], answer[2], answer[3])
+            else:
+                want(w, m, t, 0, 0, 0, 0)
+        m = _play(w, fills, equity)
+        if m == END:
             return DONE, m, fills, equity
+        if m == FULL:
+            fills, equity = _wider(fills), _wider(equity)
 
 
 @inner
+def _play(w: World, fills: Records, equity: Records) -> int:
+    """Run the clock to its end (END), to where more room is needed (FULL), or to a question to a policy.
+
+    Returns one of these, or the market that the question is about.
+    """
+    purse = w.purse[0]
+    while True:
+        a, p, g = purse.next_order, purse.next_payout, purse.next_mark
+        arrival = w.orders[a].arrival_us if a < purse.n_planned else NEVER
+        payout = w.payouts[p].settle_us if p < len(w.payouts) else NEVER
+        grid = w.grid_us[g] if g < len(w.grid_us) else NEVER
+        waking, kind = (w.heap[0].ts, w.heap[0].kind) if purse.n_heap > 0 else (NEVER, EXPIRY)
+        t = min(arrival, payout, grid, waking)
+        is_waking = waking == t and (kind == EXPIRY or payout > t)
+        o = w.heap[0].order if is_waking and kind != ASK else a
+        if purse.n_equity == len(equity) or (0 <= o < purse.n_orders and _fills_end(w, o) > len(fills)):
+            return FULL
+        is_spaced = purse.dirty_us >= purse.marked_us + purse.step_us
+        if purse.dirty_us >= 0 and t > purse.dirty_us and (is_spaced or t == NEVER):
+            note(w, equity, purse.dirty_us)
+            purse.dirty_us = -1
+        if t > purse.clock_us:
+            pass_time(w, t)
+        if t == NEVER:
+            return END
+        n_moved = purse.n_fills + purse.n_settled
+        if is_waking:
+            _, _, row, o = pop(w)
+            if kind != ASK:
+                _live(w, fills, kind, t, row, o)
+            elif w.markets[o].asked_us != t:
+                return o
+        elif t in (payout, arrival):
+            _pay_or_arrive(w, fills, payout == t)
+        else:
+            purse.dirty_us = t if purse.n_active > 0 else purse.dirty_us
+            purse.next_mark += 1
+        if purse.n_fills + purse.n_settled > n_moved:
+            purse.dirty_us = t
+
+
+@inlined
+def _pay_or_arrive(w: World, fills: Records, is_payout: bool) -> None:  # noqa: FBT001 -- numba has no keywords
+    purse = w.purse[0]
+    if is_payout:
+        settle(w, purse.next_payout)
+        purse.next_payout += 1
+    else:
+        if w.orders[purse.next_order].reason == FILLED:
+            arrive(w, fills, purse.next_order)
+        purse.next_order += 1
+
+
+@inlined
 def _live(w: World, fills: Records, kind: int, t: int, row: int, o: int) -> None:
     """Let one event of order o happen, and let a policy hear of it."""
     n_fills = w.purse[0].n_fills
@@ -112,23 +134,21 @@ def _live(w: World, fills: Records, kind: int, t: int, row: int, o: int) -> None
         wake(w, fills, kind, t, row, o)
     elif w.orders[o].reason == FILLED:
         arrive(w, fills, o)
-    if w.purse[0].every_us > 0:
+    if w.purse[0].every_us > 0 and o >= 0:
         notice(w, o, t, w.purse[0].n_fills > n_fills)
 
 
-@inner
+@inlined
 def _fills_end(w: World, o: int) -> int:
     """Return how many fills there can be after order o has walked levels and impact once."""
     market = w.markets[w.orders[o].market]
     return int(w.purse[0].n_fills + 1 + market.end_level - market.first_level + w.reach.size)
 
 
-@inner
-def _roomy(rows: Records, n_rows: int) -> Records:
-    """Return an array with at least n_rows rows that begins with `rows`."""
-    if n_rows <= len(rows):
-        return rows
-    wider = np.empty(2 * n_rows, rows.dtype)
+@allocating
+def _wider(rows: Records) -> Records:
+    """Return an array twice as long that begins with `rows`."""
+    wider = np.empty(2 * len(rows), rows.dtype)
     for i in range(len(rows)):
         wider[i] = rows[i]
     return wider

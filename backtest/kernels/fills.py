@@ -1,7 +1,5 @@
 """What an order gets from the displayed levels, and what that does to purse and position."""
 
-import numpy as np
-
 from backtest.kernels.arrays import (
     BEYOND_LIMIT,
     CROSSED,
@@ -11,7 +9,6 @@ from backtest.kernels.arrays import (
     FILLED,
     IMPACT,
     KILLED,
-    LEVEL,
     NO_CASH,
     NO_SIZE,
     QUEUED,
@@ -135,9 +132,8 @@ def take_all(w: World, fills: Records, o: int, t: int) -> None:
     order = w.orders[o]
     market, purse = w.markets[order.market], w.purse[0]
     first, n_levels = market.first_level, market.end_level - market.first_level
-    levels = np.empty(n_levels, LEVEL)
     for k in range(n_levels):
-        levels[k] = w.levels[first + k]
+        w.kept[k] = w.levels[first + k]
     cash, locked, n_fills, n_active = purse.cash, purse.locked, purse.n_fills, purse.n_active
     position, basis, spent, place = market.position, market.basis, market.spent, market.place
     event_basis, series_basis = w.events[market.event].basis, w.series[market.series]
@@ -145,7 +141,7 @@ def take_all(w: World, fills: Records, o: int, t: int) -> None:
     if order.waiting == 0:
         return
     for k in range(n_levels):
-        w.levels[first + k] = levels[k]
+        w.levels[first + k] = w.kept[k]
     purse.cash, purse.locked, purse.n_fills, purse.n_active = cash, locked, n_fills, n_active
     market.position, market.basis, market.spent, market.place = position, basis, spent, place
     w.events[market.event].basis, w.series[market.series] = event_basis, series_basis

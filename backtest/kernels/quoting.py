@@ -12,7 +12,6 @@ from backtest.kernels.arrays import (
     CLOSED,
     DOLLAR_CC,
     GTC,
-    I64,
     NEVER,
     NOT_OPEN,
     TO_LESS,
@@ -22,13 +21,13 @@ from backtest.kernels.arrays import (
     World,
 )
 from backtest.kernels.heap import push
-from backtest.kernels.jit import inner
+from backtest.kernels.jit import inlined
 from backtest.kernels.law import grid_at
 from backtest.kernels.levels import row_at
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET
 
 
-@inner
+@inlined
 def _due(w: World, t: int) -> int:
     """Return the first instant of the grid at which something of instant t is known."""
     every_us = w.purse[0].every_us
@@ -36,7 +35,7 @@ def _due(w: World, t: int) -> int:
     return int(-(-known_us // every_us) * every_us)
 
 
-@inner
+@inlined
 def notice(w: World, o: int, t: int, has_traded: bool) -> None:  # noqa: FBT001 -- numba has no keywords
     """After something happened to order o: let the policy be asked when it hears of it."""
     order = w.orders[o]
@@ -50,7 +49,7 @@ def notice(w: World, o: int, t: int, has_traded: bool) -> None:  # noqa: FBT001 
         push(w, due_us, ASK, 0, order.market)
 
 
-@inner
+@inlined
 def plan_next(w: World, m: int) -> None:
     """Ask about market m again when its next row is known, or when quoting ends; not after the close."""
     market, until_us = w.markets[m], w.purse[0].until_us
@@ -63,7 +62,7 @@ def plan_next(w: World, m: int) -> None:
         push(w, due_us, ASK, 0, m)
 
 
-@inner
+@inlined
 def begin(w: World) -> None:
     """Let the policy be asked about every market that has rows, once the first is known."""
     for m in range(len(w.markets)):
@@ -74,7 +73,7 @@ def begin(w: World) -> None:
             plan_next(w, m)
 
 
-@inner
+@inlined
 def tell(w: World, fills: Records, m: int, t: int) -> bool:
     """Fill the view of market m as the policy knows it now; tell whether there is anything to ask.
 
@@ -109,7 +108,7 @@ def tell(w: World, fills: Records, m: int, t: int) -> bool:
     return True
 
 
-@inner
+@inlined
 def _see(w: World, m: int, row: int) -> None:
     """Bring the sizes that the policy knows up to `row`."""
     market = w.markets[m]
@@ -129,7 +128,7 @@ def _see(w: World, m: int, row: int) -> None:
     market.seen_row = row
 
 
-@inner
+@inlined
 def _size(w: World, first: int, end: int, price_cc: int, way: int) -> int:
     """Return the known size at a price among levels that stand best first; `way`: +1 where prices rise."""
     while first < end:
@@ -141,7 +140,7 @@ def _size(w: World, first: int, end: int, price_cc: int, way: int) -> int:
     return int(w.seen[first]) if 0 < price_cc < DOLLAR_CC else 0
 
 
-@inner
+@inlined
 def _view_trade(w: World, m: int) -> None:
     market, view = w.markets[m], w.at[0]
     view.trade_us = view.trade_cc = view.trade_centi = view.trade_way = 0
@@ -152,7 +151,7 @@ def _view_trade(w: World, m: int) -> None:
         view.trade_way = -1 if change.level < market.split_level else 1
 
 
-@inner
+@inlined
 def _view_orders(w: World, m: int) -> None:
     market, view = w.markets[m], w.at[0]
     view.my_bid_cc = view.my_bid_centi = view.my_ask_cc = view.my_ask_centi = 0
@@ -164,7 +163,7 @@ def _view_orders(w: World, m: int) -> None:
         view.my_ask_cc, view.my_ask_centi = order.limit_cc, order.count_centi - order.told_filled
 
 
-@inner
+@inlined
 def _forget(w: World, m: int, known_us: int) -> None:
     """Forget orders of which the policy knows that they are over."""
     market = w.markets[m]
@@ -174,15 +173,15 @@ def _forget(w: World, m: int, known_us: int) -> None:
         market.ask_order = -1
 
 
-@inner
-def want(w: World, m: int, t: int, quotes: I64) -> None:
-    """Send the orders that turn what waits in market m into the wanted bid, its size, ask and its size."""
+@inlined
+def want(w: World, m: int, t: int, bid_cc: int, bid_centi: int, ask_cc: int, ask_centi: int) -> None:
+    """Send the orders that turn what waits in market m into the wanted quotes; a size of 0 wants none."""
     market = w.markets[m]
-    market.bid_order = _change(w, m, t, market.bid_order, 1, quotes[0], quotes[1])
-    market.ask_order = _change(w, m, t, market.ask_order, -1, quotes[2], quotes[3])
+    market.bid_order = _change(w, m, t, market.bid_order, 1, bid_cc, bid_centi)
+    market.ask_order = _change(w, m, t, market.ask_order, -1, ask_cc, ask_centi)
 
 
-@inner
+@inlined
 def _change(w: World, m: int, t: int, o: int, way: int, price_cc: int, count_centi: int) -> int:
     """Return the order that stands for one side from now on: the old one, a new one, or -1."""
     is_wanted = count_centi > 0 and 0 < price_cc < DOLLAR_CC

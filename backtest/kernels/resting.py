@@ -35,7 +35,7 @@ from backtest.kernels.pauses import is_paused, resumes_us
 from backtest.kernels.queue import follow, is_print, join
 
 # Rows that an order looks ahead at once for what may fill it: one that is cancelled soon has not looked far.
-_AHEAD: Final = 256
+_AHEAD: Final = 16
 
 
 @inner
@@ -115,7 +115,19 @@ def arrive(w: World, fills: Records, o: int) -> None:
             order.expiry_us, order.is_cut = resumes, 1
         rest(w, o, t, row)
         if order.waiting > 0 and order.expiry_us < NEVER:
-            push(w, order.expiry_us, EXPIRY, row, o)
+            _plan_end(w, o)
+
+
+@inner
+def _plan_end(w: World, o: int) -> None:
+    """Let order o end: all that wait until their market closes have one event there."""
+    order = w.orders[o]
+    market = w.markets[order.market]
+    if order.expiry_us < market.close_us:
+        push(w, order.expiry_us, EXPIRY, 0, o)
+    elif market.is_closing == 0:
+        market.is_closing = 1
+        push(w, market.close_us, EXPIRY, 0, ~order.market)
 
 
 @inner
@@ -155,7 +167,10 @@ def _match(w: World, fills: Records, o: int, row: int) -> None:
 
 @inner
 def wake(w: World, fills: Records, kind: int, t: int, row: int, o: int) -> None:
-    """Let order o end, or meet what may fill it at `row`."""
+    """Let order o end (or below 0 all of market ~o), or meet what may fill it at `row`."""
+    if kind == EXPIRY and o < 0:
+        _close(w, ~o)
+        return
     order = w.orders[o]
     if kind == EXPIRY:
         _end(w, o)
@@ -180,6 +195,14 @@ def _end(w: World, o: int) -> None:
     order = w.orders[o]
     w.purse[0].reserved -= order.reserved
     order.waiting = order.reserved = 0
+
+
+@inner
+def _close(w: World, m: int) -> None:
+    o = w.markets[m].waiting
+    while o >= 0:
+        _end(w, o)
+        o = w.orders[o].next
 
 
 @inner

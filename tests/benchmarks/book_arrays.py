@@ -16,7 +16,7 @@ from warehouse.rebuilding.changes import Changes, changes_of
 from warehouse.rebuilding.ordering import Streams
 from warehouse.rebuilding.showing import shown
 
-_DEPTH, _SNAPSHOT = 1, 4
+_DEPTH, _TRADE, _SNAPSHOT = 1, 2, 4
 _AT_BOTH: Final = (1 << 31) | (1 << 30)  # by the exchange's clock and by ours
 _BUY, _SELL = 1 << 29, 1 << 28
 _EVENT: Final = np.dtype(
@@ -88,8 +88,12 @@ def last_of(given: Inputs) -> dict[str, tuple[int, int]]:
     }
 
 
-def hft_events(streams: Streams, folder: Path) -> Path:
-    """Write one .npy a market in hftbacktest's format: it takes what rests at a level, not the change."""
+def hft_events(streams: Streams, folder: Path, *, feed: timedelta | None = None) -> Path:
+    """Write one .npy a market in hftbacktest's format: it takes what rests at a level, not the change.
+
+    Where deltas have `is_trade`, a trade comes before the change that it made. `feed`: how long after it
+    happened everything is known; by default as recorded.
+    """
     folder.mkdir(exist_ok=True)
     levels = [
         streams.snapshots.select(
@@ -110,15 +114,31 @@ def hft_events(streams: Streams, folder: Path) -> Path:
         kind=pl.lit(_DEPTH),
     )
     is_bid = pl.col("side") == "yes"
+    parts = [*levels, deltas]
+    if "is_trade" in streams.deltas.columns:
+        parts.insert(0, deltas.filter(streams.deltas["is_trade"]).with_columns(kind=pl.lit(_TRADE)))
+    is_trade = pl.col("kind") == _TRADE
     rows = (
-        pl.concat([*levels, deltas])
+        pl.concat(parts)
         .sort("ticker", "seq", maintain_order=True)
         .with_columns(
-            rests=pl.col("delta_centi").cum_sum().over("ticker", "side", "price_cc"),
+            rests=pl.when(is_trade)
+            .then(-pl.col("delta_centi"))
+            .otherwise(
+                pl.when(~is_trade)
+                .then("delta_centi")
+                .otherwise(0)
+                .cum_sum()
+                .over("ticker", "side", "price_cc")
+            ),
             cc=pl.when(is_bid).then(pl.col("price_cc")).otherwise(DOLLAR_CC - pl.col("price_cc")),
-            flag=pl.col("kind") + pl.when(is_bid).then(_AT_BOTH + _BUY).otherwise(_AT_BOTH + _SELL),
+            # Of a trade, the side of who took.
+            flag=pl.col("kind")
+            + pl.when(is_bid != is_trade).then(_AT_BOTH + _BUY).otherwise(_AT_BOTH + _SELL),
         )
     )
+    if feed is not None:
+        rows = rows.with_columns(known_ts=pl.col("exch_ts") + feed)
     for (ticker,), market in rows.group_by("ticker", maintain_order=True):
         np.save(folder / f"{ticker}.npy", _events(market))
     return folder
