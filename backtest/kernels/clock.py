@@ -14,7 +14,7 @@ import numpy as np
 
 from backtest.kernels.arrays import ARRIVE, ASK, EXPIRY, FILLED, I64, NEVER, Records, World
 from backtest.kernels.heap import pop
-from backtest.kernels.jit import allocating, entry, inlined, inner
+from backtest.kernels.jit import allocating, entry, inner
 from backtest.kernels.marks import note, pass_time
 from backtest.kernels.payouts import settle
 from backtest.kernels.quoting import begin, notice, tell, want
@@ -22,7 +22,7 @@ from backtest.kernels.resting import arrive, wake
 
 # First digits of a SHA-256 over the files compiled into this one: numba's cache of `simulate` does not notice
 # a change there, so a test asks for the new digits here.
-MADE_WITH: Final = "c216a362721e"
+MADE_WITH: Final = "abb6eb216f6a"
 DONE, ROOM, FAILED = range(3)
 END, FULL = -1, -2
 
@@ -114,7 +114,7 @@ def _play(w: World, fills: Records, equity: Records) -> int:
             purse.dirty_us = t
 
 
-@inlined
+@inner
 def _pay_or_arrive(w: World, fills: Records, is_payout: bool) -> None:  # noqa: FBT001 -- numba has no keywords
     purse = w.purse[0]
     if is_payout:
@@ -126,7 +126,7 @@ def _pay_or_arrive(w: World, fills: Records, is_payout: bool) -> None:  # noqa: 
         purse.next_order += 1
 
 
-@inlined
+@inner
 def _live(w: World, fills: Records, kind: int, t: int, row: int, o: int) -> None:
     """Let one event of order o happen, and let a policy hear of it."""
     n_fills = w.purse[0].n_fills
@@ -138,7 +138,7 @@ def _live(w: World, fills: Records, kind: int, t: int, row: int, o: int) -> None
         notice(w, o, t, w.purse[0].n_fills > n_fills)
 
 
-@inlined
+@inner
 def _fills_end(w: World, o: int) -> int:
     """Return how many fills there can be after order o has walked levels and impact once."""
     market = w.markets[w.orders[o].market]

@@ -3,7 +3,7 @@
 from typing import Final
 
 from backtest.kernels.arrays import Records, World
-from backtest.kernels.jit import inlined, inner
+from backtest.kernels.jit import inner
 
 MILLION: Final = 1_000_000
 
@@ -26,7 +26,7 @@ def note(w: World, equity: Records, t: int) -> None:
     purse.marked_us = t
 
 
-@inlined
+@inner
 def pass_time(w: World, t: int) -> None:
     """Add what was locked since the last instant, up to the end of the data.
 

@@ -9,7 +9,7 @@ from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import DELTA
 
 # As in clock.py.
-MADE_WITH: Final = "14cfbd7a7e1d"
+MADE_WITH: Final = "68028c9d40fd"
 
 
 @inner
@@ -51,7 +51,7 @@ def weave(offsets: I64, rows: I64, print_offsets: I64, prints: I64, within_us: i
                 alone[p] = True
             else:
                 rows[1, made] = TRADED
-    woven = np.empty((4, rows.shape[1] + alone.sum()), np.int64)
+    woven = np.empty((4, rows.shape[1] + np.count_nonzero(alone)), np.int64)
     starts, n = np.zeros(len(offsets), np.int64), 0
     for m in range(len(offsets) - 1):
         p, end = print_offsets[m], print_offsets[m + 1]
@@ -59,11 +59,12 @@ def weave(offsets: I64, rows: I64, print_offsets: I64, prints: I64, within_us: i
             while p < end and (r == offsets[m + 1] or prints[0, p] < rows[0, r]):
                 if alone[p]:
                     woven[0, n], woven[1, n] = prints[0, p], PRINT
-                    woven[2:, n] = prints[1:, p]
+                    woven[2, n], woven[3, n] = prints[1, p], prints[2, p]
                     n += 1
                 p += 1
             if r < offsets[m + 1]:
-                woven[:, n] = rows[:, r]
+                for column in range(4):
+                    woven[column, n] = rows[column, r]
                 n += 1
         starts[m + 1] = n
     return starts, woven

@@ -21,7 +21,7 @@ from backtest.kernels.arrays import (
     World,
 )
 from backtest.kernels.heap import push
-from backtest.kernels.jit import inlined
+from backtest.kernels.jit import inlined, inner
 from backtest.kernels.law import grid_at
 from backtest.kernels.levels import row_at
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET
@@ -35,7 +35,7 @@ def _due(w: World, t: int) -> int:
     return int(-(-known_us // every_us) * every_us)
 
 
-@inlined
+@inner
 def notice(w: World, o: int, t: int, has_traded: bool) -> None:  # noqa: FBT001 -- numba has no keywords
     """After something happened to order o: let the policy be asked when it hears of it."""
     order = w.orders[o]
@@ -120,7 +120,8 @@ def _see(w: World, m: int, row: int) -> None:
             elif change.op == SET:
                 w.seen[change.level] = change.amount
             elif change.op == CLEAR:
-                w.seen[market.first_level : market.end_level] = 0
+                for k in range(market.first_level, market.end_level):
+                    w.seen[k] = 0
             elif change.op >= TRADED:
                 market.trade_row = r
                 if change.op == TRADED:

@@ -32,6 +32,7 @@ AREAS: Final = {
     "json_pages": "Pages into columns",
     "kernel_rates": "Kernels",
     "book_rates": "Order books",
+    "market_making": "One market maker in two engines",
     "sweep": "A sweep from end to end",
     "peers": "One strategy in other engines",
     "hundred_million": "One tape in three forms",

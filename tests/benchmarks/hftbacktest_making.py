@@ -28,6 +28,7 @@ Engine = Any  # of a library without types
 TICK = 0.01
 _FOREVER_NS = 10**18
 _END_OF_DATA = 1
+_WAIT = False  # for the answer to an order
 
 
 @njit
@@ -35,7 +36,7 @@ def make_market(hbt: Engine, step_ns: int, size: float, most: float) -> tuple[in
     """Quote to the end of the data; return how many orders were sent and how often it looked."""
     bid_id = ask_id = 0
     sent = looks = 0
-    while hbt.wait_next_feed(True, _FOREVER_NS) != _END_OF_DATA:
+    while hbt.wait_next_feed(include_order_resp=True, timeout=_FOREVER_NS) != _END_OF_DATA:
         late_ns = hbt.current_timestamp % step_ns
         if late_ns and hbt.elapse(step_ns - late_ns):
             break
@@ -48,19 +49,19 @@ def make_market(hbt: Engine, step_ns: int, size: float, most: float) -> tuple[in
         bid_tick = depth.best_bid_tick if position < most - 1e-9 else 0
         ask_tick = depth.best_ask_tick if position > 1e-9 - most else 0
         if bid_id and orders.get(bid_id).price_tick != bid_tick:
-            hbt.cancel(0, bid_id, False)
+            hbt.cancel(0, bid_id, _WAIT)
             bid_id = 0
         if ask_id and orders.get(ask_id).price_tick != ask_tick:
-            hbt.cancel(0, ask_id, False)
+            hbt.cancel(0, ask_id, _WAIT)
             ask_id = 0
         if bid_id == 0 and 0 < bid_tick < 100:
             sent += 1
             bid_id = sent
-            hbt.submit_buy_order(0, bid_id, bid_tick * TICK, size, GTX, LIMIT, False)
+            hbt.submit_buy_order(0, bid_id, bid_tick * TICK, size, GTX, LIMIT, _WAIT)
         if ask_id == 0 and 0 < ask_tick < 100:
             sent += 1
             ask_id = sent
-            hbt.submit_sell_order(0, ask_id, ask_tick * TICK, size, GTX, LIMIT, False)
+            hbt.submit_sell_order(0, ask_id, ask_tick * TICK, size, GTX, LIMIT, _WAIT)
         hbt.clear_inactive_orders(0)
     return sent, looks
 
@@ -93,7 +94,8 @@ def main(folder: str, terms: str, n_times: str) -> None:
         for ticker, events in markets.items():
             hbt = backtest(events, given["latency_us"] * 1_000)
             began_s = time.process_time()
-            sent, looks = make_market(hbt, given["every_us"] * 1_000, given["size"], given["most"])
+            made: Any = make_market
+            sent, looks = made(hbt, given["every_us"] * 1_000, given["size"], given["most"])
             cpu_s += time.process_time() - began_s
             fills[ticker] = hbt.state_values(0).num_trades
             n_orders, n_looks = n_orders + sent, n_looks + looks

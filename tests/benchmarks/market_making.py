@@ -22,7 +22,6 @@ import numpy as np
 import polars as pl
 
 import backtest as bt
-from backtest.kernels.arrays import I64
 from backtest.kernels.asking import compiled
 from backtest.outcomes import Outcome
 from backtest.policies import Quoting, params_record
@@ -99,13 +98,13 @@ def a_scene(work: Path) -> Scene:
     lake.commit(BOOK_DELTAS, day.deltas.filter(is_chosen))
     lake.commit(MARKETS, _markets(names))
     streams = read_streams(lake, names, None, None, clock=EXCHANGE)
-    streams = replace_deltas(streams, names)
+    streams = with_trades(streams, names)
     lake.commit(TRADES, _trades(streams.deltas.filter("is_trade")))
     quoting, settings = join_the_touch.on(names), read_settings(**_settings())
     return Scene(lake, streams, quoting, settings, prepare(lake, settings, set(names)))
 
 
-def replace_deltas(streams: Streams, names: list[str]) -> Streams:
+def with_trades(streams: Streams, names: list[str]) -> Streams:
     """Return the streams with `is_trade` for some of what leaves the best level of a side."""
     tape = inputs(streams, names, (midnight(0), midnight(1))).tape
     deltas = pl.concat([streams.deltas.filter(ticker=name).sort("seq") for name in names])
@@ -115,8 +114,8 @@ def replace_deltas(streams: Streams, names: list[str]) -> Streams:
     is_best = (cc == before["bid_cc"]) | (cc == before["ask_cc"])
     is_less = tape.changes["amount"] < 0
     drawn = np.random.default_rng(SEED).random(len(cc)) < TRADED
-    chosen: I64 = (is_best & is_less & drawn)[is_delta]
-    return streams._replace(deltas=deltas.with_columns(is_trade=pl.Series(chosen)))
+    chosen = pl.Series((is_best & is_less & drawn)[is_delta])
+    return streams._replace(deltas=deltas.with_columns(is_trade=chosen))
 
 
 def _markets(names: list[str]) -> pl.DataFrame:
@@ -153,6 +152,7 @@ def _trades(made: pl.DataFrame) -> pl.DataFrame:
 
 def _settings() -> dict[str, Any]:
     given = _arguments() | {"per_event": None, "extra_ticks": 0, "slippage": None, "refill": "never"}
+    given |= {"per_series": None, "netting": False}
     return given | {"payout_delay": "1h", "legs": None}
 
 
@@ -166,6 +166,7 @@ def _arguments() -> dict[str, Any]:
         "feed": under_way,
         "cash": 100_000,
         "fees": bt.assume_fees("quadratic"),
+        "maintenance": False,  # hftbacktest knows none
     }
 
 
