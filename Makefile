@@ -12,6 +12,7 @@ demo: setup          ## the whole path, offline and without keys: sandbox, flows
 	$(BIN)/tapehouse demo
 
 test: setup          ## the specification, in less than a quarter of an hour on two cores
+	$(BIN)/python -m tests.compile_kernels
 	$(BIN)/pytest -q -m "not long" $(SPREAD)
 
 stories: setup       ## what takes longest: storms, kills, whole recordings

@@ -28,7 +28,7 @@ from tests.backtest.worlds import MemoryLake, a_lake, a_market, a_quote, a_serie
 from tests.oracles.engine import NEVER, Oracle
 from tests.oracles.quoting import Desk
 
-SOME = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def restless(at: Any, params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba
@@ -129,6 +129,7 @@ def test_a_policy_in_queues_equals_the_oracle(seed: int, queue: str) -> None:
     compare(a_world(rng, "queue"), rng, fills="queue", queue=queue)
 
 
+@pytest.mark.long
 def test_the_random_policies_reach_every_kind_of_outcome() -> None:
     """A comparison proves only what it exercises."""
     reasons: set[str | None] = set()
