@@ -137,7 +137,9 @@ PURSE: Final = _record(
     ),
     *("n_fills", "n_active", "n_settled", "n_equity", "n_heap"),
     *("next_order", "next_payout", "next_mark"),  # where the clock stands
-    *("dirty_us", "marked_us", "step_us"),  # equity: instant not yet written or -1, last row, least distance
+    # Equity: the instant that awaits a row or -1, the one that the next row was written for, the last row's,
+    # and the least distance.
+    *("dirty_us", "noted_us", "marked_us", "step_us"),
     *("n_planned", "n_orders"),  # orders known before the clock starts, and all of them
     *("every_us", "feed_us", "from_us", "until_us", "n_told", "is_maker"),  # of a policy; every_us: 0 without
     *("clock_us", "locked_max"),  # last instant; most that was locked at the end of any

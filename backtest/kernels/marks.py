@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from backtest.kernels.arrays import Records, World
+from backtest.kernels.arrays import NEVER, Records, World
 from backtest.kernels.jit import inner
 
 MILLION: Final = 1_000_000
@@ -17,13 +17,22 @@ def locked(w: World) -> int:
 
 @inner
 def note(w: World, equity: Records, t: int) -> None:
-    """Write one row of equity: cash and what is locked; `tops.add_worth` adds what is held, if asked."""
+    """Before the clock goes on to t: write the row of equity of the instant that awaits one, as that left it.
+
+    The row counts if it is far enough from the last one, or at the end; else a later one takes its place. Of
+    what is held `tops.add_worth` adds the worth, if asked.
+    """
     purse = w.purse[0]
-    line = equity[purse.n_equity]
-    line.ts, line.cash_micros, line.marked_micros = t, purse.cash, purse.cash
-    line.locked_micros, line.returned_micros = locked(w), purse.returned
-    purse.n_equity += 1
-    purse.marked_us = t
+    if purse.dirty_us < 0 or t <= purse.dirty_us:
+        return
+    if purse.noted_us != purse.dirty_us:
+        line = equity[purse.n_equity]
+        line.ts, line.cash_micros, line.marked_micros = purse.dirty_us, purse.cash, purse.cash
+        line.locked_micros, line.returned_micros = locked(w), purse.returned
+        purse.noted_us = purse.dirty_us
+    if purse.dirty_us >= purse.marked_us + purse.step_us or t == NEVER:
+        purse.marked_us, purse.dirty_us = purse.dirty_us, -1
+        purse.n_equity += 1
 
 
 @inner

@@ -243,3 +243,15 @@ def test_capital_days_count_every_second_that_money_is_tied_up() -> None:
     held, waited = run.summary.select("locked_dollar_days", "locked_max_micros").row(0)
     assert held == (5_100_000 * 500_000 + 4_000_000 * 100_000_000) / (10**12 * 86_400)
     assert waited == 5_100_000
+
+
+def test_the_last_row_of_equity_tells_what_its_own_instant_left_locked() -> None:
+    """B settles 2 ms after A, too soon for a row of its own but for the last; C's order still waits then."""
+    late = {"settlement_ts": at(2_000.002)}
+    lake = a_lake(
+        markets=[settled("A", pays_cc=0), settled("B", pays_cc=0, **late), a_market("C", close_ts=at(3_000))],
+        quotes=[a_quote(0, 4_000, 6_000, ticker=ticker) for ticker in "ABC"],
+    )
+    waiting = (2, "C", bt.buy_yes(1, limit=1_000, tif="gtc"))
+    run = replayed(lake, (1, "A", bt.buy_yes(1)), (1, "B", bt.buy_yes(1)), waiting)
+    assert run.equity.select("ts", "locked_micros").rows()[-1] == (at(2_000.002), 100_000)
