@@ -22,7 +22,7 @@ _PAUSED, _TRADING = "inactive", "active"
 _DECIDED: Final = ("determined", "amended", "finalized")
 _UNDECIDED: Final = "disputed"
 # The exchange pauses on Thursdays from 03:00 to 05:00 in New York; waiting orders stay.
-# Source: page maintenance_and_pauses, 2026-04-30. Of the 62,881 trades of recorded macro markets from 2022 to
+# Source: page maintenance_and_pauses, 2026-04-30. Of the 42,389 trades of recorded macro markets from 2022 to
 # 2025, one lies inside.
 _HALT_ZONE: Final = ZoneInfo("America/New_York")
 _HALT_WEEKDAY, _HALT_FROM_HOUR, _HALT_UNTIL_HOUR = 3, 3, 5
