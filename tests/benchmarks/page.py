@@ -125,6 +125,6 @@ such hardware allows, and "no" is an answer.
 _LAST: Final = "## Not measured here\n"
 _NOT_MEASURED: Final = f"""\
 {_LAST}
-Of hftbacktest only the replay of books is compared. What Prefect adds to a run is not measured: a task is
+What Prefect adds to a run is not measured: a task is
 seconds of work.
 """
