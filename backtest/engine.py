@@ -63,7 +63,7 @@ def run(
     fills: str,
     queue: str = "pessimistic",
     latency: str | timedelta | Latency = "250ms",
-    feed: str | timedelta = "100ms",
+    feed: str | timedelta | None = None,
     cash: float | Decimal | str = 5_000,
     params: Params = None,
     per_event: float | Decimal | str | None = None,
@@ -98,7 +98,7 @@ def run(
             "proportional" or "front"; the truth lies between the first and the last.
         latency: from decision to arrival, more than 0; or drawn from measured ones, `bt.sample_latency`.
         feed: for a policy, from what happens at the exchange to when the policy knows of it, its own fills
-            included; a plan's rows have their known_ts already.
+            included; 100 ms by default. A plan's rows have their known_ts already.
         cash: dollars at the start; one purse for all markets. What an order cannot pay for (fee included) is
             not bought; what it can pay for is, to 0.01 contract. Orders that wait reserve their cost.
         params: values for `bt.param` or of a policy: {name: value or list}, every combination; or a frame of
@@ -128,6 +128,8 @@ def run(
     if isinstance(plan, Policy):
         raise PlanError("a policy is asked about markets: run policy.on([…])")
     lazy = None if isinstance(plan, Quoting) else read_plan(plan)
+    if lazy is not None and feed is not None:
+        raise PlanError("feed= is for policies: a plan's rows have their known_ts already, move that instead")
     settings = read_settings(
         fills=fills,
         queue=queue,
@@ -191,7 +193,7 @@ def _quoted(lake: LakeReader, settings: Settings, quoting: Quoting, params: Para
         done = list(pool.map(lambda row: quote(stage, settings, quoting, row, ask), rows))
     stage = replace(stage, assumptions=(*said(settings), *stage.assumptions))
     run = _finished(lake, settings, stage, done, len(quoting.tickers))
-    run.manifest["config"]["policy"] = told(quoting)
+    run.manifest["config"]["policy"] = told(quoting, settings)
     return run
 
 

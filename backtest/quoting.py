@@ -99,13 +99,15 @@ def _roomier(world: World) -> World:
     return world._replace(orders=orders, heap=heap)
 
 
-def told(quoting: Quoting) -> dict[str, Any]:
+def told(quoting: Quoting, settings: "Settings") -> dict[str, Any]:
     """Return what a manifest says of a policy: its source's digest and how it is asked."""
     policy = quoting.policy
     return {
         "name": policy.function.__name__,
         "sha256": hashlib.sha256(_source(policy).encode()).hexdigest(),
         "every_us": policy.every_us,
+        "feed_us": settings.feed_us,
+        "memory": policy.memory,
         "post_only": policy.post_only,
         "start": None if quoting.start is None else quoting.start.isoformat(),
         "end": None if quoting.end is None else quoting.end.isoformat(),

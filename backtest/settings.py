@@ -15,6 +15,7 @@ from backtest.slippages import Slippages, read_slippages
 from exchange.fees import FeeTerms
 from exchange.units import MICROS_PER_DOLLAR
 
+FEED: Final = "100ms"  # until a policy knows, where nothing is said
 _CASH_MAX_MICROS: Final = 10**15
 
 
@@ -44,7 +45,7 @@ def read_settings(
     fills: str,
     queue: str,
     latency: str | timedelta | Latency,
-    feed: str | timedelta,
+    feed: str | timedelta | None,
     cash: float | Decimal | str,
     per_event: float | Decimal | str | None,
     per_series: float | Decimal | str | None,
@@ -74,7 +75,7 @@ def read_settings(
     delay = timedelta(microseconds=as_us("payout_delay", payout_delay))
     if delay < timedelta(0):
         raise PlanError("payout_delay must not be negative: nobody is paid before the close")
-    feed_us = as_us("feed", feed)
+    feed_us = as_us("feed", FEED if feed is None else feed)
     if feed_us < 0:
         raise PlanError("feed must not be negative: nothing is known before it happens")
     cash_micros = _micros("cash", cash)

@@ -24,6 +24,7 @@ from tests.backtest.worlds import (
     a_snapshot,
     assert_conserved,
     at,
+    replayed,
     settled,
 )
 
@@ -263,6 +264,8 @@ def test_a_run_says_which_policy_it_was_and_what_it_knew() -> None:
         "name": "_fixed",
         "sha256": told["sha256"],
         "every_us": 1_000_000,
+        "feed_us": 100_000,
+        "memory": 0,
         "post_only": True,
         "start": at(5).isoformat(),
         "end": None,
@@ -395,3 +398,10 @@ def test_a_ladder_has_a_policy_on_every_rung() -> None:
         FIXED.on(["A"], end=at(10)), lake, rungs=("touch", "book"), params=BID, latency="1s", feed="0s"
     )
     assert rows.select("rung", "n_fills").rows() == [("touch", 1), ("book", 0)]
+
+
+def test_a_feed_is_refused_for_a_plan() -> None:
+    """Its rows have their known_ts already: a delay that nobody adds must not look as if it were there."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_000, 6_000)])
+    with pytest.raises(PlanError, match="feed= is for policies"):
+        replayed(lake, (1, "A", bt.buy_yes(1)), feed="50ms")
