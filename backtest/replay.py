@@ -170,7 +170,6 @@ def new_world(
     `grid_us` ends with the end of the data; equity gets at most about a thousand rows besides it, from
     `first_us` (or the first arrival) on.
     """
-    n_markets = len(desk.markets)
     levels = np.zeros(len(tape.level_cc), LEVEL)
     levels["cc"] = tape.level_cc
     purse = np.zeros(1, PURSE)
@@ -194,7 +193,6 @@ def new_world(
         events=desk.events.copy(),
         series=np.zeros(desk.n_series, np.int64),
         members=desk.members,
-        active=np.zeros(n_markets, np.int64),
         fees=desk.fees,
         rounding=desk.rounding,
         slipped=desk.slipped,

@@ -60,7 +60,7 @@ def quotes_tape(quotes: pl.DataFrame, markets: pl.DataFrame, *, evidence: str = 
     """
     from backtest.kernels.tops import quote_tops, rows_by_market
 
-    market, n = places_in(markets["ticker"], quotes["ticker"]), markets.height
+    market = places_in(markets["ticker"], quotes["ticker"])
     ts_us = fixed(quotes["event_ts"].dt.epoch("us").fill_null(NEVER))
     rows, offsets, least_us = rows_by_market(market, ts_us, fixed(markets["close_us"]))
     if least_us[0] < 1:
@@ -70,6 +70,12 @@ def quotes_tape(quotes: pl.DataFrame, markets: pl.DataFrame, *, evidence: str = 
     quote_tops(tops, sizes, offsets, rows, ts_us, bids, asks)
     if evidence == MID:
         _to_the_middle(tops, sizes)
+    return touch_alone(evidence, offsets, tops, sizes)
+
+
+def touch_alone(evidence: str, offsets: I64, tops: Records, sizes: Records) -> Tape:
+    """Return a tape without depth: each market has two levels, its bid and its ask."""
+    n = len(offsets) - 1
     return Tape(
         evidence=evidence,
         offsets=offsets,

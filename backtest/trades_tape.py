@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import CHANGE, NEVER
+from backtest.kernels.arrays import NEVER
 from backtest.slippages import Slippages
-from backtest.tape import FROM_TRADES, Tape, fixed, places_in
+from backtest.tape import FROM_TRADES, Tape, fixed, places_in, touch_alone
 from exchange.units import DOLLAR_CC
 
 # What a tape of trades reads of them.
@@ -41,7 +41,7 @@ def trades_tape(trades: pl.DataFrame, markets: pl.DataFrame, slippages: Slippage
         pl.col("is_block_trade").fill_null(value=False).not_(), price.is_between(0, DOLLAR_CC, closed="none")
     )
     market, ts_us = places_in(markets["ticker"], shown["ticker"]), fixed(shown["event_ts"].dt.epoch("us"))
-    close_us, n = fixed(markets["close_us"]), markets.height
+    close_us = fixed(markets["close_us"])
     rows, offsets, least_us = rows_by_market(market, ts_us, close_us)
     if least_us[0] < 0:
         rows = rows[np.lexsort((ts_us[rows], market[rows]))]
@@ -56,13 +56,4 @@ def trades_tape(trades: pl.DataFrame, markets: pl.DataFrame, slippages: Slippage
         np.stack([each.half_spreads() for each in slippages.ordered()]),
         np.array([each.max_age_us or NEVER for each in slippages.ordered()]),
     )
-    return Tape(
-        evidence=FROM_TRADES,
-        offsets=bounds,
-        tops=tops,
-        sizes=sizes,
-        changes=np.zeros(0, CHANGE),
-        level_offsets=2 * np.arange(n + 1, dtype=np.int64),
-        level_split=2 * np.arange(n, dtype=np.int64) + 1,
-        level_cc=np.zeros(2 * n, np.int64),
-    )
+    return touch_alone(FROM_TRADES, bounds, tops, sizes)

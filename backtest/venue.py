@@ -206,7 +206,7 @@ def venue(
     if slippage is not None:
         markets["slippage"] = slippage.model_of(known.markets["series_ticker"])
     markets["row"] = tape.offsets[:-1] - 1
-    markets["place"] = markets["print_row"] = markets["waiting"] = -1
+    markets["print_row"] = markets["waiting"] = -1
     rows = np.zeros(len(fees.num), FEE)
     for name in ("from_us", "num", "den", "maker_num", "maker_den"):
         rows[name] = getattr(fees, name)

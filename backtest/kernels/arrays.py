@@ -92,7 +92,7 @@ MARKET: Final = _record(
     "spent",  # purchases + fees - sales
     "is_known",  # the book at `row`
     *("print_row", "print_used"),  # the last trade that filled us, and how much of it
-    "place",  # in `active`; -1 before the first fill
+    "was_traded",
     "waiting",  # the last order that began to wait here, -1 before any; the others follow in `next`
     "is_closing",  # their end at the close is planned
     *("asked_us", "next_us", "news_us", "seen_row", "trade_row"),  # of a policy: see quoting.py
@@ -175,7 +175,6 @@ class World(NamedTuple):
     events: Records
     series: I64  # cost of what is held, by series
     members: I64  # markets of netted events, event by event
-    active: I64  # markets traded and not settled, in no order
     fees: Records
     rounding: Records
     slipped: I32  # (2: up, down; grids; 10_001): a price some ticks worse, 0 where there is none

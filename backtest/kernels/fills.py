@@ -135,7 +135,7 @@ def take_all(w: World, fills: Records, o: int, t: int) -> None:
     for k in range(n_levels):
         w.kept[k] = w.levels[first + k]
     cash, locked, n_fills, n_active = purse.cash, purse.locked, purse.n_fills, purse.n_active
-    position, basis, spent, place = market.position, market.basis, market.spent, market.place
+    position, basis, spent, was_traded = market.position, market.basis, market.spent, market.was_traded
     event_basis, series_basis = w.events[market.event].basis, w.series[market.series]
     take(w, fills, o, t)
     if order.waiting == 0:
@@ -143,7 +143,7 @@ def take_all(w: World, fills: Records, o: int, t: int) -> None:
     for k in range(n_levels):
         w.levels[first + k] = w.kept[k]
     purse.cash, purse.locked, purse.n_fills, purse.n_active = cash, locked, n_fills, n_active
-    market.position, market.basis, market.spent, market.place = position, basis, spent, place
+    market.position, market.basis, market.spent, market.was_traded = position, basis, spent, was_traded
     w.events[market.event].basis, w.series[market.series] = event_basis, series_basis
     refresh(w, market.event)
     order.waiting, order.filled, order.accumulated = order.count_centi, 0, 0
@@ -229,7 +229,6 @@ def _trade(w: World, fills: Records, o: int, t: int, price: int, n: int, law: La
     fill.evidence, fill.is_taker = evidence, 1 - order.is_resting
     fill.position_after_centi = market.position
     purse.n_fills += 1
-    if market.place < 0:
-        market.place = purse.n_active
-        w.active[purse.n_active] = order.market
+    if market.was_traded == 0:
+        market.was_traded = 1
         purse.n_active += 1

@@ -12,7 +12,7 @@ def settle(w: World, p: int) -> None:
     m, value = due.market, due.value_cc
     market = w.markets[m]
     w.events[market.event].value_cc += value - market.value_cc
-    if market.place < 0:
+    if market.was_traded == 0:
         pass
     elif due.number > 0:
         _pay(w, p, market.paid_for, market.paid_for * (value - market.value_cc), 0)
@@ -45,6 +45,3 @@ def _leave(w: World, m: int) -> None:
     market.paid_for = market.position
     market.position = market.basis = 0
     purse.n_active -= 1
-    moved = w.active[purse.n_active]
-    w.active[market.place] = moved
-    w.markets[moved].place = market.place
