@@ -246,10 +246,11 @@ def _tape(lake: "LakeReader", settings: "Settings", known: Rules) -> tuple[Tape,
         rows = lake.scan(TRADES).filter(pl.col("ticker").is_in(names)).select(TRADE_COLUMNS)
         return trades_tape(collected(rows, "trades"), known.markets, settings.slippage), []
     if fills in (TOUCH, MID):
-        shown = collected(lake.tops(names).select(QUOTE_COLUMNS), "quotes and candles")
-        is_close = pl.col("session").str.starts_with(f"{FROM_CANDLES}_")
-        has_candles = CANDLES.name in lake.versions()
-        n_candles = shown.filter(is_close)["ticker"].n_unique() if has_candles else 0
+        shown, n_candles = lake.tops(names).select(QUOTE_COLUMNS), 0
+        if CANDLES.name in lake.versions():  # then a join has to find them: not for each reading anew
+            found = collected(shown, "quotes and candles")
+            is_close = pl.col("session").str.starts_with(f"{FROM_CANDLES}_")
+            shown, n_candles = found.lazy(), found.filter(is_close)["ticker"].n_unique()
         told = [f"{n_candles} markets were not recorded all the time: there, quotes are closes of candles"]
         ended = pl.concat([shown, _ends(lake, shown)])
         return quotes_tape(ended, known.markets, evidence=fills), [QUOTES_STAND, *(told if n_candles else [])]
@@ -257,21 +258,22 @@ def _tape(lake: "LakeReader", settings: "Settings", known: Rules) -> tuple[Tape,
     return book_tape(read_streams(lake, names, None, None, clock=EXCHANGE), known.markets, trades=trades), []
 
 
-def _ends(lake: "LakeReader", shown: pl.DataFrame) -> pl.DataFrame:
+def _ends(lake: "LakeReader", shown: pl.LazyFrame) -> pl.LazyFrame:
     """Return an empty quote for every session's end: from then on nobody knows what is quoted."""
     gaps = collected(lake.scan(BOOK_GAPS).filter(~pl.col("cause").is_in(BREAKS)), "book_gaps")
     ends = gaps.explode("tickers").select("session", ticker="tickers", from_ts="from_ts").drop_nulls()
     if ends.is_empty():
         return shown.clear()
     # A recorder's clock may be behind the exchange's: the end is not before the last quote.
-    last = shown.group_by("ticker", "session").agg(last_ts=pl.col("event_ts").max())
+    ended = shown.filter(pl.col("session").is_in(ends["session"].unique().implode()))
+    last = collected(ended.group_by("ticker", "session").agg(last_ts=pl.col("event_ts").max()), "quotes")
     rows = ends.join(last, on=["ticker", "session"]).with_columns(
         event_ts=pl.max_horizontal("from_ts", "last_ts") + pl.duration(microseconds=1)
     )
     kept = {"ticker", "session", "event_ts"}
-    return rows.select(
+    return rows.lazy().select(
         pl.col(name) if name in kept else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in shown.schema.items()
+        for name, dtype in shown.collect_schema().items()
     )
 
 

@@ -15,11 +15,12 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import CHANGE, I32, I64, NEVER, SIZE, TOP, TRADED, Records
+from backtest.kernels.arrays import CHANGE, I32, I64, NEVER, SHELF, SIZE, TOP, TRADED, Records
 from exchange.units import DOLLAR_CC
 from warehouse.rebuilding.changes import changes_of, numbered
 from warehouse.rebuilding.ops import DELTA, SET, SPAN, UNKNOWN, ask_code, bid_code, yes_price_cc
 from warehouse.rebuilding.ordering import Streams
+from warehouse.storage import batches, collected
 
 # What a tape of quotes reads of them.
 QUOTE_COLUMNS: Final = (
@@ -27,6 +28,8 @@ QUOTE_COLUMNS: Final = (
     *("bid_cc", "bid_size_centi", "ask_cc", "ask_size_centi"),
 )
 MID, TOUCH, FROM_TRADES, BOOK = "mid", "touch", "trades", "book"  # what fills rest on
+_WHERE: Final = "quotes and candles"
+_SORTED_AT_ONCE: Final = 2_000_000  # rows
 TRADE_WITHIN_US: Final = 1_000_000  # of the change that it made
 
 
@@ -48,29 +51,58 @@ class Tape:
     level_cc: I64
 
 
-def quotes_tape(quotes: pl.DataFrame, markets: pl.DataFrame, *, evidence: str = TOUCH) -> Tape:
+def quotes_tape(quotes: pl.LazyFrame, markets: pl.DataFrame, *, evidence: str = TOUCH) -> Tape:
     """Return best bids and asks as a tape, or with evidence=MID the middle between them, without a size.
 
     Half a centicent is rounded against whoever trades: up for buyers of YES, down for sellers.
+
+    Quotes are read piece by piece, once to count them and once to put each where it belongs. Of markets whose
+    rows come mixed up (files of one day that overlap, several recorders) they are read again, sorted.
 
     Args:
         quotes: `QUOTE_COLUMNS`; rows of one instant and market count as the last of them by received_ts.
         markets: ticker and close_us, one row per market; its order is the tape's.
         evidence: TOUCH or MID.
-    """
-    from backtest.kernels.tops import quote_tops, rows_by_market
 
-    market = places_in(markets["ticker"], quotes["ticker"])
-    ts_us = fixed(quotes["event_ts"].dt.epoch("us").fill_null(NEVER))
-    rows, offsets, least_us = rows_by_market(market, ts_us, fixed(markets["close_us"]))
-    if least_us[0] < 1:
-        rows = _in_order(quotes, market, ts_us, rows)
-    tops, sizes = np.zeros(len(rows), TOP), np.zeros(len(rows), SIZE)
-    bids, asks = _side_shown(quotes, "bid"), _side_shown(quotes, "ask")
-    quote_tops(tops, sizes, offsets, rows, ts_us, bids, asks)
+    Raises:
+        CorruptFile: a file cannot be read.
+    """
+    from backtest.kernels.tops import compare_quotes, count_quotes
+
+    tickers, close_us = markets["ticker"], fixed(markets["close_us"])
+    counts = np.zeros(len(close_us), np.int64)
+    for rows in batches(quotes.select("ticker", "event_ts"), _WHERE):
+        count_quotes(counts, places_in(tickers, rows["ticker"]), _times(rows["event_ts"], NEVER), close_us)
+    offsets = np.append(np.zeros(1, np.int64), np.cumsum(counts))
+    tops, sizes = np.zeros(offsets[-1], TOP), np.zeros(offsets[-1], SIZE)
+    shelves = np.zeros(len(counts), SHELF)
+    shelves["row"] = offsets[:-1]
+    for rows in batches(quotes.select(QUOTE_COLUMNS).drop("session"), _WHERE):
+        _put(rows, markets, (tops, sizes, shelves, offsets))
+    mixed_up = np.flatnonzero(shelves["is_mixed_up"])
+    if len(mixed_up):
+        shelves["row"][mixed_up] = offsets[mixed_up]
+        for some in np.array_split(mixed_up, 1 + counts[mixed_up].sum() // _SORTED_AT_ONCE):
+            _put(_in_order(quotes, tickers.gather(some)), markets, (tops, sizes, shelves, offsets))
+    compare_quotes(tops, offsets)
     if evidence == MID:
         _to_the_middle(tops, sizes)
     return touch_alone(evidence, offsets, tops, sizes)
+
+
+def _put(quotes: pl.DataFrame, markets: pl.DataFrame, tape: tuple[Records, Records, Records, I64]) -> None:
+    from backtest.kernels.tops import put_quotes
+
+    market = places_in(markets["ticker"], quotes["ticker"])
+    times_us = _times(quotes["event_ts"], NEVER), _times(quotes["received_ts"], -NEVER)
+    sides = _side_shown(quotes, "bid"), _side_shown(quotes, "ask")
+    put_quotes(*tape, fixed(markets["close_us"]), market, times_us, *sides)
+
+
+def _in_order(quotes: pl.LazyFrame, tickers: pl.Series) -> pl.DataFrame:
+    """Collect the quotes of some markets in the order of their instants."""
+    some = quotes.filter(pl.col("ticker").is_in(tickers.implode()))
+    return collected(some.sort("event_ts", "received_ts", "session", maintain_order=True), _WHERE)
 
 
 def touch_alone(evidence: str, offsets: I64, tops: Records, sizes: Records) -> Tape:
@@ -172,8 +204,7 @@ def _to_the_middle(tops: Records, sizes: Records) -> None:
     tops["bid_cc"][both], tops["ask_cc"][both] = doubled[both] // 2, (doubled[both] + 1) // 2
     tops["is_live"] &= both
     sizes["bid_size"] = sizes["ask_size"] = -1
-    # Every row is a quote of its own: nothing that we took stays taken.
-    sizes["bid_run"] = sizes["ask_run"] = np.arange(1, len(sizes) + 1)
+    tops["is_new_bid"] = tops["is_new_ask"] = 1  # every row is a quote of its own: nothing stays taken
 
 
 def places_in(known: pl.Series, tickers: pl.Series) -> I64:
@@ -189,23 +220,12 @@ def _side_shown(quotes: pl.DataFrame, side: str) -> tuple[I32, I64]:
     return fixed(price.fill_null(0)), fixed(size.fill_null(-1))
 
 
+def _times(column: pl.Series, missing: int) -> I64:
+    return fixed(column.dt.epoch("us").fill_null(missing))
+
+
 def fixed(column: pl.Series) -> "np.ndarray[tuple[int], np.dtype[Any]]":
     """Return values read-only, copied or not: numba compiles kernels again for arrays it may write to."""
     values = column.to_numpy().view()
     values.flags.writeable = False
     return values
-
-
-def _in_order(quotes: pl.DataFrame, market: I64, ts_us: I64, rows: I64) -> I64:
-    """Sort `rows` by market, ts_us, received_ts and session; the last two count within one instant."""
-    if ((np.diff(ts_us[rows]) < 0) & (np.diff(market[rows]) == 0)).any():
-        rows = rows[np.lexsort((ts_us[rows], market[rows]))]
-    is_tied = (np.diff(ts_us[rows]) == 0) & (np.diff(market[rows]) == 0)
-    places = np.flatnonzero(np.append(is_tied, [False]) | np.append([False], is_tied))
-    tied = rows[places]
-    by = ("market", "ts_us", "received_ts", "session")
-    keys = quotes.select(pl.col("received_ts", "session").gather(tied)).with_columns(
-        market=pl.Series(market[tied]), ts_us=pl.Series(ts_us[tied]), row=pl.Series(tied)
-    )
-    rows[places] = keys.sort(*by, maintain_order=True)["row"].to_numpy()
-    return rows

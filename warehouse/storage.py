@@ -3,6 +3,8 @@
 import os
 import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -205,8 +207,24 @@ def collected(rows: pl.LazyFrame, where: str) -> pl.DataFrame:
     Raises:
         CorruptFile: polars cannot decode a file.
     """
-    try:
+    with _readable(where):
         return rows.collect()
+
+
+def batches(rows: pl.LazyFrame, where: str, *, n_rows: int = 500_000) -> Iterator[pl.DataFrame]:
+    """Collect rows of a lake in their order, so many at a time: they are never all in memory.
+
+    Raises:
+        CorruptFile: polars cannot decode a file.
+    """
+    with _readable(where):
+        yield from rows.collect_batches(chunk_size=n_rows)
+
+
+@contextmanager
+def _readable(where: str) -> Iterator[None]:
+    try:
+        yield
     except (pl.exceptions.ComputeError, OSError) as error:
         raise CorruptFile(
             f"{where}: a data file cannot be read ({first_line(error)}); `tapehouse warehouse verify` names "

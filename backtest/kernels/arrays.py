@@ -70,16 +70,19 @@ def _record(*fields: str) -> "np.dtype[np.void]":
 
 # One row of the tape, market by market in order of time. Bid and ask are the top of the book after it: 0 and
 # 10_000 where a side is empty, the last known ones while the book is unknown. `is_live`: last row of its
-# instant, and the book is known and not crossed.
-TOP: Final = _record("ts_us", "bid_cc:i2", "ask_cc:i2", "is_live:i1")
-# The same row of a quote: sizes (-1 unknown), and numbers of the stretches of one price.
-SIZE: Final = _record("bid_size", "ask_size", "bid_run:i4", "ask_run:i4")
+# instant, and the book is known and not crossed. Of a quote: whether what we took of a side is back with it.
+TOP: Final = _record("ts_us", "bid_cc:i2", "ask_cc:i2", "is_live:i1", "is_new_bid:i1", "is_new_ask:i1")
+# The same row of a quote: sizes, -1 where nobody knows; of more than SIZE_MAX_CENTI, that much.
+SIZE: Final = _record("bid_size:i4", "ask_size:i4")
+SIZE_MAX_CENTI: Final = np.iinfo(np.int32).max
+# How far one market's quotes have got: the next row, when the last one was received, whether one came late.
+SHELF: Final = _record("row", "received_us", "is_mixed_up")
 # The same row of a book: op, the level it is about, and a change (DELTA; TRADED where a trade made it), a
 # size (SET), or the contracts of a trade that no change shows (PRINT).
 CHANGE: Final = _record("amount", "level:i4", "op:i1")
 # A displayed level in YES prices. A market's levels are its bids, best first, then its asks, best first.
 # `used`: what we took of it, last at `taken_us`.
-LEVEL: Final = _record("cc", "size", "used", "run", "taken_us")
+LEVEL: Final = _record("cc", "size", "used", "taken_us")
 MARKET: Final = _record(
     *("first_row", "end_row", "first_level", "split_level", "end_level"),  # in the tape; bids end at split
     *("event", "series", "first_fee", "end_fee", "waiver_us", "quantum", "slippage"),

@@ -35,21 +35,15 @@ def advance(w: World, m: int, row: int) -> None:
         for r in range(w.markets[m].row + 1, row + 1):
             _change(w, m, r)
     else:
-        k = w.markets[m].first_level
-        top, size = w.tops[row], w.sizes[row]
-        _quote(w, k, top.bid_cc, size.bid_size, size.bid_run)
-        _quote(w, k + 1, top.ask_cc, size.ask_size, size.ask_run)
+        bid, ask = w.levels[w.markets[m].first_level], w.levels[w.markets[m].first_level + 1]
+        for r in range(w.markets[m].row + 1, row + 1):
+            if bid.used == 0 and ask.used == 0:
+                break
+            bid.used = 0 if w.tops[r].is_new_bid else bid.used
+            ask.used = 0 if w.tops[r].is_new_ask else ask.used
+        bid.cc, bid.size = w.tops[row].bid_cc, w.sizes[row].bid_size
+        ask.cc, ask.size = w.tops[row].ask_cc, w.sizes[row].ask_size
     w.markets[m].row = row
-
-
-@inner
-def _quote(w: World, k: int, cc: int, size: int, run: int) -> None:
-    level = w.levels[k]
-    if level.run != run:
-        level.used = 0
-    level.run = run
-    level.cc = cc
-    level.size = size
 
 
 @inner

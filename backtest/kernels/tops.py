@@ -7,12 +7,24 @@ from typing import Final
 
 import numpy as np
 
-from backtest.kernels.arrays import DOLLAR_CC, I8, I32, I64, NEVER, PRINT, SIZE, TOP, TURNS_MIN, Records
+from backtest.kernels.arrays import (
+    DOLLAR_CC,
+    I8,
+    I32,
+    I64,
+    NEVER,
+    PRINT,
+    SIZE,
+    SIZE_MAX_CENTI,
+    TOP,
+    TURNS_MIN,
+    Records,
+)
 from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import CLEAR, END, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "b34776feba06"
+MADE_WITH: Final = "6f888f2529f3"
 
 
 @inner
@@ -87,30 +99,59 @@ def rows_by_market(market: I64, ts_us: I64, close_us: I64) -> tuple[I64, I64, I6
 
 
 @entry
-def quote_tops(
+def count_quotes(counts: I64, market: I64, ts_us: I64, close_us: I64) -> None:
+    """Add the rows before their market's close to `counts`, by market; `market` is -1 for none of them."""
+    for i in range(len(market)):
+        m = market[i]
+        if m >= 0 and ts_us[i] < close_us[m]:
+            counts[m] += 1
+
+
+@entry
+def put_quotes(
     tops: Records,
     sizes: Records,
+    shelves: Records,
     offsets: I64,
-    rows: I64,
-    ts_us: I64,
+    close_us: I64,
+    market: I64,
+    times_us: tuple[I64, I64],
     bids: tuple[I32, I64],
     asks: tuple[I32, I64],
 ) -> None:
-    """Fill tops and sizes of quotes, taken from `rows` of prices (0 where null) and sizes (-1 where null)."""
-    bid_run, ask_run = 0, 0
+    """Put quotes behind those of their market that came before, at the next row of its shelf.
+
+    A market is mixed up if a row's times (of the event, then received) are not after those of the row before.
+    Prices are 0 where null, sizes -1.
+    """
+    for i in range(len(market)):
+        m, ts_us, received_us = market[i], times_us[0][i], times_us[1][i]
+        if m < 0 or ts_us >= close_us[m]:
+            continue
+        r = shelves[m].row
+        assert r < offsets[m + 1]  # or else the rows are not those that were counted
+        if r > offsets[m]:
+            last_us = tops[r - 1].ts_us
+            if ts_us < last_us or (ts_us == last_us and received_us <= shelves[m].received_us):
+                shelves[m].is_mixed_up = 1
+        shelves[m].row, shelves[m].received_us = r + 1, received_us
+        top, size = tops[r], sizes[r]
+        top.ts_us, top.bid_cc, top.ask_cc, size.bid_size, size.ask_size = ts_us, 0, DOLLAR_CC, 0, 0
+        if 0 < bids[0][i] < DOLLAR_CC and bids[1][i] != 0:
+            top.bid_cc, size.bid_size = bids[0][i], min(bids[1][i], SIZE_MAX_CENTI)
+        if 0 < asks[0][i] < DOLLAR_CC and asks[1][i] != 0:
+            top.ask_cc, size.ask_size = asks[0][i], min(asks[1][i], SIZE_MAX_CENTI)
+
+
+@entry
+def compare_quotes(tops: Records, offsets: I64) -> None:
+    """Say of each row whether it is live, and which of its prices are not those of the row before."""
     for m in range(len(offsets) - 1):
         for r in range(offsets[m], offsets[m + 1]):
-            i, top, size = rows[r], tops[r], sizes[r]
-            top.ts_us, top.bid_cc, top.ask_cc = ts_us[i], 0, DOLLAR_CC
-            if 0 < bids[0][i] < DOLLAR_CC and bids[1][i] != 0:
-                top.bid_cc, size.bid_size = bids[0][i], bids[1][i]
-            if 0 < asks[0][i] < DOLLAR_CC and asks[1][i] != 0:
-                top.ask_cc, size.ask_size = asks[0][i], asks[1][i]
-            is_first = r == offsets[m]
-            bid_run += 1 if is_first or top.bid_cc != tops[r - 1].bid_cc else 0
-            ask_run += 1 if is_first or top.ask_cc != tops[r - 1].ask_cc else 0
-            size.bid_run, size.ask_run = bid_run, ask_run
-            is_last = r + 1 == offsets[m + 1] or ts_us[rows[r + 1]] > ts_us[i]
+            top, is_first = tops[r], r == offsets[m]
+            top.is_new_bid = 1 if is_first or top.bid_cc != tops[r - 1].bid_cc else 0
+            top.is_new_ask = 1 if is_first or top.ask_cc != tops[r - 1].ask_cc else 0
+            is_last = r + 1 == offsets[m + 1] or tops[r + 1].ts_us > top.ts_us
             top.is_live = 1 if is_last and top.bid_cc < top.ask_cc else 0
 
 
@@ -242,22 +283,22 @@ def last_tops(
     """
     n = 2 * len(rows) if (ages < NEVER).any() else len(rows)
     tops, sizes, bounds = np.zeros(n, TOP), np.zeros(n, SIZE), np.zeros(len(offsets), np.int64)
-    n, bid_run, ask_run = 0, 0, 0
+    n = 0
     for m in range(len(offsets) - 1):
         half, age, r, end = halves[model[m]], ages[model[m]], offsets[m], offsets[m + 1]
         n_turns, total, bought, sold, last_bought, last_sold = 0, 0, 0, 0, 0, 0
-        bid_run, ask_run = bid_run + 1, ask_run + 1
         while r < end:
             t, bought_before, sold_before = ts_us[rows[r]], bought, sold
             r, bought, sold = _instant(rows, ts_us, prices, is_bought, (r, end))
             is_turn, spread = _turn(bought, sold, bought_before, sold_before)
             n_turns, total = n_turns + is_turn, total + spread
-            if bought > 0 and bought != last_bought:
-                last_bought, ask_run = bought, ask_run + 1
-            if sold > 0 and sold != last_sold:
-                last_sold, bid_run = sold, bid_run + 1
             top, size = tops[n], sizes[n]
-            top.ts_us, top.ask_cc, size.bid_run, size.ask_run = t, DOLLAR_CC, bid_run, ask_run
+            top.ts_us, top.ask_cc = t, DOLLAR_CC
+            top.is_new_bid = top.is_new_ask = 1 if n == bounds[m] else 0
+            if bought > 0 and bought != last_bought:
+                last_bought, top.is_new_ask = bought, 1
+            if sold > 0 and sold != last_sold:
+                last_sold, top.is_new_bid = sold, 1
             if half[0] > 0:
                 _show(tops, sizes, n, (bought, sold), (half[bought], half[sold]))
             elif n_turns >= TURNS_MIN:
@@ -267,7 +308,7 @@ def last_tops(
             after = min(close_us[m], ts_us[rows[r]] if r < end else NEVER)
             if top.is_live and age < after - t:
                 tops[n], sizes[n] = top, size
-                tops[n].ts_us, tops[n].is_live = t + age, 0
+                tops[n].ts_us, tops[n].is_live, tops[n].is_new_bid, tops[n].is_new_ask = t + age, 0, 0, 0
                 n += 1
         bounds[m + 1] = n
     return tops[:n], sizes[:n], bounds

@@ -11,6 +11,7 @@ from warehouse import Lake
 from warehouse.errors import CorruptFile, LakeTooNew, LakeUnwritable, NeedsFolder, NoSuchVersion
 from warehouse.place import place as located
 from warehouse.status import status
+from warehouse.storage import batches
 from warehouse.tables import TRADES
 
 
@@ -126,6 +127,7 @@ def test_damage_inside_a_file_is_an_error_in_our_words(tmp_path: Path) -> None:
         lambda: lake.commit(TRADES, frame(TRADES, a_trade("t3"))),
         lambda: lake.trades(ticker="unlisted"),
         lambda: status(lake),
+        lambda: list(batches(lake.scan(TRADES), "trades")),
     ):
         with pytest.raises(CorruptFile, match=r"a data file cannot be read \(") as caught:
             use()
