@@ -1,6 +1,6 @@
 """Readers for notebooks and engines: tidy lazy frames by series, event, ticker and time."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -109,13 +109,20 @@ def quotes(
 
 
 def _by_known_ts(lake: "Lake", rows: pl.LazyFrame, tickers: list[str] | None) -> pl.LazyFrame:
-    """Sort tops of book; at half the cost where each date has one file, which is sorted."""
+    """Sort tops of book; at a third of the cost where each date has one file, which is sorted."""
     files = lake.files(QUOTES)
-    is_sorted = files is not None and files.files["date"].n_unique() == files.files.height
-    if tickers is None or not is_sorted or lake.version(CANDLES) is not None:
+    dates = [] if files is None else files.files["date"].to_list()
+    is_sorted = len(set(dates)) == len(dates) and lake.version(CANDLES) is None
+    if not tickers or not dates or not is_sorted:
         return rows.sort("ticker", "known_ts", *QUOTES.sort[1:])
     number = pl.col("ticker").cast(pl.Enum(tickers)).to_physical()
-    return rows.sort(number, "known_ts", maintain_order=True)
+    room_us = 2**63 // len(tickers) - 1
+    if timedelta(microseconds=room_us) < dates[-1] - dates[0] + 2 * _DAY:
+        return rows.sort(number, "known_ts", maintain_order=True)
+    # Market and time as one number: two keys take half as long again.
+    first_us = to_us(datetime.combine(dates[0], time.min, UTC))
+    since_us = (pl.col("known_ts").to_physical() - first_us).clip(upper_bound=room_us - 1)
+    return rows.sort(number.cast(pl.Int64) * room_us + since_us, maintain_order=True)
 
 
 def _latest(lake: "Lake", table: Table) -> pl.LazyFrame:
