@@ -99,13 +99,14 @@ def with_legs(intents: pl.DataFrame, *, one_by_one: bool) -> pl.DataFrame:
     return intents.with_columns(leg=pl.when(is_leg).then(pl.int_range(pl.len()).over(_KEY)))
 
 
-def sent_in_turn(latency_us: str) -> pl.Expr:
+def sent_in_turn(intents: pl.DataFrame, latency_us: pl.Series) -> pl.Series:
     """Return how long after its decision each order arrives, if legs are sent as the ones before arrive.
 
-    `latency_us`: the column of how long each is under way, in a frame with known_ts, basket and leg.
+    `intents` has known_ts, basket and leg; `latency_us`: how long each is under way.
     """
-    in_turn = pl.col(latency_us).cum_sum().over(_KEY, order_by="leg")
-    return pl.when(pl.col("basket").is_not_null()).then(in_turn).otherwise(latency_us)
+    in_turn = pl.col("us").cum_sum().over(_KEY, order_by="leg")
+    under_way = pl.when(pl.col("basket").is_not_null()).then(in_turn).otherwise("us")
+    return intents.with_columns(us=latency_us).select(under_way).to_series()
 
 
 def legs_before(arriving: pl.DataFrame) -> pl.Series:

@@ -170,7 +170,7 @@ def _replayed(
         for row in rows:
             each = wanted(plan, row, settings.latency, one_by_one=settings.legs == ONE_BY_ONE)
             asked.append(each)
-            tickers.update(each.intents["ticker"].unique())
+            tickers.update(each.tickers)
             if tickers == likely:
                 replayed.append(pool.submit(on_stage, each))
         if tickers != likely:  # which markets there are depends on a parameter: once more, with all of them
@@ -202,36 +202,26 @@ def _finished(
 ) -> Run:
     from backtest.frames import frames_of
 
-    asked = [each.asked for each in done]
     return Run(
-        param_names=tuple(asked[0].params),
+        param_names=tuple(done[0].asked.params),
         frames=frames_of(done, stage, n_universe),
         assumptions=assumed(settings, stage, done),
-        manifest=_manifest(lake, settings, asked, stage.digest),
+        manifest=_manifest(lake, settings, done, stage.digest),
     )
 
 
-def _manifest(lake: LakeReader, settings: Settings, asked: list[Wanted], inputs: str) -> dict[str, Any]:
+def _manifest(lake: LakeReader, settings: Settings, done: "list[Outcome]", inputs: str) -> dict[str, Any]:
     return {
         "versions": dict(sorted(lake.versions().items())),
         "config": {
             **config_of(settings),
-            "params": [each.params for each in asked],
+            "params": [each.asked.params for each in done],
         },
         "packages": {name: version(name) for name in _PACKAGES},
         "code": code_digest(),
         "inputs": inputs,
-        "orders": _orders_digest(asked),
+        "orders": hashlib.sha256(b"".join(each.digest for each in done)).hexdigest(),
     }
-
-
-def _orders_digest(asked: list[Wanted]) -> str:
-    """Return the SHA-256 of everything that was wanted, whatever code or notebook wanted it."""
-    digest = hashlib.sha256()
-    for each in asked:
-        digest.update(repr(each.params).encode())
-        digest.update(each.intents.hash_rows(seed=0).to_numpy().tobytes())
-    return digest.hexdigest()
 
 
 def code_digest() -> str:

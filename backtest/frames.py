@@ -74,7 +74,10 @@ def _finished(rows: pl.DataFrame, name: str, done: Sequence[Outcome]) -> pl.Data
 
 
 def _orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
-    intents = pl.concat([each.asked.intents for each in done])
+    intents = pl.concat([each.asked.intents for each in done], how="vertical_relaxed")
+    tickers = [
+        pl.Series(each.asked.tickers, dtype=pl.String).gather(each.asked.intents["number"]) for each in done
+    ]
     placed = {name: np.concatenate([each.orders[name] for each in done]) for name in KEPT_OF_ORDERS}
     lengths = [each.asked.intents.height for each in done]
     if "basket" not in intents.columns:
@@ -83,6 +86,7 @@ def _orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
     way = pl.col("way")
     rows = intents.with_columns(
         *_home(stage, placed["market"], *_MARKET[1:]),
+        ticker=pl.concat(tickers),
         row=pl.Series(_numbers(lengths)),
         order_id=pl.Series(_places(lengths)),
         way=pl.Series(placed["direction"]),
@@ -186,7 +190,8 @@ def _baskets(done: Sequence[Outcome], stage: "Stage", frames: Frames) -> pl.Data
         begin += ordered.height
         if "basket" in each.asked.intents.columns:
             legs = ordered.with_columns(
-                way=pl.Series(each.orders["direction"]), wanted_centi=each.asked.intents["count_centi"]
+                way=pl.Series(each.orders["direction"]),
+                wanted_centi=each.asked.intents["count_centi"].cast(pl.Int64),
             )
             ends = contract_ends(each.settled, stage.tape, stage.rules.markets["ticker"])
             found = baskets(legs, _frame(each.fills).with_columns(fill_ts=pl.col("fill_us").cast(TIME)), ends)
@@ -237,7 +242,7 @@ def _attrition(done: Sequence[Outcome], stage: "Stage", n_universe: int, _: Fram
         "row": range(len(done)),
         "n_universe": n_universe,
         "n_with_data": int((np.diff(stage.tape.offsets) > 0).sum()),
-        "n_with_intents": [each.asked.intents["ticker"].n_unique() for each in done],
+        "n_with_intents": [each.asked.intents["number"].n_unique() for each in done],
         "n_with_fills": [n_filled_markets(each) for each in done],
         "n_settled": [n_settled_markets(each) for each in done],
         "n_open": [each.held.height for each in done],

@@ -1,6 +1,7 @@
 """What one parameter row came to, cut down to what somebody may ask for later, and its numbers."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -34,9 +35,13 @@ KEPT_OF_ORDERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one parameter row came to: what of its world anybody asks for later, and no more."""
+    """What one parameter row came to: what of its world anybody asks for later, and no more.
+
+    `asked` has lost the intents' columns that only the clock needs; `digest` is of all that was wanted.
+    """
 
     asked: Wanted
+    digest: bytes
     orders: dict[str, "np.ndarray[tuple[int], np.dtype[Any]]"]
     fills: Records
     settled: Records
@@ -57,7 +62,8 @@ def outcome_of(
     """Return what is kept of a world at its end."""
     purse = world.purse[0]
     return Outcome(
-        asked,
+        replace(asked, intents=_kept(asked.intents)),
+        _digest(asked),
         {name: world.orders[name].astype(dtype) for name, dtype in KEPT_OF_ORDERS.items()},
         fills[: purse["n_fills"]].copy(),
         world.settled[: purse["n_settled"]].copy(),
@@ -116,6 +122,18 @@ def n_filled_markets(outcome: Outcome) -> int:
 def n_settled_markets(outcome: Outcome) -> int:
     """Count the markets that paid, whether that was corrected or not."""
     return len(np.unique(outcome.settled["market"]))
+
+
+def _digest(asked: Wanted) -> bytes:
+    """Return the SHA-256 of everything that was wanted, whatever code or notebook wanted it."""
+    rows = asked.intents.hash_rows(seed=0).to_numpy()
+    return hashlib.sha256(repr((asked.params, asked.tickers)).encode() + rows.tobytes()).digest()
+
+
+def _kept(intents: pl.DataFrame) -> pl.DataFrame:
+    """Return what frames tell of intents, in the smallest types that hold it."""
+    kept = [each for each in intents if each.name not in ("post_only", "replace", "leg", "after")]
+    return pl.DataFrame([each.shrink_dtype() if each.dtype.is_integer() else each for each in kept])
 
 
 def _dollar_days(purse: np.void) -> float:

@@ -14,31 +14,20 @@ import polars as pl
 
 from backtest.baskets import basket_column, legs_before, sent_in_turn, with_legs
 from backtest.errors import ParameterError, PlanError
-from backtest.intents import COUNT_UNUSABLE, INTENT, LIMIT_MISSING, bound, parameters_in, type_of_tif
+from backtest.intents import COUNT_UNUSABLE, INTENT, bound, parameters_in, type_of_tif
 from backtest.kernels.arrays import (
-    CLOSED,
     COUNT_MAX_CENTI,
-    FILLED,
     FOK,
     GTC,
     I64,
     IOC,
     NEVER,
-    NO_LIMIT,
-    NO_MARKET,
-    NOT_OPEN,
-    OFF_GRID,
-    ORDER,
-    TO_LESS,
-    TO_MORE,
-    TOO_LARGE,
-    ZERO_COUNT,
     Records,
 )
 from backtest.latency import Latency
 from backtest.results import SCHEMAS
 from backtest.venue import Rules
-from exchange.units import DOLLAR_CC, format_ts
+from exchange.units import format_ts
 
 RESULT_COLUMNS: Final = frozenset(name for schema in SCHEMAS.values() for name in schema)
 _COLUMNS: Final = ("ticker", "known_ts", "intent")
@@ -50,9 +39,14 @@ Params = Mapping[str, Any] | pl.DataFrame | None
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a plan wants under one parameter row: ticker, known_ts, arrival_us and the intents, by arrival."""
+    """What a plan wants under one parameter row.
+
+    `intents`, by arrival: known_ts, arrival_us, what is in the struct, and for the ticker its `number` in
+    `tickers`; of plans with baskets also basket, leg and, where legs are sent one by one, `after`.
+    """
 
     params: dict[str, Any]
+    tickers: list[str]
     intents: pl.DataFrame
 
 
@@ -71,7 +65,7 @@ def read_plan(plan: Plan) -> pl.LazyFrame:
         raise PlanError(
             f"the plan has no column {', '.join(missing)}: select ticker, known_ts and intent=bt.…"
         )
-    if schema["ticker"] != pl.String:
+    if schema["ticker"] not in (pl.String, pl.Categorical, pl.Enum):
         raise PlanError(f"ticker is {schema['ticker']}: cast it to String")
     known = schema["known_ts"]
     if not isinstance(known, pl.Datetime) or known.time_zone != "UTC":
@@ -147,100 +141,71 @@ def wanted(
     rows = rows.rechunk().unnest("intent")  # it comes in a hundred pieces, and gathering from them is slow
     if rows["ticker"].null_count() or rows["known_ts"].null_count():
         raise PlanError("the plan has intents without a ticker or known_ts: filter those rows out")
-    unusable = rows.filter(pl.col("count_centi") == COUNT_UNUSABLE)
-    if unusable.height:
-        ticker, at_ts = unusable.select("ticker", "known_ts").row(0)
+    unusable = (rows["count_centi"] == COUNT_UNUSABLE).arg_true()
+    if len(unusable):
+        ticker, at_ts = rows.select("ticker", "known_ts").row(unusable[0])
         raise PlanError(
             f"{ticker} at {format_ts(at_ts)}: the count is negative, no number, or finer than 0.01 contract; "
             "round it, as in (…).round(2)"
         )
     if "basket" in rows.columns:
         rows = with_legs(rows, one_by_one=one_by_one)
-    rows = _sorted(rows, "known_ts")
-    rows = rows.with_columns(latency_us=pl.Series(latency.of(rows), dtype=pl.Int64))
-    under_way = sent_in_turn("latency_us") if one_by_one else pl.col("latency_us")
-    arriving = rows.with_columns(arrival_us=pl.col("known_ts").dt.epoch("us") + under_way).drop("latency_us")
-    arriving = arriving if latency.is_one and not one_by_one else _sorted(arriving, "arrival_us")
-    return Wanted(params, arriving.with_columns(after=legs_before(arriving)) if one_by_one else arriving)
+    latency_us = pl.Series(latency.of(rows))
+    if one_by_one:
+        latency_us = sent_in_turn(rows, latency_us)
+    known_us = rows["known_ts"].to_physical()
+    arrival_us = known_us + latency_us
+    tickers, number = numbered(rows["ticker"])
+    keys: tuple[I64, ...] = (number, arrival_us.to_numpy())
+    if one_by_one or not latency.is_one:  # otherwise, who decided first arrives first
+        keys = (known_us.to_numpy(), *keys)
+    rows = rows.drop("ticker").with_columns(number=pl.Series(number), arrival_us=arrival_us)
+    arriving = rows[np.lexsort(keys)]
+    if one_by_one:
+        arriving = arriving.with_columns(after=legs_before(arriving))
+    return Wanted(params, tickers, arriving)
 
 
-def _sorted(rows: pl.DataFrame, time: str) -> pl.DataFrame:
-    """Sort rows by a time and ticker, else as they are; tickers by number: text sorts five times slower."""
-    runs = rows["ticker"].rle().struct.unnest()  # in a plan, rows of one market mostly stand together
-    number = np.repeat(_numbers(runs["value"], runs["value"].unique().sort()), runs["len"].to_numpy())
-    return rows[np.lexsort((number, rows[time].to_physical().to_numpy()))]
+def numbered(tickers: pl.Series) -> tuple[list[str], I64]:
+    """Return the tickers there are, sorted, and the place among them of each: numbers sort quicker than text.
 
-
-def _numbers(tickers: pl.Series, known: pl.Series) -> I64:
-    """Return where each ticker stands in `known`, -1 where it does not."""
-    places = tickers.cast(pl.Enum(known), strict=False).to_physical()
-    return places.cast(pl.Int64).fill_null(-1).to_numpy()
+    In a plan, rows of one market mostly stand together: only the first of each stretch is looked up.
+    """
+    if tickers.is_empty():
+        return [], np.zeros(0, np.int64)
+    is_other = (tickers.slice(1) != tickers.slice(0, len(tickers) - 1)).to_numpy()
+    firsts = np.flatnonzero(np.append([True], is_other))
+    names = tickers.gather(firsts).to_list()
+    known = sorted(dict.fromkeys(names))
+    place = {name: number for number, name in enumerate(known)}
+    numbers = np.repeat([place[name] for name in names], np.diff(firsts, append=len(tickers)))
+    return known, numbers
 
 
 def orders(asked: Wanted, rules: Rules) -> Records:
     """Return the orders of one parameter row; what cannot even reach the book has its reason already."""
-    rows, markets = asked.intents, rules.markets
-    market = _numbers(rows["ticker"], markets["ticker"])
-    arrival = _int64(rows["arrival_us"], 0)
-    direction = _directions(rows)
-    given = _int64(rows["limit_cc"], DOLLAR_CC)
-    has_limit = rows["limit_cc"].is_not_null().to_numpy()
-    limit = np.where((rows["side"] == "no").fill_null(value=False).to_numpy(), DOLLAR_CC - given, given)
-    limit = np.where(has_limit, limit, np.where(direction > 0, DOLLAR_CC, 0))
-    is_cancel = (rows["action"] == "cancel").to_numpy()
-    count = np.where(is_cancel, 0, _int64(rows["count_centi"], COUNT_MAX_CENTI))
-    close = _of_market(markets["close_us"], market, NEVER)
-    ttl = _int64(rows["ttl_us"], NEVER)
-    expiry = np.where(ttl < NEVER - arrival, arrival + np.minimum(ttl, NEVER - arrival), NEVER)
-    on_grid = rules.allowed[rules.grid_at(market, arrival), np.clip(limit, 0, DOLLAR_CC)] == 1
-    is_price = has_limit & (given > 0) & (given < DOLLAR_CC)
-    checks = (
-        (market < 0, NO_MARKET),
-        ((count == 0) & ~is_cancel, ZERO_COUNT),
-        (count > COUNT_MAX_CENTI, TOO_LARGE),
-        (arrival < _of_market(markets["open_us"], market, 0), NOT_OPEN),
-        (arrival >= close, CLOSED),
-        (has_limit & (given == LIMIT_MISSING), NO_LIMIT),
-        (has_limit & ~(is_price & on_grid), OFF_GRID),
+    from backtest.kernels.placing import NO_SIDE, Columns, place
+
+    rows = asked.intents
+    columns = rows.select(
+        "arrival_us",
+        pl.col("action").to_physical(),
+        pl.col("side").to_physical().fill_null(NO_SIDE),
+        pl.col("count_centi").fill_null(COUNT_MAX_CENTI),
+        pl.col("limit_cc").fill_null(0),
+        has_limit=pl.col("limit_cc").is_not_null(),
+        ttl_us=pl.col("ttl_us").fill_null(NEVER),
+        tif=pl.col("tif").to_physical(),
+        is_post_only="post_only",
+        is_replacing="replace",
     )
-    placed = np.zeros(rows.height, ORDER)
-    for is_so, why in checks:
-        placed["reason"][(placed["reason"] == FILLED) & is_so] = why
-    placed["market"], placed["arrival_us"] = market, arrival
-    placed["direction"], placed["limit_cc"] = direction, limit
-    placed["count_centi"] = placed["waiting"] = count
-    placed["tif"] = _TIFS[rows["tif"].to_physical().to_numpy()]
-    placed["expiry_us"] = np.minimum(expiry, close)
-    placed["is_post_only"] = rows["post_only"].to_numpy()
-    placed["cancels"] = _cancels(rows)
+    matrix = np.ascontiguousarray(columns.cast(pl.Int64).to_numpy(writable=True).T)
+    markets = np.array([rules.places.get(ticker, -1) for ticker in asked.tickers], np.int64)
+    market = markets[rows["number"].to_numpy()]
+    grid = rules.grid_at(market, matrix[0]).astype(np.int64)
+    placed = place(
+        Columns(*matrix), market, grid, rules.column("open_us"), rules.column("close_us"), rules.allowed
+    )
     if "after" in rows.columns:
         placed["after"] = rows["after"].to_numpy()
     return placed
-
-
-def _of_market(column: pl.Series, market: I64, missing: int) -> I64:
-    """Return a column of the markets for each order, `missing` for -1, a market that the lake lacks."""
-    return np.append(column.to_numpy(), missing).astype(np.int64)[market]
-
-
-def _directions(rows: pl.DataFrame) -> I64:
-    """Return +1 towards more YES, -1 towards less, 0 for close and cancel."""
-    is_more = (pl.col("action") == "buy") == (pl.col("side") == "yes")
-    is_neither = pl.col("action").is_in(["close", "cancel"])
-    way = pl.when(is_neither).then(0).when(is_more).then(1).otherwise(-1)
-    return _int64(rows.select(way=way.cast(pl.Int64))["way"], 0)
-
-
-def _cancels(rows: pl.DataFrame) -> I64:
-    """Return which waiting orders each order cancels on arrival: bits TO_MORE and TO_LESS, or 0."""
-    both = TO_MORE | TO_LESS
-    bits = {"yes": TO_MORE, "no": TO_LESS}
-    named = pl.col("side").replace_strict(bits, default=both, return_dtype=pl.Int64)
-    # Who sells YES acquires NO.
-    acquired = pl.when(pl.col("action") == "sell").then(both - named).otherwise(named)
-    is_any = pl.col("replace") | (pl.col("action") == "cancel")
-    return _int64(rows.select(bits=pl.when(is_any).then(acquired).otherwise(0))["bits"], 0)
-
-
-def _int64(column: pl.Series, missing: int) -> I64:
-    return np.array(column.cast(pl.Int64).fill_null(missing).to_numpy(), dtype=np.int64)

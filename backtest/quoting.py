@@ -67,7 +67,7 @@ def quote(
     world, fills, equity = _driven(
         _with_policy(world, settings, quoting), quoting.policy, params_record(row), ask
     )
-    asked = Wanted(row, _sent(world.orders, stage.rules.markets["ticker"]))
+    asked = Wanted(row, list(stage.rules.places), _sent(world.orders))
     return outcome_of(asked, world, fills, equity, stage.tape, cash_micros=settings.cash_micros)
 
 
@@ -165,7 +165,7 @@ def _questions(world: World) -> int:
     return len(world.markets) * (3 + int(purse["feed_us"] // purse["every_us"]))
 
 
-def _sent(orders: Records, tickers: pl.Series) -> pl.DataFrame:
+def _sent(orders: Records) -> pl.DataFrame:
     """Return a policy's orders as a plan's intents would have been."""
     n = len(orders)
     way = pl.Series(np.ascontiguousarray(orders["direction"]))
@@ -176,7 +176,7 @@ def _sent(orders: Records, tickers: pl.Series) -> pl.DataFrame:
     side = pl.when((way == 0) & (cancels == TO_LESS)).then(pl.lit("no")).otherwise(pl.lit("yes"))
     kinds = {each.name: each.dtype for each in INTENT.fields}
     return pl.select(
-        ticker=tickers.gather(orders["market"]) if n else pl.Series([], dtype=pl.String),
+        number=pl.Series(np.ascontiguousarray(orders["market"])),
         known_ts=pl.Series(np.ascontiguousarray(orders["sent_us"])).cast(TIME),
         action=action.cast(kinds["action"]) if n else pl.Series([], dtype=kinds["action"]),
         side=side.cast(kinds["side"]) if n else pl.Series([], dtype=kinds["side"]),

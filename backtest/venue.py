@@ -4,7 +4,7 @@ Of hours and fee waivers the last observed row of a market decides; results and 
 from signals.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -48,6 +48,7 @@ class Rules:
     `markets`: ticker, event_ticker, series_ticker, open_us (0 where unknown), close_us (NEVER where
     unknown), waiver_us, is_exclusive and is_netted (of its event),
     traded_centi (by all, as last observed; null where unknown).
+    `places`: of each ticker in `markets`.
     `payouts`, `pauses`, `grid_times`: as in `backtest.lifecycle`, with the number of the market for its
     ticker; payouts by settle_us and market, the others by market and time.
     `grids`: None is the grid of markets without a recorded one: limits may stand anywhere, ticks are cents.
@@ -55,6 +56,7 @@ class Rules:
     """
 
     markets: pl.DataFrame
+    places: Mapping[str, int]
     payouts: pl.DataFrame
     pauses: pl.DataFrame
     grid_times: pl.DataFrame
@@ -117,6 +119,7 @@ def rules(
         allowed[i, list(prices_on(grid)) if grid else slice(1, DOLLAR_CC)] = 1
     known = Rules(
         rows,
+        {ticker: place for place, ticker in enumerate(rows["ticker"])},
         numbered(paid, "settle_us", "market"),
         numbered(pauses(states), "market", "from_us"),
         numbered(grid_times, "market", "from_us"),
