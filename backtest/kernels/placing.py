@@ -26,7 +26,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.jit import entry, inner
 
 # As in clock.py.
-MADE_WITH: Final = "b34776feba06"
+MADE_WITH: Final = "6f888f2529f3"
 # As in intents.py.
 BUY, SELL, CLOSE, CANCEL = range(4)
 YES, NO, NO_SIDE = range(3)
