@@ -4,6 +4,9 @@ BIN := .venv/bin
 # Tests wait for servers and other processes much of the time: one more than there are cores.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(6, (os.cpu_count() or 1) + 1))')
 
+# Where an image forbids Python to keep what it compiled, each of hundreds of processes compiles Prefect anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 SPREAD := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test stories check bench foreign notebooks docs lock setup clean
