@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from backtest.errors import PlanError
-from backtest.kernels.arrays import DOLLAR_CC, Records
+from backtest.kernels.arrays import DOLLAR_CC, I64, Records
 from backtest.results import SCHEMAS
 from exchange.units import format_ts
 
@@ -99,14 +99,14 @@ def with_legs(intents: pl.DataFrame, *, one_by_one: bool) -> pl.DataFrame:
     return intents.with_columns(leg=pl.when(is_leg).then(pl.int_range(pl.len()).over(_KEY)))
 
 
-def sent_in_turn(intents: pl.DataFrame, latency_us: pl.Series) -> pl.Series:
+def sent_in_turn(intents: pl.DataFrame, latency_us: I64) -> I64:
     """Return how long after its decision each order arrives, if legs are sent as the ones before arrive.
 
     `intents` has known_ts, basket and leg; `latency_us`: how long each is under way.
     """
     in_turn = pl.col("us").cum_sum().over(_KEY, order_by="leg")
     under_way = pl.when(pl.col("basket").is_not_null()).then(in_turn).otherwise("us")
-    return intents.with_columns(us=latency_us).select(under_way).to_series()
+    return intents.with_columns(us=latency_us).select(under_way).to_series().to_numpy()
 
 
 def legs_before(arriving: pl.DataFrame) -> pl.Series:

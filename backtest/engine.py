@@ -1,6 +1,7 @@
 """Run a plan on a lake: collect it per parameter row, replay it through the kernels, hand back frames."""
 
 import hashlib
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -84,10 +85,10 @@ def run(
     it or not. Nothing of the future decides anything; real orders meet the real book too.
 
     Args:
-        plan: ticker, known_ts (UTC) and intent (see `backtest.intents`); lazy if it reads parameters. A
-            fourth column `basket` (text or whole number, null for none) makes legs of the rows that share it
-            and known_ts; `Run.baskets` says how many sets were complete and what was stranded. Or a policy on
-            its markets, `backtest.policy`.
+        plan: ticker (text, or categories), known_ts (UTC) and intent (see `backtest.intents`); lazy if it
+            reads parameters. A fourth column `basket` (text or whole number, null for none) makes legs of the
+            rows that share it and known_ts; `Run.baskets` says how many sets were complete and what was
+            stranded. Or a policy on its markets, `backtest.policy`.
         lake: where quotes or books, markets, events, series and fee changes are.
         fills: what orders meet: "mid" (the middle between bid and ask: a fantasy), "touch" (best quotes and
             their sizes), "trades" (a touch made of the last trades and a `slippage`, where nobody recorded
@@ -160,23 +161,28 @@ def _replayed(
     from backtest.replay import prepare, replay  # numba comes in here, and only here
 
     likely = universe(plan, rows[0])
-    tickers, asked, replayed = set(likely), list[Wanted](), []
+    tickers, replayed, later = set(likely), [], list[Wanted]()
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         staged = pool.submit(prepare, lake, settings, likely)
+
+        def asked(row: dict[str, Any]) -> Wanted:
+            return wanted(plan, row, settings.latency, one_by_one=settings.legs == ONE_BY_ONE)
 
         def on_stage(each: Wanted) -> "Outcome":
             return replay(staged.result(), settings, each)
 
         for row in rows:
-            each = wanted(plan, row, settings.latency, one_by_one=settings.legs == ONE_BY_ONE)
-            asked.append(each)
+            each = asked(row)
             tickers.update(each.tickers)
             if tickers == likely:
                 replayed.append(pool.submit(on_stage, each))
-        if tickers != likely:  # which markets there are depends on a parameter: once more, with all of them
+            else:
+                later.append(each)
+        if later:  # which markets there are depends on a parameter: once more, with all of them
             wait(replayed)
             staged = pool.submit(prepare, lake, settings, tickers)
-            replayed = [pool.submit(on_stage, each) for each in asked]
+            again = (asked(row) for row in rows[: len(replayed)])
+            replayed = [pool.submit(on_stage, each) for each in itertools.chain(again, later)]
     return _finished(lake, settings, staged.result(), [each.result() for each in replayed], len(tickers))
 
 

@@ -26,6 +26,7 @@ from backtest.kernels.arrays import (
 )
 from backtest.latency import Latency
 from backtest.results import SCHEMAS
+from backtest.tape import fixed
 from backtest.venue import Rules
 from exchange.units import format_ts
 
@@ -141,25 +142,25 @@ def wanted(
     rows = rows.rechunk().unnest("intent")  # it comes in a hundred pieces, and gathering from them is slow
     if rows["ticker"].null_count() or rows["known_ts"].null_count():
         raise PlanError("the plan has intents without a ticker or known_ts: filter those rows out")
-    unusable = (rows["count_centi"] == COUNT_UNUSABLE).arg_true()
-    if len(unusable):
-        ticker, at_ts = rows.select("ticker", "known_ts").row(unusable[0])
+    unusable = rows["count_centi"].index_of(COUNT_UNUSABLE)
+    if unusable is not None:
+        ticker, at_ts = rows.select("ticker", "known_ts").row(unusable)
         raise PlanError(
             f"{ticker} at {format_ts(at_ts)}: the count is negative, no number, or finer than 0.01 contract; "
             "round it, as in (…).round(2)"
         )
     if "basket" in rows.columns:
         rows = with_legs(rows, one_by_one=one_by_one)
-    latency_us = pl.Series(latency.of(rows))
+    latency_us = latency.of(rows)
     if one_by_one:
         latency_us = sent_in_turn(rows, latency_us)
-    known_us = rows["known_ts"].to_physical()
+    known_us = rows["known_ts"].to_physical().to_numpy()
     arrival_us = known_us + latency_us
-    tickers, number = numbered(rows["ticker"])
-    keys: tuple[I64, ...] = (number, arrival_us.to_numpy())
+    tickers, number = numbered(rows.drop_in_place("ticker"))
+    keys: tuple[I64, ...] = (number, arrival_us)
     if one_by_one or not latency.is_one:  # otherwise, who decided first arrives first
-        keys = (known_us.to_numpy(), *keys)
-    rows = rows.drop("ticker").with_columns(number=pl.Series(number), arrival_us=arrival_us)
+        keys = (known_us, *keys)
+    rows = rows.hstack([pl.Series("number", number), pl.Series("arrival_us", arrival_us)])
     arriving = rows[np.lexsort(keys)]
     if one_by_one:
         arriving = arriving.with_columns(after=legs_before(arriving))
@@ -199,13 +200,11 @@ def orders(asked: Wanted, rules: Rules) -> Records:
         is_post_only="post_only",
         is_replacing="replace",
     )
-    matrix = np.ascontiguousarray(columns.cast(pl.Int64).to_numpy(writable=True).T)
     markets = np.array([rules.places.get(ticker, -1) for ticker in asked.tickers], np.int64)
     market = markets[rows["number"].to_numpy()]
-    grid = rules.grid_at(market, matrix[0]).astype(np.int64)
-    placed = place(
-        Columns(*matrix), market, grid, rules.column("open_us"), rules.column("close_us"), rules.allowed
-    )
+    grid = rules.grid_at(market, rows["arrival_us"].to_numpy()).astype(np.int64)
+    hours = (rules.column("open_us"), rules.column("close_us"))
+    placed = place(Columns(*map(fixed, columns)), market, grid, *hours, rules.allowed)
     if "after" in rows.columns:
         placed["after"] = rows["after"].to_numpy()
     return placed

@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from backtest.kernels.arrays import (
     CLOSED,
@@ -21,6 +22,7 @@ from backtest.kernels.arrays import (
     TO_MORE,
     TOO_LARGE,
     ZERO_COUNT,
+    Flags,
     Records,
 )
 from backtest.kernels.jit import entry, inner
@@ -32,20 +34,22 @@ BUY, SELL, CLOSE, CANCEL = range(4)
 YES, NO, NO_SIDE = range(3)
 LIMIT_MISSING: Final = -1
 
+U8 = npt.NDArray[np.uint8]
+
 
 class Columns(NamedTuple):
     """Intents, one in each row; null is NO_SIDE, NEVER for ttl, COUNT_MAX_CENTI for count, 0 for limit."""
 
     arrival_us: I64
-    action: I64
-    side: I64
+    action: U8
+    side: U8
     count_centi: I64
     limit_cc: I64
-    has_limit: I64
+    has_limit: Flags
     ttl_us: I64
-    tif: I64
-    is_post_only: I64
-    is_replacing: I64
+    tif: U8
+    is_post_only: Flags
+    is_replacing: Flags
 
 
 @inner

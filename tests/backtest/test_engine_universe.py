@@ -3,7 +3,17 @@
 import polars as pl
 
 import backtest as bt
-from tests.backtest.worlds import a_lake, a_market, a_quote, a_series, assert_conserved, at, replayed, settled
+from tests.backtest.worlds import (
+    a_lake,
+    a_market,
+    a_plan,
+    a_quote,
+    a_series,
+    assert_conserved,
+    at,
+    replayed,
+    settled,
+)
 
 
 def test_a_hundredth_of_a_contract_at_a_tenth_of_a_cent_is_money() -> None:
@@ -55,3 +65,25 @@ def test_markets_without_result_volume_or_data_stay_in_the_universe() -> None:
     ]
     assert run.orders["reason"].to_list() == [None, None, "book unknown", "unknown market"]
     assert run.positions.select("ticker", "mark_cc").rows() == [("B", 4_900)]
+
+
+def test_markets_may_depend_on_a_parameter() -> None:
+    """From the second value on the plan names B and D too: every row is what it is alone, of 3 markets."""
+    quotes = [a_quote(0, 4_900, 5_000, ticker=ticker) for ticker in "AB"]
+    lake = a_lake(markets=[settled(pays_cc=10_000), a_market("B")], quotes=quotes)
+    rows = [(float(second), ticker, bt.buy_yes(second)) for second, ticker in enumerate("ABD", 1)]
+    plan = a_plan(*rows).filter(pl.col("intent").struct.field("count_centi") <= bt.param("most"))
+    values = [100, 300, 200]
+    swept = bt.run(plan, lake, fills="touch", params={"most": values})
+    assert [swept.orders.filter(most=value)["ticker"].to_list() for value in values] == [
+        ["A"],
+        ["A", "B", "D"],
+        ["A", "B"],
+    ]
+    for value in values:
+        alone = bt.run(plan, lake, fills="touch", params={"most": value})
+        for name in ("summary", "orders", "fills", "settlements", "positions", "equity"):
+            assert swept.frames[name].filter(most=value).equals(alone.frames[name]), name
+    assert swept.attrition["n_universe"].to_list() == [3, 3, 3]
+    assert swept.attrition["n_with_intents"].to_list() == [1, 3, 2]
+    assert_conserved(swept)

@@ -31,9 +31,10 @@ def ours(lake: Lake, params: pl.DataFrame = PARAMS) -> Run:
 
 
 def signals(lake: Lake) -> pl.DataFrame:
-    """Return ticker, known_ts and dip of every quote."""
+    """Return ticker, known_ts and dip of every quote; plans compare categories in less time than text."""
     quotes = lake.quotes(series=SERIES).select("ticker", "known_ts", "bid_cc", "ask_cc")
-    return with_dips(quotes).select("ticker", "known_ts", "dip", size=_SIZE).collect()
+    ticker = pl.col("ticker").cast(pl.Categorical)
+    return with_dips(quotes).select(ticker, "known_ts", "dip", size=_SIZE).collect()
 
 
 def plan(found: pl.DataFrame, min_dip: pl.Expr | int, contracts: pl.Expr | int) -> pl.LazyFrame:
