@@ -1,9 +1,9 @@
-"""The top of the book after every row of a tape, in one pass: about 5 ns a row of books and 10 of quotes.
+"""The top of the book after every row of a tape, in one pass: about 8 ns a row of books and 20 of quotes.
 
 And what positions are worth at it, afterwards: a sweep would spend most of its time on that.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,15 +13,15 @@ from backtest.kernels.arrays import (
     I32,
     I64,
     NEVER,
-    PRINT,
     SIZE,
     SIZE_MAX_CENTI,
     TOP,
+    TRADED,
     TURNS_MIN,
     Records,
 )
 from backtest.kernels.jit import entry, inner
-from warehouse.rebuilding.ops import CLEAR, END, SET, UNKNOWN
+from warehouse.rebuilding.ops import CLEAR, DELTA, SET, UNKNOWN
 
 # As in clock.py.
 MADE_WITH: Final = "6f888f2529f3"
@@ -41,33 +41,36 @@ def book_tops(
     """Fill bid, ask and is_live of a book's rows from its changes.
 
     `offsets` and `level_offsets` bound the rows and levels of each market; its bids end at `level_split`.
+    Places that are counted from 0 or have no sign spare numba a look at whether they count from the end: a
+    quarter of the time.
     """
     size = np.zeros(len(level_cc), np.int64)
     for m in range(len(offsets) - 1):
         lo, split, hi = level_offsets[m], level_split[m], level_offsets[m + 1]
         bid, ask, is_known = split, hi, 0
         top_bid, top_ask = 0, DOLLAR_CC
-        for r in range(offsets[m], offsets[m + 1]):
-            change, op = changes[r], changes[r].op
-            if op == UNKNOWN:
-                is_known = 0
-            elif op == CLEAR:
-                for k in range(lo, hi):
-                    size[k] = 0
-                bid, ask, is_known, top_bid, top_ask = split, hi, 1, 0, DOLLAR_CC
-            elif op not in (END, PRINT):
-                k = change.level
-                size[k] = change.amount if op == SET else max(0, size[k] + change.amount)
-                # Which side it is nobody can predict; most changes are too deep for that to matter.
-                if k <= (bid if k < split else ask):
+        told, shown = changes[offsets[m] : offsets[m + 1]], tops[offsets[m] : offsets[m + 1]]
+        for r in range(len(told)):
+            op, top = told[r].op, shown[r]
+            if op in (DELTA, SET, TRADED):
+                k: Any = np.uint32(told[r].level)
+                left = told[r].amount if op == SET else max(0, size[k] + told[r].amount)
+                size[k] = left
+                # The best price moves where a better one is shown, or where its own level empties. Which side
+                # it is nobody can predict; most changes are too deep for that to matter.
+                if k + (left > 0) <= (bid if k < split else ask):
                     if k < split:
                         bid = _best(size, k, split)
                         top_bid = level_cc[bid] if bid < split else 0
                     else:
                         ask = _best(size, k, hi)
                         top_ask = level_cc[ask] if ask < hi else DOLLAR_CC
-            is_last = r + 1 == offsets[m + 1] or tops[r + 1].ts_us > tops[r].ts_us
-            top = tops[r]
+            elif op == UNKNOWN:
+                is_known = 0
+            elif op == CLEAR:
+                size[lo:hi] = 0
+                bid, ask, is_known, top_bid, top_ask = split, hi, 1, 0, DOLLAR_CC
+            is_last = r + 1 == len(told) or shown[r + 1].ts_us > top.ts_us
             top.bid_cc, top.ask_cc = top_bid, top_ask
             top.is_live = 1 if is_known and is_last and top_bid < top_ask else 0
 
