@@ -9,6 +9,7 @@ import httpx
 
 from sandbox.access import KeyFacts
 from sandbox.app import Keys
+from sandbox.bucket import ANONYMOUS, Allowance, read_allowance
 from sandbox.serve import Running, running
 from sandbox.source import Source
 from sandbox.world import World
@@ -42,6 +43,11 @@ def a_client(
         httpx.Client(base_url=server.base_url) as client,
     ):
         yield client, server
+
+
+def fill_no_more(server: Running, account: str = ANONYMOUS) -> None:
+    """Refill a bucket for reads no more: after Basic's 60 it is empty, however slowly they are asked."""
+    server.state.buckets.read.allow(account, Allowance(0, read_allowance("basic").capacity))
 
 
 def every_page(client: httpx.Client, path: str, key: str, **params: str | int) -> list[Json]:

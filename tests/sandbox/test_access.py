@@ -10,7 +10,7 @@ from sandbox.access import Access, KeyFacts
 from sandbox.app import create_app
 from sandbox.bucket import COSTS, Allowance, Buckets, Budgets, Prices
 from sandbox.errors import BadKey, BadWorld
-from tests.sandbox.places import a_client, a_world
+from tests.sandbox.places import a_client, a_world, fill_no_more
 from tests.sandbox.test_gate import EDWARDS, KEYS, RSA, signed
 
 ROOT = "/trade-api/v2"
@@ -75,11 +75,12 @@ def test_facts_that_cannot_be_are_refused_at_the_start() -> None:
 def test_keys_of_one_account_share_its_buckets() -> None:
     """Basic reads 600 tokens in a burst: 60 requests by one key leave nothing for the other."""
     facts = {"rsa-key": KeyFacts(account="us"), "ed-key": KeyFacts(account="us")}
-    with a_client(tier="basic", keys=KEYS, key_facts=facts) as (client, _):
+    with a_client(tier="basic", keys=KEYS, key_facts=facts) as (client, server):
+        fill_no_more(server, "us")
         path = f"{ROOT}/exchange/status"
         ours, theirs = signed(path=path), signed(EDWARDS, key_id="ed-key", path=path)
-        while client.get("/exchange/status", headers=ours).status_code == 200:
-            pass
+        asked = [client.get("/exchange/status", headers=ours).status_code for _ in range(61)]
+        assert asked == [200] * 60 + [429]
         assert client.get("/exchange/status", headers=theirs).status_code == 429
 
 

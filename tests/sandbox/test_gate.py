@@ -18,7 +18,7 @@ from sandbox.app import Keys
 from sandbox.bucket import Allowance, Buckets, Prices, read_allowance
 from sandbox.errors import BadKey, BadWorld
 from sandbox.signature import Keyring
-from tests.sandbox.places import a_client
+from tests.sandbox.places import a_client, fill_no_more
 
 RSA = generate_private_key(public_exponent=65_537, key_size=2_048)
 EDWARDS = Ed25519PrivateKey.generate()
@@ -132,23 +132,23 @@ def test_limits_and_costs_can_be_read(client: httpx.Client) -> None:
 def test_an_empty_bucket_answers_429_without_retry_after() -> None:
     """Basic holds 600 tokens: the 61st request of a burst at 10 tokens each is refused; the meter knows."""
     with a_client(tier="basic") as (client, server):
+        fill_no_more(server)
         answers = [client.get("/exchange/status") for _ in range(75)]
-        refused = [each for each in answers if each.status_code == 429]
-        assert [each.status_code for each in answers[:60]] == [200] * 60
-        assert refused
-        assert refused[0].json() == {"error": "too many requests"}
-        assert not {"retry-after", "x-ratelimit-remaining"} & set(refused[0].headers)
+        assert [each.status_code for each in answers] == [200] * 60 + [429] * 15
+        assert answers[60].json() == {"error": "too many requests"}
+        assert not {"retry-after", "x-ratelimit-remaining"} & set(answers[60].headers)
         assert server.meter.requests == 75
-        assert server.meter.refused == len(refused)
-        assert server.meter.tokens_spent == 10 * (75 - len(refused))
+        assert server.meter.refused == 15
+        assert server.meter.tokens_spent == 600
         assert server.meter.by_path["/exchange/status"] == 75
 
 
 def test_each_key_has_a_bucket_and_strangers_share_one() -> None:
     """When the anonymous bucket is empty an account can still ask."""
-    with a_client(tier="basic", keys=KEYS) as (client, _):
-        while client.get("/exchange/status").status_code == 200:
-            pass
+    with a_client(tier="basic", keys=KEYS) as (client, server):
+        fill_no_more(server)
+        asked = [client.get("/exchange/status").status_code for _ in range(61)]
+        assert asked == [200] * 60 + [429]
         headers = signed(path="/trade-api/v2/exchange/status")
         assert client.get("/exchange/status", headers=headers).status_code == 200
 
