@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from backtest.errors import PlanError
-from backtest.intents import INTENT
+from backtest.intents import INTENT, type_of_action
 from backtest.kernels.arrays import (
     EQUITY,
     EVENT,
@@ -22,7 +22,7 @@ from backtest.kernels.arrays import (
     Records,
     World,
 )
-from backtest.kernels.asking import answer_of, plain
+from backtest.kernels.asking import answer_of, asking_about, plain
 from backtest.kernels.clock import DONE, FAILED, drive
 from backtest.outcomes import Outcome, outcome_of
 from backtest.plan import Wanted
@@ -34,6 +34,10 @@ from exchange.units import to_us
 if TYPE_CHECKING:
     from backtest.settings import Settings
 
+_ORDERS_FIRST = 1 << 17  # room for that many at first; memory is taken as they come
+_ACTIONS = np.array(
+    [type_of_action.categories.index_of(each) for each in ("cancel", "buy", "sell")], np.uint8
+)
 _DRAWN = 1 << 16  # latencies drawn at once; a policy's orders use them in turn
 
 
@@ -72,20 +76,18 @@ def quote(
 
 
 def _driven(world: World, policy: Policy, params: Records, ask: Any) -> tuple[World, Records, Records]:  # noqa: ANN401 -- numba's
-    failures: list[BaseException] = []
-    ask = ask or plain(policy.function, params, failures)
-    where, answer = np.array([params.ctypes.data]), np.zeros(4, np.int64)
-    memory = np.zeros((len(world.markets), policy.memory))
+    asking = asking_about(world.at, params, len(world.markets), policy.memory)
+    ask = ask or plain(policy.function, asking)
     m, fills, equity = -1, np.zeros(64, FILL), np.zeros(64, EQUITY)
     while True:
-        why, m, fills, equity = drive(world, m, ask, where, memory, answer, fills, equity)
+        why, m, fills, equity = drive(world, m, ask, asking.asked, asking.asked.ctypes.data, fills, equity)
         if why == DONE:
             n_orders = world.purse[0]["n_orders"]
             return world._replace(orders=world.orders[:n_orders]), fills, equity
         if why == FAILED:
-            if failures:
-                raise failures[0]
-            answer_of(policy.function, world.at, params, memory[m])
+            if asking.failures:
+                raise asking.failures[0]
+            answer_of(policy.function, world.at, params, asking.memory[m])
             raise PlanError(
                 f"the policy {policy.function.__name__} fails when it is compiled and not in Python"
             )
@@ -93,7 +95,7 @@ def _driven(world: World, policy: Policy, params: Records, ask: Any) -> tuple[Wo
 
 
 def _roomier(world: World) -> World:
-    n = 4 * len(world.orders) + 1_024
+    n = max(4 * len(world.orders), _ORDERS_FIRST)
     orders, heap = np.zeros(n, ORDER), np.zeros(2 * n + _questions(world), EVENT)
     orders[: len(world.orders)], heap[: len(world.heap)] = world.orders, world.heap
     return world._replace(orders=orders, heap=heap)
@@ -167,24 +169,30 @@ def _questions(world: World) -> int:
 
 def _sent(orders: Records) -> pl.DataFrame:
     """Return a policy's orders as a plan's intents would have been."""
-    n = len(orders)
-    way = pl.Series(np.ascontiguousarray(orders["direction"]))
-    cancels = pl.Series(np.ascontiguousarray(orders["cancels"]))
-    action = (
-        pl.when(way > 0).then(pl.lit("buy")).when(way < 0).then(pl.lit("sell")).otherwise(pl.lit("cancel"))
-    )
-    side = pl.when((way == 0) & (cancels == TO_LESS)).then(pl.lit("no")).otherwise(pl.lit("yes"))
+    given = {
+        name: np.ascontiguousarray(orders[name])
+        for name in (
+            "sent_us",
+            "direction",
+            "count_centi",
+            "limit_cc",
+            "is_post_only",
+            "cancels",
+            "arrival_us",
+        )
+    }
     kinds = {each.name: each.dtype for each in INTENT.fields}
-    return pl.select(
+    is_cancel, is_to_less = pl.col("direction") == 0, pl.col("cancels") == TO_LESS
+    return pl.DataFrame(given).select(
         number=pl.Series(np.ascontiguousarray(orders["market"])),
-        known_ts=pl.Series(np.ascontiguousarray(orders["sent_us"])).cast(TIME),
-        action=action.cast(kinds["action"]) if n else pl.Series([], dtype=kinds["action"]),
-        side=side.cast(kinds["side"]) if n else pl.Series([], dtype=kinds["side"]),
-        count_centi=pl.Series(np.ascontiguousarray(orders["count_centi"])),
-        limit_cc=pl.when(way != 0).then(pl.Series(np.ascontiguousarray(orders["limit_cc"]))),
-        ttl_us=pl.Series([None] * n, dtype=pl.Int64),
-        tif=pl.Series(["gtc"] * n, dtype=kinds["tif"]),
-        post_only=pl.Series(np.ascontiguousarray(orders["is_post_only"])).cast(pl.Boolean),
-        replace=cancels > 0,
-        arrival_us=pl.Series(np.ascontiguousarray(orders["arrival_us"])),
+        known_ts=pl.col("sent_us").cast(TIME),
+        action=pl.Series(_ACTIONS[given["direction"]]).cat.to(kinds["action"]),
+        side=pl.when(is_cancel & is_to_less).then(pl.lit("no")).otherwise(pl.lit("yes")).cast(kinds["side"]),
+        count_centi="count_centi",
+        limit_cc=pl.when(~is_cancel).then(pl.col("limit_cc").cast(pl.Int64)),
+        ttl_us=pl.lit(None, dtype=pl.Int64),
+        tif=pl.lit("gtc", dtype=kinds["tif"]),
+        post_only=pl.col("is_post_only").cast(pl.Boolean),
+        replace=pl.col("cancels") > 0,
+        arrival_us="arrival_us",
     )

@@ -100,19 +100,22 @@ MARKET: Final = _record(
     "is_closing",  # their end at the close is planned
     *("asked_us", "next_us", "news_us", "seen_row", "trade_row"),  # of a policy: see quoting.py
     *("told_position", "bid_order", "ask_order", "sent_us"),
+    *("bid_level", "ask_level"),  # where the known best prices stand among the levels, or stood
 )
 # Direction is +1 to more YES, -1 to less, 0 to none, or for a cancellation; limits are YES prices; `waiting`:
 # what it still wants.
 ORDER: Final = _record(
-    *("market", "arrival_us", "direction", "count_centi", "limit_cc", "tif", "expiry_us", "reason"),
-    *("filled", "waiting", "reserved", "accumulated", "is_resting", "is_post_only"),
-    *("level", "ahead", "shown", "fresh", "seen_row"),  # in the queue: see queue.py
-    "is_cut",  # it ends because trading resumes after a pause
-    *("next", "cancels"),  # the next order that may wait in this market, -1 after the last; see TO_MORE
-    "after",  # 1 + the order that is the leg before; 0 for all that is sent whatever others got
+    *("arrival_us", "expiry_us", "count_centi", "filled", "waiting", "reserved", "accumulated"),
+    *("ahead", "shown", "fresh", "seen_row:i4", "level:i4"),  # in the queue: see queue.py
     *("sent_us", "ended_us", "told_filled"),  # of a policy's orders; ended_us: 0 as long as it may trade
+    *("market:i4", "limit_cc:i4"),
+    "next:i4",  # the next order that may wait in this market, -1 after the last
+    "after:i4",  # 1 + the order that is the leg before; 0 for all that is sent whatever others got
+    *("direction:i1", "tif:i1", "reason:i1", "is_resting:i1", "is_post_only:i1"),
+    "is_cut:i1",  # it ends because trading resumes after a pause
+    "cancels:i1",  # see TO_MORE
 )
-EVENT: Final = _record("ts", "kind", "row", "order")
+EVENT: Final = _record("ts", "key")  # see heap.py
 GRID: Final = _record("from_us", "grid")
 # The pauses of the exchange come first, then those of the markets.
 PAUSE: Final = _record("from_us", "until_us", "is_cancelling")
@@ -138,7 +141,7 @@ PURSE: Final = _record(
         "refill_us",
         "n_halts",
     ),
-    *("n_fills", "n_active", "n_settled", "n_equity", "n_heap"),
+    *("n_fills", "n_active", "n_settled", "n_equity", "n_heap", "has_hole"),
     *("next_order", "next_payout", "next_mark"),  # where the clock stands
     # Equity: the instant that awaits a row or -1, the one that the next row was written for, the last row's,
     # and the least distance.
@@ -146,6 +149,7 @@ PURSE: Final = _record(
     *("n_planned", "n_orders"),  # orders known before the clock starts, and all of them
     *("every_us", "feed_us", "from_us", "until_us", "n_told", "is_maker"),  # of a policy; every_us: 0 without
     *("clock_us", "locked_max"),  # last instant; most that was locked at the end of any
+    *("tied", "tied_us"),  # what is locked, and since when
     *("lock_high", "lock_middle", "lock_low"),  # dollar-seconds locked: high + middle / 10^6 + low / 10^12
 )
 FILL: Final = _record(
@@ -162,6 +166,12 @@ VIEW: Final = _record(
     *("ts_us", "changed_us", "bid_cc", "bid_centi", "ask_cc", "ask_centi"),
     *("trade_us", "trade_cc", "trade_centi", "trade_way"),
     *("position_centi", "my_bid_cc", "my_bid_centi", "my_ask_cc", "my_ask_centi"),
+)
+# A question to a policy: the addresses of a VIEW, of its parameters, of its memory (`width` numbers a market)
+# and of room for as much; the market; and the answer.
+ASKED: Final = _record(
+    *("at", "params", "memory", "kept", "width", "market"),
+    *("bid_cc", "bid_centi", "ask_cc", "ask_centi"),
 )
 
 

@@ -2,26 +2,25 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
 
 import numba
 import numpy as np
+import numpy.typing as npt
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numba.extending import intrinsic
 
 from backtest.errors import PlanError
-from backtest.kernels.arrays import VIEW, Records
+from backtest.kernels.arrays import ASKED, VIEW, Records
+
+Floats = npt.NDArray[np.float64]
 
 FIELDS: Final = ("bid_cc", "bid_centi", "ask_cc", "ask_centi")
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
-_ASK: Final = numba.types.int64(
-    numba.types.Array(numba.from_dtype(VIEW), 1, "C"),
-    numba.types.int64[::1],
-    numba.types.float64[::1],
-    numba.types.int64[::1],
-)
+_ASK: Final = numba.types.int64(numba.types.int64)
 
 
 def _pointer_to(_typing: Any, address: Any) -> Any:  # noqa: ANN401 -- numba's protocol
@@ -37,11 +36,32 @@ _pointer: Any = intrinsic(_pointer_to)
 _array_at: Any = numba.carray  # type: ignore[attr-defined]
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What questions to a policy need: the arrays whose addresses `asked` holds, and what went wrong."""
+
+    at: Records
+    params: Records
+    memory: Floats
+    kept: Floats
+    asked: Records
+    failures: list[BaseException]
+
+
+def asking_about(at: Records, params: Records, n_markets: int, width: int) -> Asking:
+    """Return the room for questions about some markets, each with `width` numbers of memory."""
+    memory, kept, asked = np.zeros((n_markets, width)), np.zeros(width), np.zeros(1, ASKED)
+    asked["width"] = width
+    for name, array in (("at", at), ("params", params), ("memory", memory), ("kept", kept)):
+        asked[name] = array.ctypes.data
+    return Asking(at, params, memory, kept, asked, [])
+
+
 @lru_cache(maxsize=64)
 def compiled(policy: Callable[..., Any], kind: "np.dtype[np.void]") -> Any:  # noqa: ANN401 -- numba's cfunc
-    """Return a policy compiled for parameters of this kind, to be called as `ask(at, where, memory, answer)`.
+    """Return a policy compiled for parameters of this kind, to be called with the address of an ASKED.
 
-    `where` holds the address of the parameters. It returns 1, or 0 where the policy raised something.
+    It returns 1, or 0 where the policy raised something.
 
     Raises:
         PlanError: numba does not understand it, it reads what there is not, or it returns something else than
@@ -72,14 +92,21 @@ def compiled(policy: Callable[..., Any], kind: "np.dtype[np.void]") -> Any:  # n
             "int(…) makes one"
         )
 
-    def ask(at: Any, where: Any, memory: Any, answer: Any) -> int:  # noqa: ANN401 -- arrays, to numba
-        before = memory.copy()
+    def ask(address: int) -> int:
+        asked = _array_at(_pointer(address), 1, ASKED)[0]
+        memory = _array_at(_pointer(asked.memory + 8 * asked.width * asked.market), asked.width, np.float64)
+        kept = _array_at(_pointer(asked.kept), asked.width, np.float64)
+        kept[:] = memory
         try:
-            quotes = inside(at[0], _array_at(_pointer(where[0]), 1, kind)[0], memory)
+            quotes = inside(
+                _array_at(_pointer(asked.at), 1, VIEW)[0],
+                _array_at(_pointer(asked.params), 1, kind)[0],
+                memory,
+            )
         except Exception:  # noqa: BLE001 -- the caller asks again in Python, where it can be seen
-            memory[:] = before
+            memory[:] = kept
             return 0
-        answer[0], answer[1], answer[2], answer[3] = quotes
+        asked.bid_cc, asked.bid_centi, asked.ask_cc, asked.ask_centi = quotes
         return 1
 
     return numba.cfunc(_ASK)(ask)
@@ -93,27 +120,30 @@ def _cause(error: Exception) -> str:
     return ", ".join(each.rstrip(".") for each in [*told[:1], *where[:1]])
 
 
-def plain(policy: Callable[..., Any], params: Records, failures: list[BaseException]) -> Any:  # noqa: ANN401 -- as above
-    """Return the same for a policy that stays in Python; what it raised is added to `failures`."""
+def plain(policy: Callable[..., Any], asking: Asking) -> Any:  # noqa: ANN401 -- as above
+    """Return the same for a policy that stays in Python; what it raises is added to the failures."""
 
-    def answered(at: Records, memory: Records, answer: Records) -> int:
+    def answered(m: int) -> int:
         try:
-            answer[:] = answer_of(policy, at, params, memory)
+            answer = answer_of(policy, asking.at, asking.params, asking.memory[m])
         except Exception as error:  # noqa: BLE001 -- raised again by the caller, outside of the compiled clock
-            failures.append(error)
+            asking.failures.append(error)
             return 0
+        for name, value in zip(FIELDS, answer, strict=True):
+            asking.asked[name] = value
         return 1
 
-    @numba.njit
-    def inside(at: Any, memory: Any, answer: Any) -> int:  # noqa: ANN401 -- arrays, to numba
+    def in_python(m: int) -> int:
         with numba.objmode(done="int64"):
-            done = answered(at, memory, answer)
+            done = answered(m)
         return int(done)
 
-    def ask(at: Any, where: Any, memory: Any, answer: Any) -> int:  # noqa: ANN401, ARG001 -- arrays, to numba
-        return int(inside(at, memory, answer))
+    inside: Any = numba.njit(in_python)
 
-    inside.compile(_ASK.args[:1] + _ASK.args[2:])  # with what Python needs, which a cfunc leaves out
+    def ask(address: int) -> int:
+        return int(inside(_array_at(_pointer(address), 1, ASKED)[0].market))
+
+    inside.compile((numba.int64,))  # with what Python needs, which a cfunc leaves out
     return numba.cfunc(_ASK)(ask)
 
 

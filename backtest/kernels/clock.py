@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from backtest.kernels.arrays import ARRIVE, ASK, EXPIRY, FILLED, I64, NEVER, Records, World
-from backtest.kernels.heap import pop
+from backtest.kernels.arrays import ARRIVE, ASK, EXPIRY, FILLED, NEVER, Records, World
+from backtest.kernels.handing import handed
+from backtest.kernels.heap import drop, first_kind, first_order, first_row, mend
 from backtest.kernels.jit import allocating, entry, inner
 from backtest.kernels.marks import note, pass_time
 from backtest.kernels.payouts import settle
@@ -22,11 +23,11 @@ from backtest.kernels.resting import arrive, wake
 
 # First digits of a SHA-256 over the files compiled into this one: numba's cache of `simulate` does not notice
 # a change there, so a test asks for the new digits here.
-MADE_WITH: Final = "8db86c477fb7"
+MADE_WITH: Final = "a2b3391eb9d1"
 DONE, ROOM, FAILED = range(3)
 END, FULL = -1, -2
 
-Ask = Callable[[Records, I64, Records, I64], int]
+Ask = Callable[[int], int]  # given the address of an ASKED
 
 
 @entry
@@ -38,38 +39,53 @@ def simulate(w: World, fills: Records, equity: Records) -> tuple[Records, Record
     one to take their place, and the last one is written at the end. Rows beyond the counts in the purse are
     undefined.
     """
-    while _play(w, fills, equity) == FULL:
+    shared = handed(w)
+    while _play(shared, fills, equity) == FULL:
         fills, equity = _wider(fills), _wider(equity)
     return fills, equity
 
 
 @entry
 def drive(
-    w: World, m: int, ask: Ask, where: I64, memory: Records, answer: I64, fills: Records, equity: Records
+    w: World, m: int, ask: Ask, asked: Records, where: int, fills: Records, equity: Records
 ) -> tuple[int, int, Records, Records]:
     """Run the clock and ask a policy whenever it is due, from market m on, or from the beginning with -1.
 
     Returns DONE, ROOM (more is needed for orders and heap: give it and go on with the market returned) or
     FAILED (the policy raised something: it was asked about the market returned), the market, fills, equity.
     """
+    shared = handed(w)
     if m < 0:
-        begin(w)
+        begin(shared)
+    why = FULL
+    while why == FULL:
+        why, m = _drive(shared, m, ask, asked, where, fills, equity)
+        if why == FULL:
+            fills, equity = _wider(fills), _wider(equity)
+    return why, m, fills, equity
+
+
+@inner
+def _drive(
+    w: World, m: int, ask: Ask, asked: Records, where: int, fills: Records, equity: Records
+) -> tuple[int, int]:
+    """Run the clock on, from a question about market m unless m is below 0; return why it stopped, and m."""
     while True:
         if m >= 0:
             if w.purse[0].n_orders + 2 > len(w.orders):
-                return ROOM, m, fills, equity
+                return ROOM, m
             t = w.purse[0].clock_us
             if tell(w, fills, m, t):
-                if not ask(w.at, where, memory[m], answer):
-                    return FAILED, m, fills, equity
-                want(w, m, t, answer[0], answer[1], answer[2], answer[3])
+                question = asked[0]
+                question.market = m
+                if not ask(where):
+                    return FAILED, m
+                want(w, m, t, question.bid_cc, question.bid_centi, question.ask_cc, question.ask_centi)
             else:
                 want(w, m, t, 0, 0, 0, 0)
         m = _play(w, fills, equity)
-        if m == END:
-            return DONE, m, fills, equity
-        if m == FULL:
-            fills, equity = _wider(fills), _wider(equity)
+        if m < 0:
+            return DONE if m == END else FULL, m
 
 
 @inner
@@ -80,14 +96,15 @@ def _play(w: World, fills: Records, equity: Records) -> int:
     """
     purse = w.purse[0]
     while True:
+        mend(w)
         a, p, g = purse.next_order, purse.next_payout, purse.next_mark
         arrival = w.orders[a].arrival_us if a < purse.n_planned else NEVER
         payout = w.payouts[p].settle_us if p < len(w.payouts) else NEVER
         grid = w.grid_us[g] if g < len(w.grid_us) else NEVER
-        waking, kind = (w.heap[0].ts, w.heap[0].kind) if purse.n_heap > 0 else (NEVER, EXPIRY)
+        waking, kind = (w.heap[0].ts, first_kind(w)) if purse.n_heap > 0 else (NEVER, EXPIRY)
         t = min(arrival, payout, grid, waking)
         is_waking = waking == t and (kind == EXPIRY or payout > t)
-        o = w.heap[0].order if is_waking and kind != ASK else a
+        o = first_order(w) if is_waking and kind != ASK else a
         if purse.n_equity == len(equity) or (0 <= o < purse.n_orders and _fills_end(w, o) > len(fills)):
             return FULL
         note(w, equity, t)
@@ -97,7 +114,8 @@ def _play(w: World, fills: Records, equity: Records) -> int:
             return END
         n_moved = purse.n_fills + purse.n_settled
         if is_waking:
-            _, _, row, o = pop(w)
+            row, o = first_row(w), first_order(w)
+            drop(w)
             if kind != ASK:
                 _live(w, fills, kind, t, row, o)
             elif w.markets[o].asked_us != t:

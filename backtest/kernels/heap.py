@@ -1,66 +1,88 @@
 """What is still to happen to orders, earliest first: a binary heap in an array, so that Python can hold it.
 
-Events come out by time, then kind, row and order. An order has at most two of them in
+Events come out by time, then kind, row and order, which one number holds. An order has at most two of them in
 here at once: its end, and what wakes it.
 """
 
+from typing import Final
+
 from backtest.kernels.arrays import World
 from backtest.kernels.jit import inner
+
+# A key's bits from the lowest: order plus half of what fits (below 0 it is a market), row, kind.
+_ORDER_BITS: Final = 30
+_ROW_BITS: Final = 31
+_HALF: Final = 1 << (_ORDER_BITS - 1)
 
 
 @inner
 def push(w: World, ts: int, kind: int, row: int, order: int) -> None:
     """Add an event."""
-    heap, i = w.heap, w.purse[0].n_heap
-    w.purse[0].n_heap += 1
+    heap, purse = w.heap, w.purse[0]
+    key = (((kind << _ROW_BITS) | row) << _ORDER_BITS) | (order + _HALF)
+    if purse.has_hole:
+        purse.has_hole = 0
+        _sink(w, ts, key)
+        return
+    i = purse.n_heap
+    purse.n_heap += 1
     while i > 0:
-        above = heap[(i - 1) // 2]
-        if not _is_before(ts, kind, row, order, above.ts, above.kind, above.row, above.order):
+        above = heap[(i - 1) >> 1]
+        if above.ts < ts or (above.ts == ts and above.key < key):
             break
-        _set(w, i, above.ts, above.kind, above.row, above.order)
-        i = (i - 1) // 2
-    _set(w, i, ts, kind, row, order)
+        heap[i].ts, heap[i].key = above.ts, above.key
+        i = (i - 1) >> 1
+    heap[i].ts, heap[i].key = ts, key
 
 
 @inner
-def pop(w: World) -> tuple[int, int, int, int]:
-    """Take out the first event: ts, kind, row, order."""
-    heap = w.heap
-    first = heap[0].ts, heap[0].kind, heap[0].row, heap[0].order
-    w.purse[0].n_heap -= 1
-    n = w.purse[0].n_heap
-    ts, kind, row, order = heap[n].ts, heap[n].kind, heap[n].row, heap[n].order
-    i = 0
+def first_kind(w: World) -> int:
+    """Return the kind of the first event."""
+    return int(w.heap[0].key >> (_ROW_BITS + _ORDER_BITS))
+
+
+@inner
+def first_order(w: World) -> int:
+    """Return the order of the first event."""
+    return int(w.heap[0].key & (2 * _HALF - 1)) - _HALF
+
+
+@inner
+def first_row(w: World) -> int:
+    """Return the row of the first event."""
+    return int(w.heap[0].key >> _ORDER_BITS) & ((1 << _ROW_BITS) - 1)
+
+
+@inner
+def drop(w: World) -> None:
+    """Take out the first event. Its place is left to the next one that is added."""
+    w.purse[0].has_hole = 1
+
+
+@inner
+def mend(w: World) -> None:
+    """Let the last event take the place of the one that was taken out, if nothing took it."""
+    purse = w.purse[0]
+    if purse.has_hole:
+        purse.has_hole = 0
+        purse.n_heap -= 1
+        last = w.heap[purse.n_heap]
+        _sink(w, last.ts, last.key)
+
+
+@inner
+def _sink(w: World, ts: int, key: int) -> None:
+    """Put an event where it belongs, from the empty first place on."""
+    heap, n, i = w.heap, w.purse[0].n_heap, 0
     while 2 * i + 1 < n:
         child = 2 * i + 1
         below = heap[child]
         if child + 1 < n:
             other = heap[child + 1]
-            if _is_before(
-                other.ts, other.kind, other.row, other.order, below.ts, below.kind, below.row, below.order
-            ):
+            if other.ts < below.ts or (other.ts == below.ts and other.key < below.key):
                 child, below = child + 1, other
-        if not _is_before(below.ts, below.kind, below.row, below.order, ts, kind, row, order):
+        if ts < below.ts or (ts == below.ts and key < below.key):
             break
-        _set(w, i, below.ts, below.kind, below.row, below.order)
+        heap[i].ts, heap[i].key = below.ts, below.key
         i = child
-    if n > 0:
-        _set(w, i, ts, kind, row, order)
-    return first
-
-
-@inner
-def _set(w: World, i: int, ts: int, kind: int, row: int, order: int) -> None:
-    event = w.heap[i]
-    event.ts, event.kind, event.row, event.order = ts, kind, row, order
-
-
-@inner
-def _is_before(
-    ts: int, kind: int, row: int, order: int, ts2: int, kind2: int, row2: int, order2: int
-) -> bool:
-    if ts != ts2:
-        return ts < ts2
-    if kind != kind2:
-        return kind < kind2
-    return row < row2 if row != row2 else order < order2
+    heap[i].ts, heap[i].key = ts, key

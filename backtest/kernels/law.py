@@ -11,6 +11,8 @@ _LIMB: Final = 20  # bits of num that meet a remainder at a time, so that produc
 @formula
 def fee_model(num: int, den: int, price_cc: int, count_centi: int, quantum: int) -> int:
     """Return ceil(p x (1 - p) x count x num / den) to the quantum; den and num must be below 2**42."""
+    if num == 0:
+        return 0
     units = price_cc * (DOLLAR_CC - price_cc) * count_centi
     rest, high, low = units % den, num >> _LIMB, num & ((1 << _LIMB) - 1)
     whole, left = (rest * high // den, rest * high % den) if high else (0, 0)

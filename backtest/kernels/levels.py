@@ -47,6 +47,19 @@ def advance(w: World, m: int, row: int) -> None:
 
 
 @inner
+def level_at(w: World, first: int, end: int, price_cc: int, way: int) -> int:
+    """Return the level at a price among those that stand best first, or -1; `way`: +1 where prices rise."""
+    last = end
+    while first < end:
+        middle = (first + end) >> 1
+        if way * (w.levels[middle].cc - price_cc) < 0:
+            first = middle + 1
+        else:
+            end = middle
+    return first if first < last and w.levels[first].cc == price_cc else -1
+
+
+@inner
 def _change(w: World, m: int, r: int) -> None:
     change = w.changes[r]
     if change.op in (DELTA, TRADED):

@@ -37,16 +37,27 @@ def note(w: World, equity: Records, t: int) -> None:
 
 @inner
 def pass_time(w: World, t: int) -> None:
-    """Add what was locked since the last instant, up to the end of the data.
+    """Let the clock go on to t, the last time to NEVER, and add up what was locked for how long.
 
-    Exact in int64, for money and time are split at 10^6.
+    Only where that changes there is something to add: what was locked before, up to the end of the data.
     """
     purse = w.purse[0]
     tied = locked(w)
-    purse.locked_max = max(purse.locked_max, tied)
-    end_us = w.grid_us[len(w.grid_us) - 1] if len(w.grid_us) > 0 else 0
-    passed_us = max(0, min(t, end_us) - purse.clock_us)
+    if tied != purse.tied or t == NEVER:
+        purse.locked_max = max(purse.locked_max, tied)
+        _add_locked(w, purse.tied, purse.tied_us, purse.clock_us)
+        purse.tied, purse.tied_us = tied, purse.clock_us
+        if t == NEVER:
+            _add_locked(w, tied, purse.clock_us, t)
     purse.clock_us = t
+
+
+@inner
+def _add_locked(w: World, tied: int, from_us: int, until_us: int) -> None:
+    """Add what was locked for some time; exact in int64, for money and time are split at 10^6."""
+    purse = w.purse[0]
+    end_us = w.grid_us[len(w.grid_us) - 1] if len(w.grid_us) > 0 else 0
+    passed_us = max(0, min(until_us, end_us) - from_us)
     dollars, micros = tied // MILLION, tied % MILLION
     seconds, left_us = passed_us // MILLION, passed_us % MILLION
     purse.lock_low += micros * left_us

@@ -28,7 +28,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.jit import entry, inner
 
 # As in clock.py.
-MADE_WITH: Final = "6f888f2529f3"
+MADE_WITH: Final = "056dfe5ac278"
 # As in intents.py.
 BUY, SELL, CLOSE, CANCEL = range(4)
 YES, NO, NO_SIDE = range(3)
@@ -107,7 +107,8 @@ def place(wanted: Columns, market: I64, grid: I64, open_us: I64, close_us: I64, 
             limit = DOLLAR_CC - given if side == NO else given
             may_stand = 0 < given < DOLLAR_CC and allowed[grid[i], limit] == 1
         count = 0 if action == CANCEL else wanted.count_centi[i]
-        order.market, order.arrival_us, order.direction, order.limit_cc = m, t, way, limit
+        order.market, order.arrival_us, order.direction = m, t, way
+        order.limit_cc = min(max(limit, 0), DOLLAR_CC)
         order.count_centi = order.waiting = count
         order.tif, order.is_post_only = wanted.tif[i], wanted.is_post_only[i]
         order.expiry_us = min(t + ttl if ttl < NEVER - t else NEVER, close)

@@ -13,6 +13,7 @@ All our orders together get no more of a trade than its contracts.
 
 from backtest.kernels.arrays import FRONT, PRINT, PROPORTIONAL, TRADED, World
 from backtest.kernels.jit import inner
+from backtest.kernels.levels import level_at
 from warehouse.rebuilding.ops import CLEAR, DELTA, END, SET
 
 NONE, UNSEEN = -1, -1
@@ -26,15 +27,12 @@ def join(w: World, o: int, row: int) -> None:
     first, last = market.first_level, market.split_level
     if order.direction < 0:
         first, last = market.split_level, market.end_level
-    order.level, order.seen_row, order.fresh = NONE, row, NONE
-    order.ahead, order.shown = 0, 0
-    for k in range(first, last):
-        if w.levels[k].cc == order.limit_cc:
-            order.level = k
-            if market.is_known:
-                _show(w, o, w.levels[k].size)
-            else:
-                order.shown = UNSEEN
+    order.level = level_at(w, first, last, order.limit_cc, -order.direction)
+    order.seen_row, order.fresh, order.ahead, order.shown = row, NONE, 0, 0
+    if order.level >= 0 and market.is_known:
+        _show(w, o, w.levels[order.level].size)
+    elif order.level >= 0:
+        order.shown = UNSEEN
 
 
 @inner

@@ -23,7 +23,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.heap import push
 from backtest.kernels.jit import inlined, inner
 from backtest.kernels.law import grid_at
-from backtest.kernels.levels import row_at
+from backtest.kernels.levels import level_at, row_at
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET
 
 
@@ -69,6 +69,7 @@ def begin(w: World) -> None:
         market = w.markets[m]
         market.seen_row, market.trade_row = market.first_row - 1, -1
         market.bid_order, market.ask_order = -1, -1
+        market.bid_level, market.ask_level = market.first_level, market.split_level
         if market.first_row < market.end_row:
             plan_next(w, m)
 
@@ -99,8 +100,10 @@ def tell(w: World, fills: Records, m: int, t: int) -> bool:
     view.ts_us, view.changed_us, view.position_centi = t, top.ts_us, market.told_position
     view.bid_cc, view.ask_cc = top.bid_cc, top.ask_cc
     if purse.is_book:
-        view.bid_centi = _size(w, market.first_level, market.split_level, top.bid_cc, -1)
-        view.ask_centi = _size(w, market.split_level, market.end_level, top.ask_cc, 1)
+        market.bid_level = _level(w, market.bid_level, market.first_level, market.split_level, top.bid_cc, -1)
+        market.ask_level = _level(w, market.ask_level, market.split_level, market.end_level, top.ask_cc, 1)
+        view.bid_centi = w.seen[market.bid_level] if top.bid_cc > 0 else 0
+        view.ask_centi = w.seen[market.ask_level] if top.ask_cc < DOLLAR_CC else 0
     else:
         view.bid_centi, view.ask_centi = w.sizes[row].bid_size, w.sizes[row].ask_size
     _view_trade(w, m)
@@ -130,15 +133,11 @@ def _see(w: World, m: int, row: int) -> None:
 
 
 @inlined
-def _size(w: World, first: int, end: int, price_cc: int, way: int) -> int:
-    """Return the known size at a price among levels that stand best first; `way`: +1 where prices rise."""
-    while first < end:
-        middle = (first + end) // 2
-        if way * (w.levels[middle].cc - price_cc) < 0:
-            first = middle + 1
-        else:
-            end = middle
-    return int(w.seen[first]) if 0 < price_cc < DOLLAR_CC else 0
+def _level(w: World, k: int, first: int, end: int, price_cc: int, way: int) -> int:
+    """Return the level at a price, which mostly is where it was, k; k itself where there is no such price."""
+    if price_cc in (0, DOLLAR_CC) or w.levels[k].cc == price_cc:
+        return k
+    return level_at(w, first, end, price_cc, way)
 
 
 @inlined
@@ -185,14 +184,16 @@ def want(w: World, m: int, t: int, bid_cc: int, bid_centi: int, ask_cc: int, ask
 @inlined
 def _change(w: World, m: int, t: int, o: int, way: int, price_cc: int, count_centi: int) -> int:
     """Return the order that stands for one side from now on: the old one, a new one, or -1."""
-    is_wanted = count_centi > 0 and 0 < price_cc < DOLLAR_CC
+    is_wanted, market = count_centi > 0 and 0 < price_cc < DOLLAR_CC, w.markets[m]
+    has_one_grid = market.end_grid - market.first_grid == 1
+    if is_wanted and has_one_grid and o >= 0 and w.orders[o].limit_cc == price_cc:
+        return o
     price_cc = w.snapped[0 if way > 0 else 1, grid_at(w, m, t), price_cc] if is_wanted else 0
     if price_cc == 0 and o < 0:
         return -1
     if o >= 0 and w.orders[o].limit_cc == price_cc:
         return o
-    purse, market = w.purse[0], w.markets[m]
-    sent = purse.n_orders
+    purse, sent = w.purse[0], w.purse[0].n_orders
     purse.n_orders += 1
     order = w.orders[sent]
     # Messages about one market keep their order, however long each is under way.

@@ -24,7 +24,7 @@ from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "6f888f2529f3"
+MADE_WITH: Final = "056dfe5ac278"
 
 
 @inner

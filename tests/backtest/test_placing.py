@@ -69,7 +69,7 @@ def stated(asked: Asked) -> tuple[int, ...]:
     reason = next((why for why, is_so in faults.items() if is_so), codes.FILLED)
     size = 0 if is_cancel else count
     ends = min(NEVER if asked.ttl_us is None else t + asked.ttl_us, close_us)
-    firsts = (market, t, way, size, size, limit, TIFS[asked.tif])
+    firsts = (market, t, way, size, size, min(max(limit, 0), DOLLAR_CC), TIFS[asked.tif])
     return (*firsts, ends, int(asked.post_only), cancels, reason)
 
 
