@@ -244,7 +244,7 @@ def _tape(lake: "LakeReader", settings: "Settings", known: Rules) -> tuple[Tape,
     if fills == FROM_TRADES:
         assert settings.slippage is not None
         rows = lake.scan(TRADES).filter(pl.col("ticker").is_in(names)).select(TRADE_COLUMNS)
-        return trades_tape(collected(rows, "trades"), known.markets, settings.slippage), []
+        return trades_tape(rows, known.markets, settings.slippage), []
     if fills in (TOUCH, MID):
         shown, n_candles = lake.tops(names).select(QUOTE_COLUMNS), 0
         if CANDLES.name in lake.versions():  # then a join has to find them: not for each reading anew

@@ -91,7 +91,7 @@ def _touches(trades: pl.DataFrame) -> pl.DataFrame:
     markets = trades.select(pl.col("ticker").unique(maintain_order=True)).with_columns(
         series_ticker=pl.lit(None, pl.String), close_us=pl.lit(NEVER)
     )
-    tape = trades_tape(trades, markets, Slippages({"": Slippage()}))
+    tape = trades_tape(trades.lazy(), markets, Slippages({"": Slippage()}))
     tops = tape.tops
     rows = pl.DataFrame(
         {

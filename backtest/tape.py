@@ -67,36 +67,49 @@ def quotes_tape(quotes: pl.LazyFrame, markets: pl.DataFrame, *, evidence: str = 
     Raises:
         CorruptFile: a file cannot be read.
     """
-    from backtest.kernels.tops import compare_quotes, count_quotes
+    from backtest.kernels.tops import compare_quotes
 
-    tickers, close_us = markets["ticker"], fixed(markets["close_us"])
-    counts = np.zeros(len(close_us), np.int64)
-    for rows in batches(quotes.select("ticker", "event_ts"), _WHERE):
-        count_quotes(counts, places_in(tickers, rows["ticker"]), _times(rows["event_ts"], NEVER), close_us)
-    offsets = np.append(np.zeros(1, np.int64), np.cumsum(counts))
+    offsets, shelves = shelved(quotes, markets, _WHERE)
     tops, sizes = np.zeros(offsets[-1], TOP), np.zeros(offsets[-1], SIZE)
-    shelves = np.zeros(len(counts), SHELF)
-    shelves["row"] = offsets[:-1]
     for rows in batches(quotes.select(QUOTE_COLUMNS).drop("session"), _WHERE):
         _put(rows, markets, (tops, sizes, shelves, offsets))
     mixed_up = np.flatnonzero(shelves["is_mixed_up"])
     if len(mixed_up):
         shelves["row"][mixed_up] = offsets[mixed_up]
-        for some in np.array_split(mixed_up, 1 + counts[mixed_up].sum() // _SORTED_AT_ONCE):
-            _put(_in_order(quotes, tickers.gather(some)), markets, (tops, sizes, shelves, offsets))
+        n_rows = np.diff(offsets)[mixed_up].sum()
+        for some in np.array_split(mixed_up, 1 + n_rows // _SORTED_AT_ONCE):
+            _put(_in_order(quotes, markets["ticker"].gather(some)), markets, (tops, sizes, shelves, offsets))
     compare_quotes(tops, offsets)
     if evidence == MID:
         _to_the_middle(tops, sizes)
     return touch_alone(evidence, offsets, tops, sizes)
 
 
+def shelved(rows: pl.LazyFrame, markets: pl.DataFrame, where: str) -> tuple[I64, Records]:
+    """Count rows (ticker, event_ts) before the close; return where each market's begin, and its empty shelf.
+
+    Raises:
+        CorruptFile: a file cannot be read.
+    """
+    from backtest.kernels.tops import count_rows
+
+    counts, close_us = np.zeros(markets.height, np.int64), fixed(markets["close_us"])
+    for some in batches(rows.select("ticker", "event_ts"), where):
+        count_rows(
+            counts, places_in(markets["ticker"], some["ticker"]), times_us(some["event_ts"], NEVER), close_us
+        )
+    offsets, shelves = np.append(np.zeros(1, np.int64), np.cumsum(counts)), np.zeros(markets.height, SHELF)
+    shelves["row"] = offsets[:-1]
+    return offsets, shelves
+
+
 def _put(quotes: pl.DataFrame, markets: pl.DataFrame, tape: tuple[Records, Records, Records, I64]) -> None:
     from backtest.kernels.tops import put_quotes
 
     market = places_in(markets["ticker"], quotes["ticker"])
-    times_us = _times(quotes["event_ts"], NEVER), _times(quotes["received_ts"], -NEVER)
+    times = times_us(quotes["event_ts"], NEVER), times_us(quotes["received_ts"], -NEVER)
     sides = _side_shown(quotes, "bid"), _side_shown(quotes, "ask")
-    put_quotes(*tape, fixed(markets["close_us"]), market, times_us, *sides)
+    put_quotes(*tape, fixed(markets["close_us"]), market, times, *sides)
 
 
 def _in_order(quotes: pl.LazyFrame, tickers: pl.Series) -> pl.DataFrame:
@@ -220,7 +233,8 @@ def _side_shown(quotes: pl.DataFrame, side: str) -> tuple[I32, I64]:
     return fixed(price.fill_null(0)), fixed(size.fill_null(-1))
 
 
-def _times(column: pl.Series, missing: int) -> I64:
+def times_us(column: pl.Series, missing: int) -> I64:
+    """Return times, `missing` for null."""
     return fixed(column.dt.epoch("us").fill_null(missing))
 
 

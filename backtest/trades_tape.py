@@ -14,17 +14,18 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import NEVER
+from backtest.kernels.arrays import DEAL, NEVER
 from backtest.slippages import Slippages
-from backtest.tape import FROM_TRADES, Tape, fixed, places_in, touch_alone
+from backtest.tape import FROM_TRADES, Tape, fixed, places_in, shelved, times_us, touch_alone
 from exchange.units import DOLLAR_CC
+from warehouse.storage import batches
 
 # What a tape of trades reads of them.
 TRADE_COLUMNS: Final = ("ticker", "event_ts", "yes_price_cc", "taker_side", "is_block_trade")
 
 
-def trades_tape(trades: pl.DataFrame, markets: pl.DataFrame, slippages: Slippages) -> Tape:
-    """Return the touch after each instant with trades, blocks left out.
+def trades_tape(trades: pl.LazyFrame, markets: pl.DataFrame, slippages: Slippages) -> Tape:
+    """Return the touch after each instant with trades, blocks left out; read as quotes are, piece by piece.
 
     What an order of ours took at the ask stays taken until somebody buys YES at another price; the bid alike.
     A touch that is too old is unknown, and keeps its prices, to mark what is held.
@@ -33,24 +34,31 @@ def trades_tape(trades: pl.DataFrame, markets: pl.DataFrame, slippages: Slippage
         trades: `TRADE_COLUMNS`.
         markets: ticker, series_ticker and close_us, one row per market; its order is the tape's.
         slippages: half of the spread, and for how long a trade counts; where that is not known no touch is.
-    """
-    from backtest.kernels.tops import last_tops, rows_by_market
 
-    price = pl.col("yes_price_cc")
+    Raises:
+        CorruptFile: a file cannot be read.
+    """
+    from backtest.kernels.tops import last_tops, put_trades
+
+    price, close_us = pl.col("yes_price_cc"), fixed(markets["close_us"])
     shown = trades.filter(
         pl.col("is_block_trade").fill_null(value=False).not_(), price.is_between(0, DOLLAR_CC, closed="none")
+    ).select(
+        "ticker", "event_ts", price.cast(pl.Int32), is_bought=(pl.col("taker_side") == "yes").cast(pl.Int8)
     )
-    market, ts_us = places_in(markets["ticker"], shown["ticker"]), fixed(shown["event_ts"].dt.epoch("us"))
-    close_us = fixed(markets["close_us"])
-    rows, offsets, least_us = rows_by_market(market, ts_us, close_us)
-    if least_us[0] < 0:
-        rows = rows[np.lexsort((ts_us[rows], market[rows]))]
+    offsets, shelves = shelved(shown, markets, "trades")
+    deals = np.zeros(offsets[-1], DEAL)
+    for rows in batches(shown, "trades"):
+        market, ts_us = places_in(markets["ticker"], rows["ticker"]), times_us(rows["event_ts"], NEVER)
+        put_trades(
+            deals, shelves, offsets, close_us, market, ts_us, *map(fixed, rows["yes_price_cc", "is_bought"])
+        )
+    for m in np.flatnonzero(shelves["is_mixed_up"]):
+        some = deals[offsets[m] : offsets[m + 1]]
+        some[:] = some[np.argsort(some["ts_us"], kind="stable")]
     tops, sizes, bounds = last_tops(
         offsets,
-        rows,
-        ts_us,
-        fixed(shown["yes_price_cc"].cast(pl.Int32)),
-        fixed((shown["taker_side"] == "yes").cast(pl.Int8)),
+        deals,
         close_us,
         slippages.model_of(markets["series_ticker"]),
         np.stack([each.half_spreads() for each in slippages.ordered()]),

@@ -75,7 +75,9 @@ TOP: Final = _record("ts_us", "bid_cc:i2", "ask_cc:i2", "is_live:i1", "is_new_bi
 # The same row of a quote: sizes, -1 where nobody knows; of more than SIZE_MAX_CENTI, that much.
 SIZE: Final = _record("bid_size:i4", "ask_size:i4")
 SIZE_MAX_CENTI: Final = np.iinfo(np.int32).max
-# How far one market's quotes have got: the next row, when the last one was received, whether one came late.
+# A trade at a price of YES; `is_bought`: the taker acquired YES.
+DEAL: Final = _record("ts_us", "cc:i2", "is_bought:i1")
+# How far the rows of one market have got: the next one, when the last was received, whether any came late.
 SHELF: Final = _record("row", "received_us", "is_mixed_up")
 # The same row of a book: op, the level it is about, and a change (DELTA; TRADED where a trade made it), a
 # size (SET), or the contracts of a trade that no change shows (PRINT).

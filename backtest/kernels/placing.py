@@ -28,7 +28,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.jit import entry, inner
 
 # As in clock.py.
-MADE_WITH: Final = "056dfe5ac278"
+MADE_WITH: Final = "f8be32670c3b"
 # As in intents.py.
 BUY, SELL, CLOSE, CANCEL = range(4)
 YES, NO, NO_SIDE = range(3)

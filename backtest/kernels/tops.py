@@ -24,7 +24,7 @@ from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "056dfe5ac278"
+MADE_WITH: Final = "f8be32670c3b"
 
 
 @inner
@@ -76,33 +76,7 @@ def book_tops(
 
 
 @entry
-def rows_by_market(market: I64, ts_us: I64, close_us: I64) -> tuple[I64, I64, I64]:
-    """Return the rows before their market's close by market, each market's in the order given.
-
-    Also where each market's rows begin and end, and the least step in time from a row to the next of its
-    market: below 1, rows lie in another order or share an instant. `market` is -1 for rows to leave out.
-    """
-    n, least = len(close_us), NEVER
-    offsets, last_us = np.zeros(n + 1, np.int64), np.zeros(n, np.int64)
-    for i in range(len(market)):
-        m = market[i]
-        if m >= 0 and ts_us[i] < close_us[m]:
-            offsets[m + 1] += 1
-    for m in range(n):
-        offsets[m + 1] += offsets[m]
-    place, rows = offsets[:-1].copy(), np.empty(offsets[n], np.int64)
-    for i in range(len(market)):
-        m = market[i]
-        if m >= 0 and ts_us[i] < close_us[m]:
-            if place[m] > offsets[m]:
-                least = min(least, ts_us[i] - last_us[m])
-            rows[place[m]], last_us[m] = i, ts_us[i]
-            place[m] += 1
-    return rows, offsets, np.array([least])
-
-
-@entry
-def count_quotes(counts: I64, market: I64, ts_us: I64, close_us: I64) -> None:
+def count_rows(counts: I64, market: I64, ts_us: I64, close_us: I64) -> None:
     """Add the rows before their market's close to `counts`, by market; `market` is -1 for none of them."""
     for i in range(len(market)):
         m = market[i]
@@ -210,19 +184,43 @@ def _last_by(tops: Records, row: int, end: int, t: int) -> int:
     return row
 
 
+@entry
+def put_trades(
+    deals: Records,
+    shelves: Records,
+    offsets: I64,
+    close_us: I64,
+    market: I64,
+    ts_us: I64,
+    prices: I32,
+    is_bought: I8,
+) -> None:
+    """Put trades behind those of their market that came before; it is mixed up if one was earlier than those.
+
+    `prices` are in YES; `is_bought` is 1 where the taker acquired YES.
+    """
+    for i in range(len(market)):
+        m = market[i]
+        if m < 0 or ts_us[i] >= close_us[m]:
+            continue
+        r = shelves[m].row
+        assert r < offsets[m + 1]  # or else the rows are not those that were counted
+        if r > offsets[m] and ts_us[i] < deals[r - 1].ts_us:
+            shelves[m].is_mixed_up = 1
+        shelves[m].row = r + 1
+        deals[r].ts_us, deals[r].cc, deals[r].is_bought = ts_us[i], prices[i], is_bought[i]
+
+
 @inner
-def _instant(
-    rows: I64, ts_us: I64, prices: I32, is_bought: I8, bounds: tuple[int, int]
-) -> tuple[int, int, int]:
-    """Return where the instant that begins at the first bound ends, and the worst prices, 0 for none.
+def _instant(deals: Records, r: int, end: int) -> tuple[int, int, int]:
+    """Return where the instant that begins at `r` ends, and the worst prices, 0 for none.
 
     That is the most that buyers of YES paid, and the least that sellers got.
     """
-    r, end = bounds
-    t, bought, sold = ts_us[rows[r]], 0, 0
-    while r < end and ts_us[rows[r]] == t:
-        price = prices[rows[r]]
-        if is_bought[rows[r]]:
+    t, bought, sold = deals[r].ts_us, 0, 0
+    while r < end and deals[r].ts_us == t:
+        price = deals[r].cc
+        if deals[r].is_bought:
             bought = max(bought, price)
         else:
             sold = price if sold == 0 else min(sold, price)
@@ -262,10 +260,7 @@ def _show(tops: Records, sizes: Records, n: int, prints: tuple[int, int], halves
 @entry
 def last_tops(
     offsets: I64,
-    rows: I64,
-    ts_us: I64,
-    prices: I32,
-    is_bought: I8,
+    deals: Records,
     close_us: I64,
     model: I64,
     halves: I64,
@@ -274,25 +269,22 @@ def last_tops(
     """Return tops and sizes after each instant with trades, and where each market's begin.
 
     Args:
-        offsets: where each market's trades begin and end in `rows`.
-        rows: numbers of trades by market and time; of one instant in any order.
-        ts_us: of each trade.
-        prices: in YES.
-        is_bought: 1 where the taker acquired YES.
+        offsets: where each market's trades begin and end in `deals`.
+        deals: trades by market and time; of one instant in any order.
         close_us: of each market, after all its trades.
         model: the slippage of each market.
         halves: (slippages; 10_001): half of the spread by price; 0 where it is estimated.
         ages: for how long a trade says where the touch is, by slippage.
     """
-    n = 2 * len(rows) if (ages < NEVER).any() else len(rows)
+    n = 2 * len(deals) if (ages < NEVER).any() else len(deals)
     tops, sizes, bounds = np.zeros(n, TOP), np.zeros(n, SIZE), np.zeros(len(offsets), np.int64)
     n = 0
     for m in range(len(offsets) - 1):
         half, age, r, end = halves[model[m]], ages[model[m]], offsets[m], offsets[m + 1]
         n_turns, total, bought, sold, last_bought, last_sold = 0, 0, 0, 0, 0, 0
         while r < end:
-            t, bought_before, sold_before = ts_us[rows[r]], bought, sold
-            r, bought, sold = _instant(rows, ts_us, prices, is_bought, (r, end))
+            t, bought_before, sold_before = deals[r].ts_us, bought, sold
+            r, bought, sold = _instant(deals, r, end)
             is_turn, spread = _turn(bought, sold, bought_before, sold_before)
             n_turns, total = n_turns + is_turn, total + spread
             top, size = tops[n], sizes[n]
@@ -308,7 +300,7 @@ def last_tops(
                 estimated = max(1, (total + 2 * n_turns - 1) // (2 * n_turns))
                 _show(tops, sizes, n, (bought, sold), (estimated, estimated))
             n += 1
-            after = min(close_us[m], ts_us[rows[r]] if r < end else NEVER)
+            after = min(close_us[m], deals[r].ts_us if r < end else NEVER)
             if top.is_live and age < after - t:
                 tops[n], sizes[n] = top, size
                 tops[n].ts_us, tops[n].is_live, tops[n].is_new_bid, tops[n].is_new_ask = t + age, 0, 0, 0

@@ -1,19 +1,22 @@
-"""Quotes as a tape: whatever order, files and pieces their rows come in, the same rows lie in it."""
+"""Quotes and trades as a tape: whatever order, files and pieces rows come in, the same lie in it."""
 
 from functools import partial
 from random import Random
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
-from backtest import tape
+from backtest import tape, trades_tape
 from backtest.kernels.arrays import SIZE_MAX_CENTI
+from backtest.slippage import Slippage
+from backtest.slippages import Slippages
 from backtest.tape import QUOTE_COLUMNS, Tape, quotes_tape
 from tests.backtest.worlds import a_quote, at
 from tests.oracles.engine import quote_instants
 from warehouse.storage import batches
-from warehouse.tables import QUOTES
+from warehouse.tables import QUOTES, TRADES
 
 CLOSE_US = int(at(40).timestamp()) * 1_000_000
 MARKETS = pl.DataFrame({"ticker": ["A", "B", "C"], "close_us": [CLOSE_US] * 3})
@@ -24,6 +27,15 @@ def laid(rows: list[Quote]) -> Tape:
     schema = QUOTES.polars_schema
     whole = [{name: row.get(name) for name in schema} for row in rows]
     return quotes_tape(pl.LazyFrame(whole, schema=schema).select(QUOTE_COLUMNS), MARKETS)
+
+
+def printed(rows: list[Quote]) -> Tape:
+    trades = pl.LazyFrame(
+        [{name: row.get(name) for name in TRADES.polars_schema} for row in rows], schema=TRADES.polars_schema
+    )
+    markets = MARKETS.with_columns(series_ticker=pl.lit("S"))
+    slippages = Slippages({"": Slippage(max_age="3s")})
+    return trades_tape.trades_tape(trades.select(trades_tape.TRADE_COLUMNS), markets, slippages)
 
 
 def some_quotes(random: Random) -> list[Quote]:
@@ -87,6 +99,31 @@ def test_rows_lie_by_market_and_time_in_whatever_order_and_pieces_they_come(
                 *(tops["is_live"] == 1, tops["is_new_bid"] == 1, tops["is_new_ask"] == 1),
             )
             assert list(zip(*(each.tolist() for each in columns), strict=True)) == expected(rows, ticker)
+
+
+def test_trades_give_one_tape_in_whatever_order_and_pieces_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks, trades of markets without orders and trades after the close are in neither."""
+    random = Random(7)
+    rows = [
+        {
+            "ticker": ticker,
+            "event_ts": at(random.randrange(50)),
+            "yes_price_cc": 100 * random.randrange(30, 40),
+            "taker_side": random.choice(["yes", "no"]),
+        }
+        for ticker in "ABCX" * 50
+    ]
+    blocks = [{**random.choice(rows), "yes_price_cc": 100, "is_block_trade": True} for _ in range(20)]
+    ordered = printed(sorted(rows, key=lambda each: (each["ticker"], each["event_ts"])))
+    assert np.diff(ordered.offsets).min() > 10
+    monkeypatch.setattr(trades_tape, "batches", partial(batches, n_rows=3))
+    monkeypatch.setattr(tape, "batches", partial(batches, n_rows=3))
+    for _ in range(5):
+        mixed = rows + blocks
+        random.shuffle(mixed)
+        found = printed(mixed)
+        for name in ("offsets", "tops", "sizes"):
+            assert (getattr(found, name) == getattr(ordered, name)).all(), name
 
 
 def test_a_size_beyond_what_fits_is_the_most_that_does() -> None:
