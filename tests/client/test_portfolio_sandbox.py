@@ -7,15 +7,16 @@ from typing import Final, TypeVar
 
 import pytest
 
-from exchange.units import parse_centi, parse_micros, to_us
+from exchange.units import parse_centi, parse_micros
 from pipelines.client import Client, NotFound, Settings
 from pipelines.client.trading import buy_yes
 from pipelines.client.wire import EventPosition, MarketPosition, Order, PositionsPage
 from sandbox.access import KeyFacts
 from sandbox.clock import Stepped
 from sandbox.serve import running
-from sandbox.world import DEFAULT_END_TS, World
+from sandbox.world import World
 from tests.client.keys import KEY_ID, pem, public_pem
+from tests.sandbox.places import a_copied_world
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +28,7 @@ KEY: Final = pem("ed25519")
 
 def a_living_world(*, before: timedelta) -> tuple[World, Stepped]:
     """Return a small world, and its clock, which stands some time before its end."""
-    clock = Stepped(to_us(DEFAULT_END_TS - before))
-    return World(7, activity=0.05, clock=clock, archive_days=1), clock
+    return a_copied_world(before=before, activity=0.05, archive_days=1)
 
 
 def lived(world: World, story: Callable[[Client], Awaitable[None]], facts: KeyFacts | None = None) -> None:

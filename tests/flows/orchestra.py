@@ -58,10 +58,17 @@ class Orchestra:
 
     def find(self, kind: str, **body: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON filters
         """Return the server's objects of a kind (`flow_runs`, `artifacts`, …) that match the filters."""
-        answer = httpx.post(f"{self.api}/{kind}/filter", json=body, timeout=30, trust_env=False)
-        answer.raise_for_status()
-        found: list[dict[str, Any]] = answer.json()
+        found: list[dict[str, Any]] = self._post(f"{kind}/filter", body)
         return found
+
+    def create(self, kind: str, **body: Any) -> None:  # noqa: ANN401 - JSON
+        """Create one object of a kind."""
+        self._post(f"{kind}/", body)
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        answer = httpx.post(f"{self.api}/{path}", json=body, timeout=30, trust_env=False)
+        answer.raise_for_status()
+        return answer.json()
 
     @contextmanager
     def worker(self, log: Path, **env: str) -> Iterator[None]:

@@ -11,7 +11,7 @@ import pytest
 
 import tapehouse
 from pipelines.ingest.publishing import publish
-from sandbox.serve import running
+from sandbox.serve import Running, running
 from sandbox.world import World
 from tests.client.loopback import Asked, Reply, exchange
 from tests.client.payloads import a_trade as a_wire_trade
@@ -108,14 +108,20 @@ def test_recordings_are_imported_with_their_results(run: Run, tmp_path: Path) ->
     }
 
 
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Serve a small world where the environment says that Kalshi is."""
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[World, Running]]:
+    """Serve a small world that nobody changes."""
     made = World(seed=2, days=6, activity=0.05)
-    with running(made, tier="prestige") as served:
-        monkeypatch.setenv("KALSHI_BASE_URL", served.base_url)
-        monkeypatch.setenv("KALSHI_TIER", "prestige")
-        yield made
+    with running(made, tier="prestige") as server:
+        yield made, server
+
+
+@pytest.fixture
+def world(served: tuple[World, Running], monkeypatch: pytest.MonkeyPatch) -> World:
+    """Say in the environment that Kalshi is where the small world is served."""
+    monkeypatch.setenv("KALSHI_BASE_URL", served[1].base_url)
+    monkeypatch.setenv("KALSHI_TIER", "prestige")
+    return served[0]
 
 
 @pytest.mark.slow

@@ -11,13 +11,12 @@ from typing import Any, Final
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from exchange.units import to_us
 from sandbox.access import KeyFacts
 from sandbox.clock import Stepped
 from sandbox.gate import PREFIX
 from sandbox.serve import Running
-from sandbox.world import DEFAULT_END_TS, World
-from tests.sandbox.places import a_client
+from sandbox.world import World
+from tests.sandbox.places import a_client, a_copied_world
 
 Json = dict[str, Any]
 V2: Final = "/portfolio/events/orders"
@@ -86,8 +85,7 @@ def an_order(price: str = "0.3000", count: str = "1.00") -> Json:
 
 def a_living_world(*, before: timedelta = timedelta(days=2), **more: Any) -> tuple[World, Stepped]:  # noqa: ANN401
     """Return a small world whose clock stands some time before its end and moves when a test says so."""
-    clock = Stepped(to_us(DEFAULT_END_TS - before))
-    return World(7, activity=0.05, clock=clock, **more), clock
+    return a_copied_world(before=before, activity=0.05, **more)
 
 
 @contextmanager

@@ -1,18 +1,22 @@
 """Worlds and clients that the tests of the sandbox share."""
 
+import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
 import httpx
 
+from exchange.units import to_us
 from sandbox.access import KeyFacts
 from sandbox.app import Keys
 from sandbox.bucket import ANONYMOUS, Allowance, read_allowance
+from sandbox.clock import Stepped
 from sandbox.serve import Running, running
 from sandbox.source import Source
-from sandbox.world import World
+from sandbox.world import DEFAULT_END_TS, World
 
 Json = dict[str, Any]
 
@@ -21,6 +25,21 @@ Json = dict[str, Any]
 def a_world(seed: int = 7) -> World:
     """Return a small world: ten days, every kind of market, a quarter of the usual trading."""
     return World(seed, activity=0.25)
+
+
+def a_copied_world(seed: int = 7, *, before: timedelta, **more: Any) -> tuple[World, Stepped]:  # noqa: ANN401
+    """Return a world for one test alone, and its clock: it stands some time before the world's end.
+
+    A world is made once and copied, which takes a sixth of the time.
+    """
+    copied: tuple[World, Stepped] = pickle.loads(_made(seed, before, tuple(sorted(more.items()))))  # noqa: S301
+    return copied
+
+
+@cache
+def _made(seed: int, before: timedelta, more: tuple[tuple[str, Any], ...]) -> bytes:
+    clock = Stepped(to_us(DEFAULT_END_TS - before))
+    return pickle.dumps((World(seed, clock=clock, **dict(more)), clock))
 
 
 def first_settled() -> str:

@@ -7,6 +7,7 @@ from sandbox.clock import Stepped
 from sandbox.floor import Listener
 from sandbox.lifecycle import LifecycleChange
 from sandbox.world import DEFAULT_END_TS, World
+from tests.sandbox.places import a_copied_world
 
 
 class Diary(Listener):
@@ -25,8 +26,8 @@ def test_an_alarm_rings_at_its_instant_and_before_what_else_is_due_then() -> Non
     start_us = to_us(DEFAULT_END_TS - timedelta(days=1))
 
     def a_floor() -> tuple[Stepped, World, Diary]:
-        clock, diary = Stepped(start_us), Diary()
-        world = World(7, activity=0.05, clock=clock)
+        world, clock = a_copied_world(before=timedelta(days=1), activity=0.05)
+        diary = Diary()
         world.floor.listen(diary)
         return clock, world, diary
 

@@ -10,7 +10,7 @@ from exchange.units import to_us
 from sandbox.catalog import READ_LAG, Catalog
 from sandbox.clock import Frozen, Stepped
 from sandbox.world import DEFAULT_END_TS, World
-from tests.sandbox.places import Json, a_client, every_page
+from tests.sandbox.places import Json, a_client, a_copied_world, every_page
 
 END_US = to_us(DEFAULT_END_TS)
 HOUR_US = 3_600_000_000
@@ -24,8 +24,7 @@ def hours_before_end(hours: int) -> int:
 @contextmanager
 def a_living_exchange(hours: int) -> Iterator[tuple[httpx.Client, World, Stepped]]:
     """Serve a world that stands so many hours before its end until its clock is pushed."""
-    clock = Stepped(hours_before_end(hours))
-    world = World(3, days=6, activity=0.05, clock=clock)
+    world, clock = a_copied_world(3, before=timedelta(hours=hours), days=6, activity=0.05)
     with a_client(world) as (client, _):
         yield client, world, clock
 

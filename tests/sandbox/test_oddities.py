@@ -11,12 +11,12 @@ from exchange.markets import Market
 from exchange.ticks import STRUCTURES, is_on_grid
 from exchange.trades import Side, Trade
 from exchange.units import from_us, to_us
-from sandbox.clock import Frozen, Stepped
+from sandbox.clock import Frozen
 from sandbox.floor import Listener
 from sandbox.lifecycle import LifecycleChange
 from sandbox.matching import Fill
 from sandbox.world import DEFAULT_END_TS, World
-from tests.sandbox.places import a_client, every_page
+from tests.sandbox.places import a_client, a_copied_world, every_page
 
 MIDNIGHT = DEFAULT_END_TS  # the last day's odd events open at 04:00 and close at 20:00 before it
 HOUR = timedelta(hours=1)
@@ -81,8 +81,7 @@ class Ear(Listener):
 @cache
 def last_day(series: str) -> Ear:
     """Live through the last day and return what was heard of one market."""
-    clock = Stepped(to_us(MIDNIGHT - 24 * HOUR))
-    world = World(3, days=6, activity=0.02, oddities=True, clock=clock)
+    world, clock = a_copied_world(3, before=24 * HOUR, days=6, activity=0.02, oddities=True)
     ear = Ear(f"{series}-{DAY}-T0")
     world.floor.listen(ear)
     clock.advance(24 * HOUR)
@@ -119,8 +118,7 @@ def test_a_provisional_market_that_nobody_touched_vanishes_from_every_route(clie
 
 def test_a_provisional_market_that_somebody_traded_stays() -> None:
     """Two strangers meet in it: at settlement it is paid like any other."""
-    clock = Stepped(to_us(MIDNIGHT - 6 * HOUR))
-    world = World(3, days=6, activity=0.02, oddities=True, clock=clock)
+    world, clock = a_copied_world(3, before=6 * HOUR, days=6, activity=0.02, oddities=True)
     ticker = f"KXODDPROV-{DAY}-T9"
     with a_client(world) as (client, _):
         world.floor.submit(ticker, side="no", limit_cc=9_000, count_centi=100, owner=OWN + 1, rests=True)
@@ -132,8 +130,8 @@ def test_a_provisional_market_that_somebody_traded_stays() -> None:
 @pytest.mark.parametrize("n_more", [0, 1, 2])
 def test_a_market_vanishes_between_two_pages_without_moving_other_rows(n_more: int) -> None:
     """Its place stays empty: whether it was told or not, the second page goes on where the first ended."""
-    clock = Stepped(to_us(MIDNIGHT - 3 * HOUR))
-    with a_client(World(3, days=6, activity=0.02, oddities=True, clock=clock)) as (client, _):
+    world, clock = a_copied_world(3, before=3 * HOUR, days=6, activity=0.02, oddities=True)
+    with a_client(world) as (client, _):
         whole = [each["ticker"] for each in every_page(client, "/markets", "markets", limit=1000)]
         at = whole.index(f"KXODDPROV-{DAY}-T9")
         first = client.get(f"/markets?limit={at + n_more}").json()

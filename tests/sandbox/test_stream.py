@@ -16,8 +16,8 @@ from sandbox.fault_kinds import fault
 from sandbox.faults import Faults
 from sandbox.serve import running
 from sandbox.stream_commands import ERRORS
-from sandbox.world import DEFAULT_END_TS, World
-from tests.sandbox.places import a_world
+from sandbox.world import World
+from tests.sandbox.places import a_copied_world, a_world
 from tests.sandbox.streams import KEY_ID, Json, Reader, a_reader, signed, ws_url
 
 BOTH = '{"id":1,"cmd":"subscribe","params":{"channels":["trade"],"market_ticker":"A","market_tickers":["B"]}}'
@@ -25,8 +25,7 @@ BOOKS: dict[str, Any] = {"channels": ["orderbook_delta"], "use_yes_price": False
 
 
 def a_living_world(*, before: timedelta = timedelta(hours=6)) -> tuple[World, Stepped]:
-    clock = Stepped(to_us(DEFAULT_END_TS - before))
-    return World(7, activity=0.25, clock=clock), clock
+    return a_copied_world(before=before, activity=0.25)
 
 
 def active(world: World) -> list[str]:
