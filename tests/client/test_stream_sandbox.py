@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from exchange.books import OrderBook
-from exchange.units import DOLLAR_CC, parse_cc, parse_centi, to_us
+from exchange.units import DOLLAR_CC, parse_cc, parse_centi
 from pipelines.client import Client, Retry, Settings, StreamError, StreamRefused, wire
 from pipelines.client.stream import (
     Connected,
@@ -24,8 +24,9 @@ from sandbox.clock import Stepped
 from sandbox.fault_kinds import fault
 from sandbox.faults import Faults
 from sandbox.serve import running
-from sandbox.world import DEFAULT_END_TS, World
+from sandbox.world import World
 from tests.client.keys import KEY_ID, pem, public_pem
+from tests.sandbox.places import a_copied_world
 
 STEPS = 20
 
@@ -68,8 +69,7 @@ def _no_price(text: str, item: Message) -> int:
 
 @contextmanager
 def an_exchange(*faults: object, seed: int = 0) -> Iterator[tuple[World, Stepped, Settings]]:
-    clock = Stepped(to_us(DEFAULT_END_TS - timedelta(hours=7)))
-    world = World(7, activity=0.25, clock=clock)
+    world, clock = a_copied_world(before=timedelta(hours=7), activity=0.25)
     key = pem("ed25519")
     script = Faults(tuple(faults), seed=seed)  # type: ignore[arg-type]  # faults, made in the tests
     with running(world, tier="prestige", keys={KEY_ID: public_pem(key)}, faults=script) as server:

@@ -11,7 +11,6 @@ from exchange.markets import Market
 from exchange.ticks import STRUCTURES, is_on_grid
 from exchange.trades import Side, Trade
 from exchange.units import from_us, to_us
-from sandbox.clock import Frozen
 from sandbox.floor import Listener
 from sandbox.lifecycle import LifecycleChange
 from sandbox.matching import Fill
@@ -30,15 +29,18 @@ def an_odd_world() -> World:
 
 
 @cache
-def frozen(hours_before: float) -> World:
-    """Return the odd world some hours before its last midnight."""
-    return World(3, days=6, activity=0.02, oddities=True, clock=Frozen(to_us(MIDNIGHT - hours_before * HOUR)))
+def odd_world_at(hours_before: float) -> World:
+    """Return the odd world some hours before its last midnight; it has lived through the day until then."""
+    world, clock = a_copied_world(3, before=24 * HOUR, days=6, activity=0.02, oddities=True)
+    clock.advance((24 - hours_before) * HOUR)
+    world.floor.advance()
+    return world
 
 
 @cache
 def seen(series: str, hours_before: float) -> Market:
     """Return the last market of a series at that time."""
-    return frozen(hours_before).floor.market(f"{series}-{DAY}-T0")
+    return odd_world_at(hours_before).floor.market(f"{series}-{DAY}-T0")
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def test_the_ordinary_series_do_not_notice_the_odd_ones() -> None:
 def test_a_provisional_market_that_nobody_touched_vanishes_from_every_route(client: httpx.Client) -> None:
     """While it lives it is listed as provisional; after settlement nothing is left, its traded twin stays."""
     ticker = f"KXODDPROV-{DAY}-T9"
-    with a_client(frozen(3)) as (before, _):
+    with a_client(odd_world_at(3)) as (before, _):
         assert before.get(f"/markets/{ticker}").json()["market"]["is_provisional"] is True
     listed = [
         each["ticker"]
@@ -175,7 +177,7 @@ def test_a_pause_stops_trading_and_its_end_cancels_every_order() -> None:
     ]  # fmt: skip
     assert ear.trades_h
     assert not [at for at in ear.trades_h if 13 < at <= 15 or at <= 5]
-    before = frozen(13.001).book(ear.ticker)
+    before = odd_world_at(13.001).book(ear.ticker)
     assert ear.emptied[13.0] >= len([*before.bids(), *before.asks()]) > 0
 
 
@@ -194,8 +196,8 @@ def test_a_close_moves_earlier_and_later_and_opens_a_market_again() -> None:
         "settled",
     ]  # fmt: skip
     assert not [at for at in ear.trades_h if 10 < at <= 12]
-    assert frozen(11.9).book(ear.ticker).total_centi() == 0
-    assert frozen(9).book(ear.ticker).total_centi() > 0
+    assert odd_world_at(11.9).book(ear.ticker).total_centi() == 0
+    assert odd_world_at(9).book(ear.ticker).total_centi() > 0
 
 
 def test_a_grid_gets_finer_and_resting_orders_stay() -> None:
