@@ -1,11 +1,15 @@
 """Orders of a plan as records, against the rules in plain Python."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import cycle, product
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from hypothesis import example, given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 import backtest as bt
@@ -17,7 +21,7 @@ from backtest.venue import Rules
 from tests.backtest.worlds import a_lake, a_market, a_plan, a_quote
 
 MARKETS: Final = ("A", "C")  # B is not in the lake
-OPEN_US, CLOSE_US = (100, 0), (200, NEVER)
+OPEN_US, CLOSE_US = (100, 0), (200, 150)
 GRID_STEPS_CC: Final = (100, 1)  # of each market
 WAYS: Final = {("buy", "yes"): 1, ("sell", "no"): 1, ("buy", "no"): -1, ("sell", "yes"): -1}
 TIFS: Final = {"ioc": codes.IOC, "fok": codes.FOK, "gtc": codes.GTC}
@@ -101,41 +105,30 @@ def _rules() -> Rules:
     )
 
 
-SIZED = st.integers(0, COUNT_MAX_CENTI + 1)
-PRICES = st.integers(LIMIT_BETWEEN, DOLLAR_CC + 1) | st.sampled_from([LIMIT_MISSING, 4_700, 2**63 - 1])
-ANY = {"ticker": st.sampled_from("ABC"), "arrival_us": st.integers(95, 205)}
-ORDERED = st.builds(
-    Asked,
-    **ANY,
-    action=st.sampled_from(["buy", "sell"]),
-    side=st.sampled_from(["yes", "no"]),
-    count_centi=SIZED | st.sampled_from([0, COUNT_MAX_CENTI, COUNT_MAX_CENTI + 1]),
-    limit_cc=st.none() | PRICES,
-    ttl_us=st.none() | st.integers(1, 200) | st.just(NEVER),
-    tif=st.sampled_from(list(TIFS)),
-    post_only=st.booleans(),
-    replace=st.booleans(),
-)
-OTHERS: Final = {
-    "count_centi": st.none(),
-    "limit_cc": st.none(),
-    "ttl_us": st.none(),
-    "tif": st.just("ioc"),
-    "post_only": st.just(False),  # noqa: FBT003 -- a value
-    "replace": st.just(False),  # noqa: FBT003 -- a value
-}
-CLOSED = st.builds(Asked, **ANY, action=st.just("close"), side=st.none(), **OTHERS)
-CANCELLED = st.builds(
-    Asked, **ANY, action=st.just("cancel"), side=st.sampled_from([None, "yes", "no"]), **OTHERS
-)
+def every_order() -> Iterator[Asked]:
+    """Yield orders of every combination of what decides about them, then closes and cancels."""
+    copied = cycle([("ioc", True), ("fok", False), ("gtc", True), ("ioc", False), ("gtc", False)])
+    instants = list(product("ABC", (99, 100, 150, 199, 200)))
+    counts = (0, 1, COUNT_MAX_CENTI, COUNT_MAX_CENTI + 1)
+    limits = (None, LIMIT_BETWEEN, LIMIT_MISSING, 0, 1, 4_700, 4_701, 9_999, DOLLAR_CC, 2**63 - 1)
+    for instant, way, count, limit, ttl_us, replace in product(
+        instants, WAYS, counts, limits, (None, 50, NEVER), (False, True)
+    ):
+        tif, post_only = next(copied)
+        yield Asked(*instant, *way, count, limit, ttl_us, tif, post_only, replace)
+    for instant in instants:
+        for action, side in (("close", None), ("cancel", None), ("cancel", "yes"), ("cancel", "no")):
+            yield Asked(*instant, action, side, None, None, None, "ioc", post_only=False, replace=False)
 
 
-@settings(deadline=None)  # the first call compiles
-@given(st.lists(ORDERED | CLOSED | CANCELLED, max_size=40))
-@example([])
-def test_orders_are_placed_as_the_rules_say(rows: list[Asked]) -> None:
+def test_orders_are_placed_as_the_rules_say() -> None:
     """Every field; of several reasons to refuse an order, the first counts."""
-    assert placed(rows) == [stated(each) for each in rows]
+    rows = list(every_order())
+    expected = [stated(each) for each in rows]
+    wrong = [each for each in zip(rows, expected, placed(rows), strict=True) if each[1] != each[2]]
+    assert not wrong[:3]
+    assert {each[-1] for each in expected} == {*range(codes.OFF_GRID + 1), codes.TOO_LARGE}
+    assert placed([]) == []
 
 
 @given(st.lists(st.sampled_from(["B", "A", "ä", "Z", "AA", ""])))
@@ -145,18 +138,22 @@ def test_tickers_are_numbered_in_alphabetical_order(tickers: list[str]) -> None:
     assert [known[each] for each in number] == tickers
 
 
-def test_tickers_may_be_categories() -> None:
-    """As text, as categories and as an enumeration they are the same plan."""
+@pytest.mark.parametrize("basket", [None, "pair"])
+def test_tickers_may_be_categories(basket: str | None) -> None:
+    """As text, as categories and as an enumeration they are the same plan, with drawn latencies too."""
     lake = a_lake(
         markets=[a_market("A"), a_market("B")],
         quotes=[a_quote(0, 4_000, 6_000, ticker=ticker) for ticker in "AB"],
     )
     plan = a_plan((2, "B", bt.buy_yes(1)), (2, "A", bt.buy_no(1)), (1, "C", bt.buy_yes(1)))
+    plan = plan.with_columns(basket=pl.when(pl.col("ticker") != "C").then(pl.lit(basket)))
+    latency = bt.sample_latency([timedelta(milliseconds=ms) for ms in (80, 120, 900)], seed=3)
     text, *others = (
-        bt.run(plan.with_columns(pl.col("ticker").cast(kind)), lake, fills="touch")
+        bt.run(plan.with_columns(pl.col("ticker").cast(kind)), lake, fills="touch", latency=latency)
         for kind in (pl.String, pl.Categorical, pl.Enum(["C", "B", "A"]))
     )
-    assert text.orders["ticker"].to_list() == ["C", "A", "B"]
+    assert sorted(text.orders["ticker"]) == ["A", "B", "C"]
+    assert text.baskets.height == (basket is not None)
     for other in others:
         assert all(frame.equals(text.frames[name]) for name, frame in other.frames.items())
         assert other.manifest == text.manifest
