@@ -1,4 +1,4 @@
-"""The top of the book after every row of a tape, in one pass: about 8 ns a row of books and 20 of quotes.
+"""The top of the book after every row of a tape: about 8 ns a row of books and 15 of quotes.
 
 And what positions are worth at it, afterwards: a sweep would spend most of its time on that.
 """
