@@ -14,16 +14,8 @@ import polars as pl
 
 from backtest.baskets import basket_column, legs_before, sent_in_turn, with_legs
 from backtest.errors import ParameterError, PlanError
-from backtest.intents import COUNT_UNUSABLE, INTENT, bound, parameters_in, type_of_tif
-from backtest.kernels.arrays import (
-    COUNT_MAX_CENTI,
-    FOK,
-    GTC,
-    I64,
-    IOC,
-    NEVER,
-    Records,
-)
+from backtest.intents import COUNT_UNUSABLE, INTENT, bound, parameters_in
+from backtest.kernels.arrays import COUNT_MAX_CENTI, I64, NEVER, Records
 from backtest.latency import Latency
 from backtest.results import SCHEMAS
 from backtest.tape import fixed
@@ -32,7 +24,6 @@ from exchange.units import format_ts
 
 RESULT_COLUMNS: Final = frozenset(name for schema in SCHEMAS.values() for name in schema)
 _COLUMNS: Final = ("ticker", "known_ts", "intent")
-_TIFS: Final = np.array([{"ioc": IOC, "fok": FOK, "gtc": GTC}[each] for each in type_of_tif.categories])
 
 Plan = pl.LazyFrame | pl.DataFrame
 Params = Mapping[str, Any] | pl.DataFrame | None
@@ -43,7 +34,8 @@ class Wanted:
     """What a plan wants under one parameter row.
 
     `intents`, by arrival: known_ts, arrival_us, what is in the struct, and for the ticker its `number` in
-    `tickers`; of plans with baskets also basket, leg and, where legs are sent one by one, `after`.
+    `tickers`, which are sorted; of plans with baskets also basket, leg and, where legs are sent one by one,
+    `after`.
     """
 
     params: dict[str, Any]
@@ -174,7 +166,7 @@ def numbered(tickers: pl.Series) -> tuple[list[str], I64]:
     """
     if tickers.is_empty():
         return [], np.zeros(0, np.int64)
-    is_other = (tickers.slice(1) != tickers.slice(0, len(tickers) - 1)).to_numpy()
+    is_other = (tickers.slice(1) != tickers.head(-1)).to_numpy()
     firsts = np.flatnonzero(np.append([True], is_other))
     names = tickers.gather(firsts).to_list()
     known = sorted(dict.fromkeys(names))
