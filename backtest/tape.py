@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import CHANGE, I32, I64, NEVER, SHELF, SIZE, TOP, TRADED, Records
+from backtest.kernels.arrays import CHANGE, I32, I64, NEVER, SHELF, SIZE, SIZE_UNKNOWN, TOP, TRADED, Records
 from exchange.units import DOLLAR_CC
 from warehouse.rebuilding.changes import changes_of, numbered
 from warehouse.rebuilding.ops import DELTA, SET, SPAN, UNKNOWN, ask_code, bid_code, yes_price_cc
@@ -216,7 +216,7 @@ def _to_the_middle(tops: Records, sizes: Records) -> None:
     doubled = tops["bid_cc"].astype(np.int64) + tops["ask_cc"]
     tops["bid_cc"][both], tops["ask_cc"][both] = doubled[both] // 2, (doubled[both] + 1) // 2
     tops["is_live"] &= both
-    sizes["bid_size"] = sizes["ask_size"] = -1
+    sizes["bid_size"] = sizes["ask_size"] = SIZE_UNKNOWN
     tops["is_new_bid"] = tops["is_new_ask"] = 1  # every row is a quote of its own: nothing stays taken
 
 

@@ -72,9 +72,10 @@ def _record(*fields: str) -> "np.dtype[np.void]":
 # 10_000 where a side is empty, the last known ones while the book is unknown. `is_live`: last row of its
 # instant, and the book is known and not crossed. Of a quote: whether what we took of a side is back with it.
 TOP: Final = _record("ts_us", "bid_cc:i2", "ask_cc:i2", "is_live:i1", "is_new_bid:i1", "is_new_ask:i1")
-# The same row of a quote: sizes, -1 where nobody knows; of more than SIZE_MAX_CENTI, that much.
-SIZE: Final = _record("bid_size:i4", "ask_size:i4")
-SIZE_MAX_CENTI: Final = np.iinfo(np.int32).max
+# The same row of a quote: sizes, SIZE_UNKNOWN where nobody knows; of more than SIZE_MAX_CENTI, that much.
+SIZE: Final = _record("bid_size:u4", "ask_size:u4")
+SIZE_UNKNOWN: Final = 2**32 - 1
+SIZE_MAX_CENTI: Final = SIZE_UNKNOWN - 1
 # A trade at a price of YES; `is_bought`: the taker acquired YES.
 DEAL: Final = _record("ts_us", "cc:i2", "is_bought:i1")
 # How far the rows of one market have got: the next one, when the last was received, whether any came late.

@@ -1,6 +1,6 @@
 """Displayed levels of one market as the clock reaches them, and what we took from them ourselves."""
 
-from backtest.kernels.arrays import TRADED, World
+from backtest.kernels.arrays import SIZE_UNKNOWN, TRADED, World
 from backtest.kernels.jit import inner
 from warehouse.rebuilding.ops import CLEAR, DELTA, END, SET, UNKNOWN
 
@@ -41,9 +41,15 @@ def advance(w: World, m: int, row: int) -> None:
                 break
             bid.used = 0 if w.tops[r].is_new_bid else bid.used
             ask.used = 0 if w.tops[r].is_new_ask else ask.used
-        bid.cc, bid.size = w.tops[row].bid_cc, w.sizes[row].bid_size
-        ask.cc, ask.size = w.tops[row].ask_cc, w.sizes[row].ask_size
+        bid.cc, bid.size = w.tops[row].bid_cc, shown_size(w.sizes[row].bid_size)
+        ask.cc, ask.size = w.tops[row].ask_cc, shown_size(w.sizes[row].ask_size)
     w.markets[m].row = row
+
+
+@inner
+def shown_size(size: int) -> int:
+    """Return the size of a quote's side, -1 where nobody knows it."""
+    return -1 if size == SIZE_UNKNOWN else size
 
 
 @inner

@@ -28,7 +28,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.jit import entry, inner
 
 # As in clock.py.
-MADE_WITH: Final = "f8be32670c3b"
+MADE_WITH: Final = "75f33fc00e0e"
 # As in intents.py.
 BUY, SELL, CLOSE, CANCEL = range(4)
 YES, NO, NO_SIDE = range(3)

@@ -23,7 +23,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.heap import push
 from backtest.kernels.jit import inlined, inner
 from backtest.kernels.law import grid_at
-from backtest.kernels.levels import level_at, row_at
+from backtest.kernels.levels import level_at, row_at, shown_size
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET
 
 
@@ -105,7 +105,8 @@ def tell(w: World, fills: Records, m: int, t: int) -> bool:
         view.bid_centi = w.seen[market.bid_level] if top.bid_cc > 0 else 0
         view.ask_centi = w.seen[market.ask_level] if top.ask_cc < DOLLAR_CC else 0
     else:
-        view.bid_centi, view.ask_centi = w.sizes[row].bid_size, w.sizes[row].ask_size
+        size = w.sizes[row]
+        view.bid_centi, view.ask_centi = shown_size(size.bid_size), shown_size(size.ask_size)
     _view_trade(w, m)
     _view_orders(w, m)
     return True

@@ -15,6 +15,7 @@ from backtest.kernels.arrays import (
     NEVER,
     SIZE,
     SIZE_MAX_CENTI,
+    SIZE_UNKNOWN,
     TOP,
     TRADED,
     TURNS_MIN,
@@ -24,7 +25,7 @@ from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "f8be32670c3b"
+MADE_WITH: Final = "75f33fc00e0e"
 
 
 @inner
@@ -84,6 +85,11 @@ def count_rows(counts: I64, market: I64, ts_us: I64, close_us: I64) -> None:
             counts[m] += 1
 
 
+@inner
+def _kept(size_centi: int) -> int:
+    return SIZE_UNKNOWN if size_centi < 0 else min(size_centi, SIZE_MAX_CENTI)
+
+
 @entry
 def put_quotes(
     tops: Records,
@@ -115,9 +121,9 @@ def put_quotes(
         top, size = tops[r], sizes[r]
         top.ts_us, top.bid_cc, top.ask_cc, size.bid_size, size.ask_size = ts_us, 0, DOLLAR_CC, 0, 0
         if 0 < bids[0][i] < DOLLAR_CC and bids[1][i] != 0:
-            top.bid_cc, size.bid_size = bids[0][i], min(bids[1][i], SIZE_MAX_CENTI)
+            top.bid_cc, size.bid_size = bids[0][i], _kept(bids[1][i])
         if 0 < asks[0][i] < DOLLAR_CC and asks[1][i] != 0:
-            top.ask_cc, size.ask_size = asks[0][i], min(asks[1][i], SIZE_MAX_CENTI)
+            top.ask_cc, size.ask_size = asks[0][i], _kept(asks[1][i])
 
 
 @entry
@@ -251,9 +257,9 @@ def _show(tops: Records, sizes: Records, n: int, prints: tuple[int, int], halves
     if sold > 0:
         ask = max(bought, sold + 2 * halves[1])
     if bid > 0:
-        top.bid_cc, size.bid_size = bid, -1
+        top.bid_cc, size.bid_size = bid, SIZE_UNKNOWN
     if ask < DOLLAR_CC:
-        top.ask_cc, size.ask_size = ask, -1
+        top.ask_cc, size.ask_size = ask, SIZE_UNKNOWN
     top.is_live = 1
 
 

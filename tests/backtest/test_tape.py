@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from backtest import tape, trades_tape
-from backtest.kernels.arrays import SIZE_MAX_CENTI
+from backtest.kernels.arrays import SIZE_MAX_CENTI, SIZE_UNKNOWN
 from backtest.slippage import Slippage
 from backtest.slippages import Slippages
 from backtest.tape import QUOTE_COLUMNS, Tape, quotes_tape
@@ -52,12 +52,12 @@ def some_quotes(random: Random) -> list[Quote]:
 
 
 def shown(quote: tuple[Any, ...]) -> tuple[int, int, int, int]:
-    """Return bid, its size, ask, its size: 0 and 10,000 of size 0 where nothing is shown, -1 for unknown."""
+    """Return bid, its size, ask, its size: 0 and 10,000 of size 0 where nothing is shown."""
     _, bid, bid_size, ask, ask_size = quote
     has_bid, has_ask = bid not in (None, 0) and bid_size != 0, ask not in (None, 10_000) and ask_size != 0
     return (
-        *((bid, -1 if bid_size is None else bid_size) if has_bid else (0, 0)),
-        *((ask, -1 if ask_size is None else ask_size) if has_ask else (10_000, 0)),
+        *((bid, SIZE_UNKNOWN if bid_size is None else bid_size) if has_bid else (0, 0)),
+        *((ask, SIZE_UNKNOWN if ask_size is None else ask_size) if has_ask else (10_000, 0)),
     )
 
 
@@ -127,6 +127,6 @@ def test_trades_give_one_tape_in_whatever_order_and_pieces_they_come(monkeypatch
 
 
 def test_a_size_beyond_what_fits_is_the_most_that_does() -> None:
-    """Thirty million contracts are displayed, and 21 million of them kept."""
-    found = laid([a_quote(1, 100, 200, sizes=(3_000_000_000, SIZE_MAX_CENTI))])
-    assert found.sizes.tolist() == [(SIZE_MAX_CENTI, SIZE_MAX_CENTI)]
+    """Fifty million contracts are displayed, and 42.9 million of them kept; 32 million were seen once."""
+    found = laid([a_quote(1, 100, 200, sizes=(5_000_000_000, 3_222_231_300))])
+    assert found.sizes.tolist() == [(SIZE_MAX_CENTI, 3_222_231_300)]
