@@ -9,7 +9,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 FLOWS: Final = "tests/flows"
-_LONGEST_FIRST: Final = ("flows", "stories", "notebooks", "recorder", "ingest")
+_LONGEST_FIRST: Final = ("flows", "stories", "notebooks", "recorder", "ingest", "warehouse")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
