@@ -133,7 +133,8 @@ def take_all(w: World, fills: Records, o: int, t: int) -> None:
     market, purse = w.markets[order.market], w.purse[0]
     first, n_levels = market.first_level, market.end_level - market.first_level
     for k in range(n_levels):
-        w.kept[k] = w.levels[first + k]
+        kept, level = w.kept[k], w.levels[first + k]
+        kept.used, kept.taken_us = level.used, level.taken_us
     cash, locked, n_fills, n_active = purse.cash, purse.locked, purse.n_fills, purse.n_active
     position, basis, spent, was_traded = market.position, market.basis, market.spent, market.was_traded
     event_basis, series_basis = w.events[market.event].basis, w.series[market.series]
@@ -141,7 +142,8 @@ def take_all(w: World, fills: Records, o: int, t: int) -> None:
     if order.waiting == 0:
         return
     for k in range(n_levels):
-        w.levels[first + k] = w.kept[k]
+        kept, level = w.kept[k], w.levels[first + k]
+        level.used, level.taken_us = kept.used, kept.taken_us
     purse.cash, purse.locked, purse.n_fills, purse.n_active = cash, locked, n_fills, n_active
     market.position, market.basis, market.spent, market.was_traded = position, basis, spent, was_traded
     w.events[market.event].basis, w.series[market.series] = event_basis, series_basis
