@@ -23,7 +23,7 @@ from backtest.kernels.resting import arrive, wake
 
 # First digits of a SHA-256 over the files compiled into this one: numba's cache of `simulate` does not notice
 # a change there, so a test asks for the new digits here.
-MADE_WITH: Final = "435b9c2a54fd"
+MADE_WITH: Final = "2359f14e8dd4"
 DONE, ROOM, FAILED = range(3)
 END, FULL = -1, -2
 
@@ -103,7 +103,7 @@ def _play(w: World, fills: Records, equity: Records) -> int:
         grid = w.grid_us[g] if g < len(w.grid_us) else NEVER
         waking, kind = (w.heap[0].ts, first_kind(w)) if purse.n_heap > 0 else (NEVER, EXPIRY)
         t = min(arrival, payout, grid, waking)
-        is_waking = waking == t and (kind == EXPIRY or payout > t)
+        is_waking = waking == t < NEVER and (kind == EXPIRY or payout > t)
         o = first_order(w) if is_waking and kind != ASK else a
         if purse.n_equity == len(equity) or (0 <= o < purse.n_orders and _fills_end(w, o) > len(fills)):
             return FULL
@@ -155,7 +155,12 @@ def _live(w: World, fills: Records, kind: int, t: int, row: int, o: int) -> None
 
 @inner
 def _fills_end(w: World, o: int) -> int:
-    """Return how many fills there can be after order o has walked levels and impact once."""
+    """Return how many fills there can be after order o has walked levels and impact once.
+
+    An order in an unknown market, refused as it is, fills nothing.
+    """
+    if w.orders[o].market < 0:
+        return 0
     market = w.markets[w.orders[o].market]
     return int(w.purse[0].n_fills + 1 + market.end_level - market.first_level + w.reach.size)
 

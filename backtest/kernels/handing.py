@@ -1,15 +1,15 @@
 """Hand a world on to inner kernels as one pointer, instead of the seven numbers that each of its arrays is.
 
 Of a pointer attributes can be read, as of the world itself, and items of its arrays: by indices that are not
-below 0, which nobody looks at. It is good for as long as the entry that made it runs, for Python holds the
-arrays that long, and it counts no references.
+below 0, at which nobody looks unless NUMBA_BOUNDSCHECK is set. It is good for as long as the entry that made
+it runs, for Python holds the arrays that long, and it counts no references.
 """
 
 import operator
 from typing import TYPE_CHECKING, Any, cast
 
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
 from numba.core.datamodel import models
 from numba.core.datamodel.registry import register_default
 from numba.core.imputils import impl_ret_borrowed
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # All of these are untyped.
 _code: Any = cgutils
 _arrays: Any = arrayobj
+_config: Any = config
 _borrowed: Any = impl_ret_borrowed
 _reads: Any = lower_getattr_generic
 _lowers: Any = lower_builtin
@@ -101,6 +102,8 @@ class _Set(AbstractTemplate):
 
 def _place(context: Any, builder: Any, kind: Any, rows: Any, index: Any) -> Any:  # noqa: ANN401
     array = _arrays.make_array(kind)(context, builder, ref=rows)
+    if _config.BOUNDSCHECK:
+        _code.do_boundscheck(context, builder, index, array.nitems)
     return builder.gep(array.data, [index])
 
 

@@ -1,9 +1,13 @@
 """The kernels' fee law against exchange.fees, and their caches against their sources."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +37,21 @@ def test_a_cached_kernel_names_the_sources_it_was_compiled_with() -> None:
     assert digest(*sorted(inner)) == clock.MADE_WITH
     assert digest("arrays.py", "jit.py") == tops.MADE_WITH == prints.MADE_WITH == placing.MADE_WITH
     assert digest() == kernels.MADE_WITH
+
+
+@pytest.mark.long  # compiles it all once more
+def test_no_kernel_reaches_beyond_its_arrays(tmp_path: Path) -> None:
+    """Indices are looked at in kernels compiled for that, in random worlds with plans and policies."""
+    worlds = [str(Path(__file__).parent / f"test_{name}_oracle.py") for name in ("engine", "policies")]
+    looking = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-m", "not long", *worlds],
+        env=looking,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 @settings(deadline=None)  # the first call compiles
