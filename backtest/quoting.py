@@ -34,7 +34,7 @@ from exchange.units import to_us
 if TYPE_CHECKING:
     from backtest.settings import Settings
 
-_ORDERS_FIRST = 1 << 17  # room for that many at first; memory is taken as they come
+_ORDERS_FIRST = 1 << 20  # room for that many at first; memory is taken as they come
 _ACTIONS = np.array(
     [type_of_action.categories.index_of(each) for each in ("cancel", "buy", "sell")], np.uint8
 )

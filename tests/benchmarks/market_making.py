@@ -44,7 +44,7 @@ from warehouse.tables import BOOK_DELTAS, BOOK_SNAPSHOTS, MARKETS, TRADES
 SEED: Final = 20261126
 N_CHANGES: Final = 10_000_000  # of two days, of which the first is used
 N_MARKETS: Final = 20
-N_TIMES: Final = 3
+N_TIMES: Final = 7
 TRADED: Final = 0.3  # of what leaves the best level
 LIMIT_S: Final = 1_200
 TERMS: Final = {"every_us": 50_000, "latency_us": 10_000, "size": 0.01, "most": 0.10}
