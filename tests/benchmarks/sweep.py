@@ -19,7 +19,8 @@ import backtest as bt
 from backtest.results import Run
 from tests.benchmarks import made_up
 from tests.benchmarks.figures import Figure, Timed, timed
-from tests.benchmarks.sweep_stages import peak_mb, stages
+from tests.benchmarks.hundred_million_places import peak_mb
+from tests.benchmarks.sweep_stages import stages
 from tests.benchmarks.tape_lake import N_TRADES, tape_lake
 from warehouse import Lake
 

@@ -1,6 +1,5 @@
 """The stages of a sweep, one after the other, and what the machine could do at best."""
 
-import resource
 from collections.abc import Iterator
 from typing import Final
 
@@ -18,11 +17,6 @@ from tests.benchmarks.figures import Figure, timed
 from warehouse.tables import QUOTES
 
 READ: Final = ("ticker", "event_ts", "received_ts", "bid_cc", "ask_cc")  # what signals need of quotes
-
-
-def peak_mb() -> float:
-    """Return the most memory that this process had so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def stages(
