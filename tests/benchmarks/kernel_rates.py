@@ -159,7 +159,7 @@ def _on(taken: Scene) -> str:
 
 def _tops_frame(taken: Scene) -> pl.DataFrame:
     tape = taken.stage.tape
-    market = np.repeat(np.arange(len(tape.offsets) - 1), np.diff(tape.offsets))
+    market = np.repeat(np.arange(len(tape.offsets) - 1, dtype=np.int32), np.diff(tape.offsets))
     columns = {"market": market} | {name: tape.tops[name] for name in ("ts_us", "ask_cc", "is_live")}
     return pl.DataFrame(columns).filter(pl.col("is_live") == 1)
 

@@ -57,7 +57,7 @@ def scenes(
         per_event=None,
         per_series=None,
         netting=False,
-        maintenance=True,
+        maintenance=False,  # polars alone, with which kernels are compared, knows none
         extra_ticks=0,
         slippage=None,
         refill="never",
