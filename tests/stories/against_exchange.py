@@ -235,7 +235,14 @@ class Market:
         ]
         every = {"n": list(range(len(orders)))}
         run = bt.run(
-            pl.concat(plans), self._lake, fills=fills, queue=queue, latency="250ms", cash=CASH, params=every
+            pl.concat(plans),
+            self._lake,
+            fills=fills,
+            queue=queue,
+            latency="250ms",
+            cash=CASH,
+            params=every,
+            maintenance=False,  # the sandbox's schedule has no maintenance windows
         )
         return _gots(run, len(orders))
 
