@@ -15,7 +15,7 @@ import polars as pl
 from backtest.baskets import basket_column, legs_before, sent_in_turn, with_legs
 from backtest.errors import ParameterError, PlanError
 from backtest.intents import COUNT_UNUSABLE, INTENT, bound, parameters_in
-from backtest.kernels.arrays import COUNT_MAX_CENTI, I64, NEVER, Records
+from backtest.kernels.arrays import COUNT_MAX_CENTI, I64, NEVER, NO_SIDE, Records
 from backtest.latency import Latency
 from backtest.results import SCHEMAS
 from backtest.tape import fixed
@@ -24,6 +24,7 @@ from exchange.units import format_ts
 
 RESULT_COLUMNS: Final = frozenset(name for schema in SCHEMAS.values() for name in schema)
 _COLUMNS: Final = ("ticker", "known_ts", "intent")
+_AT_ONCE: Final = 400_000  # rows that polars works on: with fewer, what each piece costs to begin counts most
 
 Plan = pl.LazyFrame | pl.DataFrame
 Params = Mapping[str, Any] | pl.DataFrame | None
@@ -129,7 +130,7 @@ def wanted(
     Raises:
         PlanError: an intent without a ticker or a time, or with an unusable count; a basket that is none.
     """
-    with bound(params):
+    with bound(params), pl.Config(streaming_chunk_size=_AT_ONCE):
         rows = plan.filter(pl.col("intent").is_not_null()).collect()
     rows = rows.rechunk().unnest("intent")  # it comes in a hundred pieces, and gathering from them is slow
     if rows["ticker"].null_count() or rows["known_ts"].null_count():
@@ -177,7 +178,7 @@ def numbered(tickers: pl.Series) -> tuple[list[str], I64]:
 
 def orders(asked: Wanted, rules: Rules) -> Records:
     """Return the orders of one parameter row; what cannot even reach the book has its reason already."""
-    from backtest.kernels.placing import NO_SIDE, Columns, place
+    from backtest.kernels.placing import Columns, place
 
     rows = asked.intents
     columns = rows.select(

@@ -22,6 +22,9 @@ COUNT_MAX_CENTI: Final = 3_000_000_000
 
 TURNS_MIN: Final = 5  # of the taker's side, that a market must have shown before its spread is known
 
+# As in intents.py; NO_SIDE for null.
+BUY, SELL, CLOSE, CANCEL = range(4)
+YES, NO, NO_SIDE = range(3)
 IOC, FOK, GTC = 0, 1, 2
 TRADED, PRINT = 5, 6  # on a tape with trades, besides the ops of warehouse.rebuilding.ops
 EXPIRY, WAKE, ARRIVE, ASK = range(4)  # kinds of events in the heap, in their order within one instant

@@ -6,6 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from backtest.kernels.arrays import (
+    BUY,
+    CANCEL,
+    CLOSE,
     CLOSED,
     COUNT_MAX_CENTI,
     DOLLAR_CC,
@@ -13,14 +16,18 @@ from backtest.kernels.arrays import (
     I8,
     I64,
     NEVER,
+    NO,
     NO_LIMIT,
     NO_MARKET,
+    NO_SIDE,
     NOT_OPEN,
     OFF_GRID,
     ORDER,
+    SELL,
     TO_LESS,
     TO_MORE,
     TOO_LARGE,
+    YES,
     ZERO_COUNT,
     Flags,
     Records,
@@ -28,11 +35,8 @@ from backtest.kernels.arrays import (
 from backtest.kernels.jit import entry, inner
 
 # As in clock.py.
-MADE_WITH: Final = "75f33fc00e0e"
-# As in intents.py.
-BUY, SELL, CLOSE, CANCEL = range(4)
-YES, NO, NO_SIDE = range(3)
-LIMIT_MISSING: Final = -1
+MADE_WITH: Final = "827e17cffbac"
+LIMIT_MISSING: Final = -1  # as in intents.py
 
 U8 = npt.NDArray[np.uint8]
 

@@ -25,7 +25,7 @@ from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "75f33fc00e0e"
+MADE_WITH: Final = "827e17cffbac"
 
 
 @inner

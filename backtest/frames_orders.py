@@ -1,0 +1,144 @@
+"""The frames of orders and fills: what was wanted, what came of it, in words."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from backtest.columns import HOME, finished, frame, home, numbers, places
+from backtest.intents import type_of_action, type_of_side
+from backtest.kernels.arrays import (
+    CROSSED,
+    DISPLAYED,
+    DOLLAR_CC,
+    FILLED,
+    IMPACT,
+    LEG_BEFORE,
+    NO,
+    NOTHING_WAITS,
+    PAUSED,
+    QUEUED,
+    REASONS,
+    SELL,
+    THROUGH,
+    TOO_LARGE,
+    UNSIZED,
+    WOULD_CROSS,
+    YES,
+)
+from backtest.outcomes import KEPT_OF_ORDERS, Outcome
+from backtest.results import TIME, Frames
+from backtest.tape import FROM_TRADES, MID
+
+if TYPE_CHECKING:
+    from backtest.replay import Stage
+
+_ROLES = pl.Series(["maker", "taker"])
+
+
+def orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
+    """Return every order and what became of it."""
+    intents = pl.concat([each.asked.intents for each in done], how="vertical_relaxed")
+    tickers = [
+        pl.Series(each.asked.tickers, dtype=pl.String).gather(each.asked.intents["number"]) for each in done
+    ]
+    placed = {name: np.concatenate([each.orders[name] for each in done]) for name in KEPT_OF_ORDERS}
+    lengths = [each.asked.intents.height for each in done]
+    if "basket" not in intents.columns:
+        intents = intents.with_columns(basket=pl.lit(None, dtype=pl.String))
+    rows = intents.with_columns(
+        *home(stage, placed["market"], *HOME[1:]),
+        ticker=pl.concat(tickers),
+        row=pl.Series(numbers(lengths)),
+        order_id=pl.Series(places(lengths)),
+        way=pl.Series(placed["direction"]),
+        resolved=pl.Series(placed["count_centi"]),
+        filled_centi=pl.Series(placed["filled"]),
+        code=pl.Series(placed["reason"]),
+        is_resting=pl.Series(placed["is_resting"]),
+    )
+    is_cancel, filled = pl.col("action") == "cancel", pl.col("filled_centi")
+    is_idle = (pl.col("action") == "close") & (pl.col("way") == 0)
+    count = pl.when(is_idle).then(0).otherwise("resolved")
+    status = (
+        pl.when(is_cancel & pl.col("code").is_in([FILLED, NOTHING_WAITS]))
+        .then(pl.lit("done"))
+        .when((filled > 0) & (filled == count))
+        .then(pl.lit("filled"))
+        .when(filled > 0)
+        .then(pl.lit("partial"))
+        .when(_is_rejected("code"))
+        .then(pl.lit("rejected"))
+        .otherwise(pl.lit("unfilled"))
+    )
+    shown = rows.with_columns(
+        *_meant(),
+        decision_ts="known_ts",
+        arrival_ts=pl.when(pl.col("code") != LEG_BEFORE).then(pl.col("arrival_us").cast(TIME)),
+        count_centi=count,
+        limit_cc=pl.when(pl.col("limit_cc") >= 0).then("limit_cc"),
+        tif=pl.col("tif").cast(pl.String),
+        status=status,
+        reason=pl.lit(pl.Series(REASONS)).gather("code"),
+    )
+    return finished(shown, "orders", done)
+
+
+def fills(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
+    """Return every fill, in order of time."""
+    lengths = [len(each.fills) for each in done]
+    filled = [each.fills["order_id"] for each in done]
+    market, way = (
+        np.concatenate([each.orders[name][ids] for each, ids in zip(done, filled, strict=True)])
+        for name in ("market", "direction")
+    )
+    wanted = (
+        each.asked.intents.select(pl.col("known_ts", "arrival_us", "action", "side").gather(pl.Series(ids)))
+        for each, ids in zip(done, filled, strict=True)
+    )
+    rows = frame(*(each.fills for each in done)).hstack(pl.concat(wanted, how="vertical_relaxed"))
+    rows = rows.with_columns(way=pl.Series(way)).with_columns(*_meant())
+    told = pl.Series(_evidence(stage.tape.evidence), dtype=pl.String)
+    shown = rows.with_columns(
+        *home(stage, market, *HOME),
+        row=pl.Series(numbers(lengths)),
+        fill_id=pl.Series(places(lengths)),
+        decision_ts="known_ts",
+        arrival_ts=pl.col("arrival_us").cast(TIME),
+        fill_ts=pl.col("fill_us").cast(TIME),
+        price_cc=_own_price(),
+        role=pl.lit(_ROLES).gather("is_taker"),
+        evidence=pl.lit(told).gather("evidence"),
+    )
+    return finished(shown, "fills", done)
+
+
+def _meant() -> list[pl.Expr]:
+    """Return action and side in words: of a close, what it came to sell; where nothing was held, close."""
+    way, is_close = pl.col("way"), pl.col("action") == "close"
+    sold = pl.when(way < 0).then(YES).when(way > 0).then(NO)
+    action = pl.when(is_close & (way != 0)).then(SELL).otherwise(pl.col("action").to_physical())
+    side = pl.when(is_close).then(sold).otherwise(pl.col("side").to_physical())
+    words = {"action": (type_of_action, action), "side": (type_of_side, side)}
+    return [pl.lit(kind.categories).gather(code).alias(name) for name, (kind, code) in words.items()]
+
+
+def _own_price() -> pl.Expr:
+    price = pl.col("yes_price_cc")
+    return pl.when(pl.col("side") == "no").then(DOLLAR_CC - price).otherwise(price)
+
+
+def _evidence(basis: str) -> list[str]:
+    """Return what each code means in fills that rest on `basis`."""
+    told = {DISPLAYED: basis, UNSIZED: "touch:no-size", CROSSED: f"{basis}:crossed"}
+    told |= {QUEUED: "queue", THROUGH: "queue:through", IMPACT: f"{basis}:impact"}
+    if basis == FROM_TRADES:
+        told[UNSIZED] = FROM_TRADES
+    return [MID if basis == MID else told[code] for code in range(len(told))]
+
+
+def _is_rejected(code: str) -> pl.Expr:
+    """Tell who was refused on arrival; an order that a pause ended later had waited."""
+    is_refused = (pl.col(code) == PAUSED) & (pl.col("is_resting") == 0)
+    return (pl.col(code) <= TOO_LARGE) | (pl.col(code) == WOULD_CROSS) | is_refused
