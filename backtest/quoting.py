@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from backtest.errors import PlanError
-from backtest.intents import INTENT, type_of_action
+from backtest.intents import INTENT
 from backtest.kernels.arrays import (
     EQUITY,
     EVENT,
@@ -24,7 +24,7 @@ from backtest.kernels.arrays import (
 )
 from backtest.kernels.asking import answer_of, asking_about, plain
 from backtest.kernels.clock import DONE, FAILED, drive
-from backtest.outcomes import Outcome, outcome_of
+from backtest.outcomes import KEPT_OF_ORDERS, Columns, Outcome, columns_of, outcome_of
 from backtest.plan import Wanted
 from backtest.policies import Policy, Quoting, params_record
 from backtest.replay import Stage, mark_grid, new_world, refuse_unknown_fees
@@ -35,10 +35,14 @@ if TYPE_CHECKING:
     from backtest.settings import Settings
 
 _ORDERS_FIRST = 1 << 20  # room for that many at first; memory is taken as they come
-_ACTIONS = np.array(
-    [type_of_action.categories.index_of(each) for each in ("cancel", "buy", "sell")], np.uint8
-)
 _DRAWN = 1 << 16  # latencies drawn at once; a policy's orders use them in turn
+_SENT = {  # besides what every run keeps of orders
+    "sent_us": np.int64,
+    "limit_cc": np.int64,
+    "is_post_only": np.bool,
+    "cancels": np.int8,
+    "arrival_us": np.int64,
+}
 
 
 def quote(
@@ -71,8 +75,9 @@ def quote(
     world, fills, equity = _driven(
         _with_policy(world, settings, quoting), quoting.policy, params_record(row), ask
     )
-    asked = Wanted(row, list(stage.rules.places), _sent(world.orders))
-    return outcome_of(asked, world, fills, equity, stage.tape, cash_micros=settings.cash_micros)
+    sent = columns_of(world.orders, KEPT_OF_ORDERS | _SENT)
+    asked = Wanted(row, list(stage.rules.places), _intents(sent))
+    return outcome_of(asked, world, sent, fills, equity, stage.tape, cash_micros=settings.cash_micros)
 
 
 def _driven(world: World, policy: Policy, params: Records, ask: Any) -> tuple[World, Records, Records]:  # noqa: ANN401 -- numba's
@@ -167,32 +172,22 @@ def _questions(world: World) -> int:
     return len(world.markets) * (3 + int(purse["feed_us"] // purse["every_us"]))
 
 
-def _sent(orders: Records) -> pl.DataFrame:
+def _intents(sent: Columns) -> pl.DataFrame:
     """Return a policy's orders as a plan's intents would have been."""
-    given = {
-        name: np.ascontiguousarray(orders[name])
-        for name in (
-            "sent_us",
-            "direction",
-            "count_centi",
-            "limit_cc",
-            "is_post_only",
-            "cancels",
-            "arrival_us",
-        )
-    }
     kinds = {each.name: each.dtype for each in INTENT.fields}
-    is_cancel, is_to_less = pl.col("direction") == 0, pl.col("cancels") == TO_LESS
-    return pl.DataFrame(given).select(
-        number=pl.Series(np.ascontiguousarray(orders["market"])),
+    direction, cancels = pl.col("direction"), pl.col("cancels")
+    buy, sell, cancel = (pl.lit(each, kinds["action"]) for each in ("buy", "sell", "cancel"))
+    yes, no = (pl.lit(each, kinds["side"]) for each in ("yes", "no"))
+    return pl.DataFrame(sent).select(
+        number="market",
         known_ts=pl.col("sent_us").cast(TIME),
-        action=pl.Series(_ACTIONS[given["direction"]]).cat.to(kinds["action"]),
-        side=pl.when(is_cancel & is_to_less).then(pl.lit("no")).otherwise(pl.lit("yes")).cast(kinds["side"]),
+        action=pl.when(direction > 0).then(buy).when(direction < 0).then(sell).otherwise(cancel),
+        side=pl.when((direction == 0) & (cancels == TO_LESS)).then(no).otherwise(yes),
         count_centi="count_centi",
-        limit_cc=pl.when(~is_cancel).then(pl.col("limit_cc").cast(pl.Int64)),
-        ttl_us=pl.lit(None, dtype=pl.Int64),
-        tif=pl.lit("gtc", dtype=kinds["tif"]),
-        post_only=pl.col("is_post_only").cast(pl.Boolean),
-        replace=pl.col("cancels") > 0,
+        limit_cc=pl.when(direction != 0).then("limit_cc"),
+        ttl_us=pl.lit(None, pl.Int64),
+        tif=pl.lit("gtc", kinds["tif"]),
+        post_only="is_post_only",
+        replace=cancels > 0,
         arrival_us="arrival_us",
     )

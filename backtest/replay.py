@@ -28,7 +28,7 @@ from backtest.kernels.arrays import (
 )
 from backtest.kernels.clock import simulate
 from backtest.lifecycle import halts
-from backtest.outcomes import Outcome, outcome_of
+from backtest.outcomes import KEPT_OF_ORDERS, Outcome, columns_of, outcome_of
 from backtest.plan import Wanted, orders
 from backtest.tape import (
     BOOK,
@@ -144,7 +144,8 @@ def replay(stage: Stage, settings: "Settings", asked: Wanted) -> Outcome:
         refill_us=settings.refill_us,
     )
     fills, equity = played(world)
-    return outcome_of(asked, world, fills, equity, stage.tape, cash_micros=settings.cash_micros)
+    kept = columns_of(world.orders, KEPT_OF_ORDERS)
+    return outcome_of(asked, world, kept, fills, equity, stage.tape, cash_micros=settings.cash_micros)
 
 
 def played(world: World) -> tuple[Records, Records]:

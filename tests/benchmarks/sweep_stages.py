@@ -8,7 +8,7 @@ import polars as pl
 from backtest.engine import LakeReader
 from backtest.frames import frames_of
 from backtest.kernels.arrays import FILLED, Records, World
-from backtest.outcomes import outcome_of
+from backtest.outcomes import KEPT_OF_ORDERS, columns_of, outcome_of
 from backtest.plan import Params, Wanted, orders, parameter_rows, read_plan, universe, wanted
 from backtest.replay import Stage, mark_grid, new_world, played, prepare
 from backtest.settings import Settings, read_settings
@@ -97,7 +97,15 @@ def _summary(
     stage: Stage, settings: Settings, done: list[tuple[Wanted, World, tuple[Records, Records]]], n: int
 ) -> pl.DataFrame:
     outcomes = [
-        outcome_of(asked, world, fills, equity, stage.tape, cash_micros=settings.cash_micros)
+        outcome_of(
+            asked,
+            world,
+            columns_of(world.orders, KEPT_OF_ORDERS),
+            fills,
+            equity,
+            stage.tape,
+            cash_micros=settings.cash_micros,
+        )
         for asked, world, (fills, equity) in done
     ]
     return frames_of(outcomes, stage, n)["summary"]
