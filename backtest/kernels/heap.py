@@ -76,11 +76,10 @@ def _sink(w: World, ts: int, key: int) -> None:
     heap, n, i = w.heap, w.purse[0].n_heap, 0
     while 2 * i + 1 < n:
         child = 2 * i + 1
+        one, other = heap[child], heap[min(child + 1, n - 1)]
+        # Which child comes first is anyone's guess, the processor's too: so nothing branches on it.
+        child += (other.ts < one.ts) | ((other.ts == one.ts) & (other.key < one.key))
         below = heap[child]
-        if child + 1 < n:
-            other = heap[child + 1]
-            if other.ts < below.ts or (other.ts == below.ts and other.key < below.key):
-                child, below = child + 1, other
         if ts < below.ts or (ts == below.ts and key < below.key):
             break
         heap[i].ts, heap[i].key = below.ts, below.key
