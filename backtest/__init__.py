@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from backtest.engine import run
     from backtest.errors import BacktestError
     from backtest.fees import assume_fees
+    from backtest.holdouts import Holdout, holdout
     from backtest.intents import Intent, buy_no, buy_yes, cancel, close, param, sell_no, sell_yes
     from backtest.latency import sample_latency
     from backtest.policies import Policy, Quotes, Quoting, policy
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BacktestError": "errors",
+    "Holdout": "holdouts",
     "Intent": "intents",
     "Policy": "policies",
     "Quotes": "policies",
@@ -36,6 +38,7 @@ _HOMES = {
     "calibrate_slippage": "slippage_measured",
     "cancel": "intents",
     "close": "intents",
+    "holdout": "holdouts",
     "interest": "accruals",
     "ladder": "rungs",
     "param": "intents",
@@ -48,6 +51,7 @@ _HOMES = {
 
 __all__ = [
     "BacktestError",
+    "Holdout",
     "Intent",
     "Policy",
     "Quotes",
@@ -60,6 +64,7 @@ __all__ = [
     "calibrate_slippage",
     "cancel",
     "close",
+    "holdout",
     "interest",
     "ladder",
     "param",

@@ -33,6 +33,14 @@ def run(
         Path | None, typer.Option("--out", help="Folder for the results; else `out` of the configuration.")
     ] = None,
     lake: LakeAt = None,
+    note: Annotated[
+        str | None,
+        typer.Option(
+            "--open-holdout",
+            help="Look at what the configuration holds out, once, for one setting; say which and why.",
+            metavar="NOTE",
+        ),
+    ] = None,
     as_json: Json = False,  # noqa: FBT002 - a command-line flag
 ) -> None:
     """Replay a strategy and write its report and frames to a folder.
@@ -60,7 +68,7 @@ def run(
     from backtest.config import read_config
     from backtest.running import run_config, summary_rows
 
-    finished = run_config(read_config(config), lake=lake, out=out)
+    finished = run_config(read_config(config), lake=lake, out=out, note=note)
     if as_json:
         _print_json(
             {

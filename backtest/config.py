@@ -21,6 +21,7 @@
     payout_delay = "1h"                    # where the settlement time is not on record
     fees = { type = "quadratic", multiplier = 1 }   # assume these; by default the lake's fee tables
     legs = "together"                      # or "one by one"; how legs of baskets are sent
+    holdout = { since = 2026-09-01, log = "holdout.jsonl" }   # leave out events that are not over before
     out = "results/favourites"
 
     [params]
@@ -33,19 +34,29 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from backtest.baskets import LEGS
+from backtest.config_values import (
+    dollars,
+    duration,
+    flag,
+    is_number,
+    moment,
+    refuse_unknown,
+    text,
+    text_or_none,
+)
 from backtest.errors import PlanError
+from backtest.holdouts import Holdout
 from backtest.kernels.arrays import QUEUES
 from backtest.slippage import Slippage
 from backtest.strategies.registry import Strategy, find_strategy, near
-from exchange.errors import BadInput, UnitError
-from exchange.units import aware, parse_duration, parse_when
+from exchange.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
     from pathlib import Path
 
 FILLS: Final = ("mid", "touch", "trades", "book", "queue")
@@ -73,11 +84,13 @@ KEYS: Final = (
     "payout_delay",
     "fees",
     "legs",
+    "holdout",
     "out",
     "params",
 )
 _SELECTION: Final = ("series", "event", "ticker")
 _FEE_KEYS: Final = ("type", "multiplier")
+_HOLDOUT_KEYS: Final = ("since", "log")
 _SLIPPAGE_KEYS: Final = ("half_spread_cc", "impact", "coefficient_cc", "max_age")
 
 
@@ -117,6 +130,7 @@ class RunConfig:
     payout_delay: timedelta | None
     fees: FeeAssumption | None
     legs: str | None
+    holdout: Holdout | None
     out: Path
     params: dict[str, Any] = field(default_factory=dict)
 
@@ -129,13 +143,13 @@ def read_config(path: Path) -> RunConfig:
             message names it and what comes near.
     """
     table = _parsed(path)
-    _refuse_unknown(path, "key", table, KEYS)
+    refuse_unknown(path, "key", table, KEYS)
     if "fills" not in table:
         raise BadInput(f'{path}: no fills: add fills = "touch" (best quotes), "book" (depth) or "queue"')
     if "strategy" not in table:
         raise BadInput(f'{path}: no strategy: add strategy = "…"; `tapehouse backtest strategies` lists ours')
-    strategy = _found_strategy(path, _text(path, table, "strategy"))
-    lake, fills = _text_or_none(path, table, "lake"), _text(path, table, "fills")
+    strategy = _found_strategy(path, text(path, table, "strategy"))
+    lake, fills = text_or_none(path, table, "lake"), text(path, table, "fills")
     if fills not in FILLS:
         raise BadInput(f"{path}: fills = {fills!r} is unknown; {near(fills, FILLS)}")
     return RunConfig(
@@ -146,20 +160,21 @@ def read_config(path: Path) -> RunConfig:
         forecast=_forecast(path, table, strategy),
         fills=fills,
         queue=_queue(path, table, fills),
-        latency=_duration(path, table, "latency"),
-        feed=_duration(path, table, "feed"),
-        cash=_dollars(path, table, "cash"),
-        per_event=_dollars(path, table, "per_event"),
-        per_series=_dollars(path, table, "per_series"),
-        netting=_flag(path, table, "netting"),
-        maintenance=_flag(path, table, "maintenance"),
+        latency=duration(path, table, "latency"),
+        feed=duration(path, table, "feed"),
+        cash=dollars(path, table, "cash"),
+        per_event=dollars(path, table, "per_event"),
+        per_series=dollars(path, table, "per_series"),
+        netting=flag(path, table, "netting"),
+        maintenance=flag(path, table, "maintenance"),
         extra_ticks=_ticks(path, table),
         slippage=_slippage(path, table),
-        refill=None if table.get("refill") == "never" else _duration(path, table, "refill"),
-        payout_delay=_duration(path, table, "payout_delay"),
+        refill=None if table.get("refill") == "never" else duration(path, table, "refill"),
+        payout_delay=duration(path, table, "payout_delay"),
         fees=_fees(path, table),
         legs=_legs(path, table),
-        out=path.parent / (_text_or_none(path, table, "out") or f"results/{path.stem}"),
+        holdout=_holdout(path, table),
+        out=path.parent / (text_or_none(path, table, "out") or f"results/{path.stem}"),
         params=_params(path, table, strategy),
     )
 
@@ -175,12 +190,6 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: not TOML: {error}") from error
 
 
-def _refuse_unknown(path: Path, what: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    for name in given:
-        if name not in known:
-            raise BadInput(f"{path}: {what} {name!r} is unknown; {near(name, known)}")
-
-
 def _found_strategy(path: Path, name: str) -> Strategy:
     try:
         return find_strategy(name, beside=path.parent)
@@ -189,15 +198,15 @@ def _found_strategy(path: Path, name: str) -> Strategy:
 
 
 def _selection(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
-    chosen: dict[str, Any] = {key: _text(path, table, key) for key in _SELECTION if key in table}
-    chosen |= {key: _moment(path, key, table[key]) for key in ("start", "end") if key in table}
+    chosen: dict[str, Any] = {key: text(path, table, key) for key in _SELECTION if key in table}
+    chosen |= {key: moment(path, key, table[key]) for key in ("start", "end") if key in table}
     if "start" in chosen and "end" in chosen and chosen["start"] >= chosen["end"]:
         raise BadInput(f"{path}: end ({table['end']}) must come after start ({table['start']})")
     return chosen
 
 
 def _forecast(path: Path, table: Mapping[str, Any], strategy: Strategy) -> Path | None:
-    given = _text_or_none(path, table, "forecast")
+    given = text_or_none(path, table, "forecast")
     if given is None and strategy.reads_forecast:
         raise BadInput(f'{path}: {strategy.name} reads a forecast: add forecast = "path/to/file.parquet"')
     if given is not None and not strategy.reads_forecast:
@@ -205,47 +214,8 @@ def _forecast(path: Path, table: Mapping[str, Any], strategy: Strategy) -> Path 
     return None if given is None else path.parent / given
 
 
-def _moment(path: Path, key: str, value: object) -> datetime:
-    try:
-        if isinstance(value, str):
-            return parse_when(value)
-        if isinstance(value, datetime):
-            return aware(value)
-        if isinstance(value, date):
-            return datetime.combine(value, time(), tzinfo=UTC)
-    except UnitError as error:
-        raise BadInput(f"{path}: {key}: {error}") from error
-    raise BadInput(
-        f"{path}: {key} = {value!r} is not a date or time, such as 2026-05-11 or 2026-05-11T12:00:00Z"
-    )
-
-
-def _duration(path: Path, table: Mapping[str, Any], key: str) -> timedelta | None:
-    text = _text_or_none(path, table, key)
-    try:
-        return None if text is None else parse_duration(text)
-    except UnitError as error:
-        raise BadInput(f"{path}: {key}: {error}") from error
-
-
-def _dollars(path: Path, table: Mapping[str, Any], key: str) -> float | None:
-    if key not in table:
-        return None
-    amount = table[key]
-    if not _is_number(amount) or not 0 < amount < float("inf"):
-        raise BadInput(f"{path}: {key} = {amount!r} should be dollars, more than 0")
-    return amount  # type: ignore[no-any-return]  # a number, as checked
-
-
-def _flag(path: Path, table: Mapping[str, Any], key: str) -> bool | None:
-    value = table.get(key)
-    if value is not None and not isinstance(value, bool):
-        raise BadInput(f"{path}: {key} = {value!r} should be true or false")
-    return value
-
-
 def _queue(path: Path, table: Mapping[str, Any], fills: str) -> str | None:
-    queue = _text_or_none(path, table, "queue")
+    queue = text_or_none(path, table, "queue")
     if queue is not None and fills != "queue":
         raise BadInput(f'{path}: queue = {queue!r} is for fills = "queue", not {fills!r}')
     if queue is not None and queue not in QUEUES:
@@ -254,7 +224,7 @@ def _queue(path: Path, table: Mapping[str, Any], fills: str) -> str | None:
 
 
 def _legs(path: Path, table: Mapping[str, Any]) -> str | None:
-    legs = _text_or_none(path, table, "legs")
+    legs = text_or_none(path, table, "legs")
     if legs is not None and legs not in LEGS:
         raise BadInput(f"{path}: legs = {legs!r} is unknown; {near(legs, LEGS)}")
     return legs
@@ -280,7 +250,7 @@ def _slippage(path: Path, table: Mapping[str, Any]) -> Slippage | dict[str, Slip
 
 
 def _one_slippage(path: Path, where: str, given: Mapping[str, Any]) -> Slippage:
-    _refuse_unknown(path, f"key of {where}", given, _SLIPPAGE_KEYS)
+    refuse_unknown(path, f"key of {where}", given, _SLIPPAGE_KEYS)
     spread = given.get("half_spread_cc")
     try:
         steps = {int(start): half for start, half in spread.items()} if isinstance(spread, dict) else spread
@@ -297,11 +267,25 @@ def _fees(path: Path, table: Mapping[str, Any]) -> FeeAssumption | None:
         raise BadInput(
             f'{path}: fees = {fees!r} should be a table, such as {{ type = "quadratic", multiplier = 1 }}'
         )
-    _refuse_unknown(path, "key of fees", fees, _FEE_KEYS)
+    refuse_unknown(path, "key of fees", fees, _FEE_KEYS)
     multiplier = fees.get("multiplier", 1)
-    if not _is_number(multiplier) or not 0 <= multiplier < float("inf"):
+    if not is_number(multiplier) or not 0 <= multiplier < float("inf"):
         raise BadInput(f"{path}: fees.multiplier = {multiplier!r} should be a number, 0 or more")
-    return FeeAssumption(fee_type=_text(path, fees, "type"), multiplier=multiplier)
+    return FeeAssumption(fee_type=text(path, fees, "type"), multiplier=multiplier)
+
+
+def _holdout(path: Path, table: Mapping[str, Any]) -> Holdout | None:
+    given = table.get("holdout")
+    if given is None:
+        return None
+    if not isinstance(given, dict) or "since" not in given or "log" not in given:
+        raise BadInput(
+            f"{path}: holdout = {given!r} should be a table with both of them, such as "
+            '{ since = 2026-09-01, log = "holdout.jsonl" }'
+        )
+    refuse_unknown(path, "key of holdout", given, _HOLDOUT_KEYS)
+    since = moment(path, "holdout.since", given["since"])
+    return Holdout(since, path.parent / text(path, given, "log"))
 
 
 def _params(path: Path, table: Mapping[str, Any], strategy: Strategy) -> dict[str, Any]:
@@ -309,29 +293,14 @@ def _params(path: Path, table: Mapping[str, Any], strategy: Strategy) -> dict[st
     if not isinstance(given, dict):
         raise BadInput(f"{path}: params should be a table: [params] and one line per parameter")
     if strategy.params is not None:
-        _refuse_unknown(path, f"parameter of {strategy.name}", given, tuple(strategy.params))
+        refuse_unknown(path, f"parameter of {strategy.name}", given, tuple(strategy.params))
     for name, value in given.items():
         values = value if isinstance(value, list) else [value]
-        if not values or not all(_is_number(each) for each in values):
+        if not values or not all(is_number(each) for each in values):
             raise BadInput(f"{path}: params.{name} = {value!r} should be a number or a list of numbers")
         if len(set(values)) != len(values):
             raise BadInput(f"{path}: params.{name} names a value twice: {value!r}")
     return {**(strategy.params or {}), **given}
-
-
-def _text_or_none(path: Path, table: Mapping[str, Any], key: str) -> str | None:
-    return _text(path, table, key) if key in table else None
-
-
-def _text(path: Path, table: Mapping[str, Any], key: str) -> str:
-    value = table[key]
-    if not isinstance(value, str) or not value.strip():
-        raise BadInput(f"{path}: {key} = {value!r} should be text")
-    return value.strip()
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124 - not NaN
 
 
 def _from_here(path: Path, lake: str) -> str:

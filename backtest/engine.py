@@ -17,6 +17,7 @@ import polars as pl
 from backtest.assumptions import assumed
 from backtest.baskets import ONE_BY_ONE, read_legs
 from backtest.errors import PlanError
+from backtest.holdouts import Holdout, Split, split_of
 from backtest.latency import Latency
 from backtest.plan import Params, Plan, Wanted, given_rows, parameter_rows, read_plan, universe, wanted
 from backtest.policies import Policy, Quoting, params_record, policy_rows
@@ -77,6 +78,7 @@ def run(
     payout_delay: str | timedelta = "1h",
     fees: FeeTerms | None = None,
     legs: str = "together",
+    holdout: Holdout | None = None,
 ) -> Run:
     """Replay a plan and return what it would have come to.
 
@@ -122,6 +124,8 @@ def run(
         fees: terms where the lake knows none, as `bt.assume_fees` gives them; known ones stay.
         legs: how legs of baskets are sent: "together", or "one by one" in the plan's order, each at the
             instant the one before arrived and for as many contracts as that one got.
+        holdout: events to leave out, `bt.holdout`; or, opened, to look at and no others, once, for one
+            parameter row. Baskets with legs on both sides are left out.
 
     Raises:
         PlanError, ParameterError, MarketsUnknown, FeesUnknown, TooLarge: the run is refused as a whole.
@@ -148,25 +152,32 @@ def run(
         fees=fees,
         legs=read_legs(legs, has_baskets=lazy is not None and "basket" in lazy.collect_schema()),
     )
+    lake = lake.pinned()
     if isinstance(plan, Quoting):
-        return _quoted(lake.pinned(), settings, plan, params)
+        rows = policy_rows(*given_rows(params), plan.policy)
+        return _quoted(lake, settings, plan, rows, split_of(holdout, lake, len(rows)))
     assert lazy is not None
     rows = parameter_rows(params, lazy)
-    return _replayed(lake.pinned(), settings, lazy, rows)
+    return _replayed(lake, settings, lazy, rows, split_of(holdout, lake, len(rows)))
 
 
 def _replayed(
-    lake: LakeReader, settings: Settings, plan: pl.LazyFrame, rows: Sequence[dict[str, Any]]
+    lake: LakeReader,
+    settings: Settings,
+    plan: pl.LazyFrame,
+    rows: Sequence[dict[str, Any]],
+    split: Split | None,
 ) -> Run:
     from backtest.replay import prepare, replay  # numba comes in here, and only here
 
     likely = universe(plan, rows[0])
+    likely = likely if split is None else split.visible(likely)
     tickers, replayed, later = set(likely), [], list[Wanted]()
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         staged = pool.submit(prepare, lake, settings, likely)
 
         def asked(row: dict[str, Any]) -> Wanted:
-            return wanted(plan, row, settings.latency, one_by_one=settings.legs == ONE_BY_ONE)
+            return wanted(plan, row, settings.latency, one_by_one=settings.legs == ONE_BY_ONE, split=split)
 
         def on_stage(each: Wanted) -> "Outcome":
             return replay(staged.result(), settings, each)
@@ -183,37 +194,51 @@ def _replayed(
             staged = pool.submit(prepare, lake, settings, tickers)
             again = (asked(row) for row in rows[: len(replayed)])
             replayed = [pool.submit(on_stage, each) for each in itertools.chain(again, later)]
-    return _finished(lake, settings, staged.result(), [each.result() for each in replayed], len(tickers))
+    done = [each.result() for each in replayed]
+    return _finished(lake, settings, staged.result(), done, len(tickers), split)
 
 
-def _quoted(lake: LakeReader, settings: Settings, quoting: Quoting, params: Params) -> Run:
+def _quoted(
+    lake: LakeReader,
+    settings: Settings,
+    quoting: Quoting,
+    rows: Sequence[dict[str, Any]],
+    split: Split | None,
+) -> Run:
     from backtest.kernels.asking import compiled
     from backtest.quoting import quote, said, told
     from backtest.replay import prepare
 
-    rows = policy_rows(*given_rows(params), quoting.policy)
+    if split is not None:
+        quoting = replace(quoting, tickers=frozenset(split.visible(quoting.tickers)))
     policy = quoting.policy
     ask = compiled(policy.function, params_record(rows[0]).dtype) if policy.is_compiled else None
     stage = prepare(lake, settings, set(quoting.tickers))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         done = list(pool.map(lambda row: quote(stage, settings, quoting, row, ask), rows))
     stage = replace(stage, assumptions=(*said(settings), *stage.assumptions))
-    run = _finished(lake, settings, stage, done, len(quoting.tickers))
+    run = _finished(lake, settings, stage, done, len(quoting.tickers), split)
     run.manifest["config"]["policy"] = told(quoting, settings)
     return run
 
 
 def _finished(
-    lake: LakeReader, settings: Settings, stage: "Stage", done: "list[Outcome]", n_universe: int
+    lake: LakeReader,
+    settings: Settings,
+    stage: "Stage",
+    done: "list[Outcome]",
+    n_universe: int,
+    split: Split | None,
 ) -> Run:
     from backtest.frames import frames_of
 
-    return Run(
+    run = Run(
         param_names=tuple(done[0].asked.params),
         frames=frames_of(done, stage, n_universe),
         assumptions=assumed(settings, stage, done),
         manifest=_manifest(lake, settings, done, stage.digest),
     )
+    return run if split is None else split.told(run)
 
 
 def _manifest(lake: LakeReader, settings: Settings, done: "list[Outcome]", inputs: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import polars as pl
 
 from backtest.baskets import basket_column, legs_before, sent_in_turn, with_legs
 from backtest.errors import ParameterError, PlanError
+from backtest.holdouts import Split
 from backtest.intents import COUNT_UNUSABLE, INTENT, bound, parameters_in
 from backtest.kernels.arrays import COUNT_MAX_CENTI, I64, NEVER, NO_SIDE, Records
 from backtest.latency import Latency
@@ -123,9 +124,16 @@ def universe(plan: pl.LazyFrame, params: Mapping[str, Any]) -> set[str]:
 
 
 def wanted(
-    plan: pl.LazyFrame, params: dict[str, Any], latency: Latency, *, one_by_one: bool = False
+    plan: pl.LazyFrame,
+    params: dict[str, Any],
+    latency: Latency,
+    *,
+    one_by_one: bool = False,
+    split: Split | None = None,
 ) -> Wanted:
     """Collect what the plan wants under one parameter row; `one_by_one`: how legs of baskets are sent.
+
+    Of the rows, those that a `split` hides are left out.
 
     Raises:
         PlanError: an intent without a ticker or a time, or with an unusable count; a basket that is none.
@@ -142,6 +150,8 @@ def wanted(
             f"{ticker} at {format_ts(at_ts)}: the count is negative, no number, or finer than 0.01 contract; "
             "round it, as in (…).round(2)"
         )
+    if split is not None:
+        rows = split.seen(rows)
     if "basket" in rows.columns:
         rows = with_legs(rows, one_by_one=one_by_one)
     latency_us = latency.of(rows)

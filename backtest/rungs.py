@@ -7,6 +7,7 @@ import polars as pl
 
 from backtest.engine import LakeReader, run
 from backtest.errors import PlanError
+from backtest.holdouts import Holdout
 from backtest.plan import Plan
 from backtest.policies import Quoting
 from backtest.results import SCHEMAS
@@ -43,6 +44,9 @@ def ladder(
         raise PlanError(f"{' and '.join(taken)}: a ladder has them in rungs, such as {RUNGS[-1]!r}")
     if unknown := [each for each in rungs if each not in (*RUNGS, TRADES)]:
         raise PlanError(f"rung {unknown[0]!r} is unknown: use {', '.join((*RUNGS, TRADES))}")
+    held = arguments.get("holdout")
+    if isinstance(held, Holdout) and held.note is not None:
+        raise PlanError("a holdout is opened for one run: choose a rung, and give it to bt.run")
     if not rungs:
         raise PlanError("a ladder needs a rung")
     pinned, names = lake.pinned(), tuple[str, ...]()

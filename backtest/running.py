@@ -36,18 +36,24 @@ class Finished:
     out: Path
 
 
-def run_config(config: RunConfig, *, lake: str | None = None, out: Path | None = None) -> Finished:
+def run_config(
+    config: RunConfig, *, lake: str | None = None, out: Path | None = None, note: str | None = None
+) -> Finished:
     """Run a configuration and write report, frames and manifest to its folder.
 
     Args:
         config: as read from a file.
         lake: where the lake lies, instead of the configuration's.
         out: the folder to write, instead of the configuration's.
+        note: why its holdout is opened; the results then lie beside the others, in a folder of their own.
 
     Raises:
-        BadInput: the folder holds something else, or the lake is not there; nothing was written.
+        BadInput: the folder holds something else, the lake is not there, or the configuration has no holdout
+            to open; nothing was written.
         BacktestError: the plan cannot be executed.
     """
+    if note is not None:
+        config = _opened(config, note)
     target = out or config.out
     _refuse_foreign(target)
     run = execute(config, lake=lake)
@@ -55,6 +61,14 @@ def run_config(config: RunConfig, *, lake: str | None = None, out: Path | None =
         run.save(folder)
         write_report(run, folder / "report.html")
     return Finished(run, target)
+
+
+def _opened(config: RunConfig, note: str) -> RunConfig:
+    if config.holdout is None:
+        example = '{ since = 2026-09-01, log = "holdout.jsonl" }'
+        raise BadInput(f"{config.path}: no holdout to open: add holdout = {example}")
+    beside = config.out.with_name(f"{config.out.name}-holdout")
+    return replace(config, holdout=config.holdout.open(note), out=beside)
 
 
 def execute(config: RunConfig, *, lake: str | None = None) -> Run:
@@ -95,6 +109,7 @@ def _engine_arguments(config: RunConfig) -> dict[str, Any]:
         "payout_delay": config.payout_delay,
         "fees": config.fees and bt.assume_fees(config.fees.fee_type, config.fees.multiplier),
         "legs": config.legs,
+        "holdout": config.holdout,
     }
     return {name: value for name, value in said.items() if value is not None}
 

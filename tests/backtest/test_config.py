@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from backtest.config import FeeAssumption, read_config
+from backtest.holdouts import Holdout
 from backtest.slippage import Slippage
 from exchange.errors import BadInput
 
@@ -41,6 +42,7 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
             payout_delay = "30m"
             fees = { type = "quadratic", multiplier = 0.5 }
             legs = "one by one"
+            holdout = { since = 2026-09-01, log = "looks.jsonl" }
             out = "results/one"
             [params]
             beyond = [0.9, 0.95]
@@ -63,6 +65,7 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
     assert config.refill == timedelta(seconds=10)
     assert config.fees == FeeAssumption(fee_type="quadratic", multiplier=0.5)
     assert (config.legs, config.forecast) == ("one by one", None)
+    assert config.holdout == Holdout(datetime(2026, 9, 1, tzinfo=UTC), tmp_path / "looks.jsonl")
     assert config.out == tmp_path / "results/one"
     assert config.params == {"beyond": [0.9, 0.95], "horizon_minutes": 60, "count": 10}
 
@@ -115,6 +118,10 @@ def test_what_is_left_out_is_left_to_the_engine(tmp_path: Path) -> None:
         (LEAST + "extra_ticks = 0.5", "extra_ticks = 0.5 should be a whole number"),
         (LEAST + "netting = 1", "netting = 1 should be true or false"),
         (LEAST + 'legs = "at once"', "legs = 'at once' is unknown; known are together, one by one"),
+        (LEAST + "holdout = 2026-09-01", "should be a table with both of them, such as { since = 2026-09-01"),
+        (LEAST + "holdout = { since = 2026-09-01 }", 'log = "holdout.jsonl" }'),
+        (LEAST + 'holdout = { since = 5, log = "x" }', "holdout.since = 5 is not a date or time"),
+        (LEAST + 'holdout = { since = 2026-09-01, lok = "x", log = "y" }', "key of holdout 'lok' is unknown"),
         (LEAST + 'forecast = "mine.csv"', "favourite_longshot reads no forecast"),
         ('strategy = "calibration_edge"\nfills = "touch"', "calibration_edge reads a forecast"),
         (LEAST + "fees = 0.07", "fees = 0.07 should be a table"),
