@@ -119,7 +119,8 @@ class Split:
     def told(self, run: Run) -> Run:
         """Return a run that says what was held out or looked at; a look is logged first."""
         since, number = format_ts(self.holdout.since), len(self.openings)
-        what = f"{self.n_events} events with {len(self.held)} markets that are not over before {since}"
+        counted = f"{self.n_events} events ({len(self.held)} markets)"
+        what = f"the lake's {counted} that are not over before {since}"
         said = f"held out: {what}; openings so far, by {self.holdout.log.name}: {number}"
         if self.is_open:
             said = f"on a holdout and nothing else: {what}; {self.holdout.note}"

@@ -37,6 +37,7 @@ class Detail:
     settlements: pl.DataFrame
     positions: pl.DataFrame
     baskets: pl.DataFrame
+    exposures: pl.DataFrame
     attrition: dict[str, int]
     events: pl.DataFrame
     series: pl.DataFrame
@@ -104,6 +105,7 @@ def detail_of(run: Run, summary_row: dict[str, Any], label: str, *, n_tried: int
         settlements=settlements,
         positions=positions,
         baskets=row_of(run.baskets, params),
+        exposures=row_of(run.exposures, params),
         attrition=_counts(row_of(run.attrition, params)),
         events=events,
         series=by_series(events),

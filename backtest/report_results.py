@@ -9,6 +9,7 @@ import polars as pl
 from backtest.charts import equity_chart, profit_bars
 from backtest.metrics import shortfalls
 from backtest.report_baskets import baskets
+from backtest.report_exposures import exposures
 from backtest.report_numbers import contracts, dollars, number, several, share, when
 from backtest.report_page import Markup, figures, joined, section, table, text, titled
 
@@ -53,7 +54,7 @@ def results(detail: Detail) -> Markup:
         )
     parts = [band, headline(detail), orders(detail), baskets(detail)]
     if not detail.fills.is_empty():
-        parts += [equity(detail), events(detail), costs(detail), settlements(detail)]
+        parts += [equity(detail), events(detail), exposures(detail), costs(detail), settlements(detail)]
     return joined(parts)
 
 

@@ -50,7 +50,7 @@ def test_an_opened_holdout_shows_these_events_and_no_others(tmp_path: Path) -> N
 
 def test_both_sides_say_what_was_held_out_and_how_often_it_was_opened(tmp_path: Path) -> None:
     before = replayed(LAKE, *EVERYWHERE, holdout=held(tmp_path))
-    what = "2 events with 3 markets that are not over before 2026-09-01T12:50:00Z"
+    what = "the lake's 2 events (3 markets) that are not over before 2026-09-01T12:50:00Z"
     assert before.assumptions[0] == f"held out: {what}; openings so far, by holdout.jsonl: 0"
     look = replayed(LAKE, *EVERYWHERE, holdout=held(tmp_path).open("median of the sweep"))
     assert look.assumptions[0] == f"on a holdout and nothing else: {what}; median of the sweep"

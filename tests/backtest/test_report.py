@@ -11,8 +11,9 @@ import pytest
 import backtest as bt
 from backtest.metrics import by_event
 from backtest.report import PAGE_BYTES_MAX, report_html, write_report
+from backtest.report_numbers import MINUS
 from backtest.results import SCHEMAS, Run
-from tests.backtest.a_run import T0, a_frame, a_run
+from tests.backtest.a_run import T0, a_frame, a_run, names
 from tests.backtest.worlds import a_lake, a_market, a_quote, replayed
 
 VOID = {"meta", "line", "circle", "rect", "path", "br"}
@@ -186,6 +187,28 @@ def test_stranded_legs_are_counted_beside_the_sets() -> None:
     assert "stranded legs alone 1 0 5" in text
     assert "0 legs 2 1 leg 1 2 legs 1" in text
     assert "Stranded" not in Page(report_html(a_run(3))).text
+
+
+def test_the_events_that_could_have_lost_most_stand_first() -> None:
+    """Of 14 events twelve are shown: the worst ones; one could not lose."""
+    rows = [
+        {
+            **{name: value for name, value in names(event).items() if name != "ticker"},
+            "is_exclusive": False,
+            "n_markets": 2,
+            "deepest_ts": T0,
+            "cost_micros": 1_000_000 * event,
+            "worst_micros": -1_000_000 * event,
+            "best_micros": 500_000,
+        }
+        for event in range(14)
+    ]
+    text = Page(report_html(a_run(3, exposures=a_frame("exposures", rows)))).text
+    assert f"Deepest {MINUS}$13.00 KXTEST-013" in text
+    assert "Could not lose 1 of 14 events, at any time" in text
+    assert f"KXTEST-002 2026-05-11 00:00:00 2 $2.00 {MINUS}$2.00 +$0.50" in text
+    assert "KXTEST-001 2026-05-11 00:00:00 2 $1.00" not in text
+    assert "Worst cases" not in Page(report_html(a_run(3))).text
 
 
 def test_ten_thousand_events_and_two_thousand_settings_stay_below_a_megabyte() -> None:
