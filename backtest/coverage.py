@@ -20,7 +20,8 @@ def coverage(tape: Tape, known: Rules) -> pl.DataFrame:
     end[has_rows] = tape.tops["ts_us"][last[has_rows]]
     length = np.where(close_us < NEVER, close_us, end) - np.where(open_us > 0, open_us, start)
     share = np.where(has_rows & (length > 0), known_us(tape, close_us) / np.maximum(length, 1), 0.0)
-    blind = np.searchsorted(tape.offsets, np.flatnonzero(tape.changes["op"] == UNKNOWN), side="right") - 1
+    unknown = tape.changes["op"] == UNKNOWN if len(tape.changes) else tape.tops["is_unknown"]
+    blind = np.searchsorted(tape.offsets, np.flatnonzero(unknown), side="right") - 1
     return (
         known.markets.select("ticker", "event_ticker", "series_ticker", "traded_centi")
         .with_columns(

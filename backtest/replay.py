@@ -30,6 +30,7 @@ from backtest.kernels.clock import simulate
 from backtest.lifecycle import halts
 from backtest.outcomes import KEPT_OF_ORDERS, Outcome, columns_of, outcome_of
 from backtest.plan import Wanted, orders
+from backtest.recordings import ends
 from backtest.tape import (
     BOOK,
     FROM_TRADES,
@@ -44,8 +45,7 @@ from backtest.trades_tape import TRADE_COLUMNS, trades_tape
 from backtest.venue import Rules, Venue, rules, venue
 from warehouse.rebuilding.reading import EXCHANGE, read_streams
 from warehouse.storage import collected
-from warehouse.tables import BOOK_GAPS, CANDLES, EVENTS, FEE_CHANGES, MARKETS, SERIES, TRADES, Table
-from warehouse.tape_schemas import BREAKS
+from warehouse.tables import CANDLES, EVENTS, FEE_CHANGES, MARKETS, SERIES, TRADES, Table
 from warehouse.tops import FROM_CANDLES
 
 if TYPE_CHECKING:
@@ -253,29 +253,10 @@ def _tape(lake: "LakeReader", settings: "Settings", known: Rules) -> tuple[Tape,
             is_close = pl.col("session").str.starts_with(f"{FROM_CANDLES}_")
             shown, n_candles = found.lazy(), found.filter(is_close)["ticker"].n_unique()
         told = [f"{n_candles} markets were not recorded all the time: there, quotes are closes of candles"]
-        ended = pl.concat([shown, _ends(lake, shown)])
+        ended = pl.concat([shown, ends(lake, shown)])
         return quotes_tape(ended, known.markets, evidence=fills), [QUOTES_STAND, *(told if n_candles else [])]
     trades = _of(lake, TRADES, "ticker", names) if fills == "queue" else None
     return book_tape(read_streams(lake, names, None, None, clock=EXCHANGE), known.markets, trades=trades), []
-
-
-def _ends(lake: "LakeReader", shown: pl.LazyFrame) -> pl.LazyFrame:
-    """Return an empty quote for every session's end: from then on nobody knows what is quoted."""
-    gaps = collected(lake.scan(BOOK_GAPS).filter(~pl.col("cause").is_in(BREAKS)), "book_gaps")
-    ends = gaps.explode("tickers").select("session", ticker="tickers", from_ts="from_ts").drop_nulls()
-    if ends.is_empty():
-        return shown.clear()
-    # A recorder's clock may be behind the exchange's: the end is not before the last quote.
-    ended = shown.filter(pl.col("session").is_in(ends["session"].unique().implode()))
-    last = collected(ended.group_by("ticker", "session").agg(last_ts=pl.col("event_ts").max()), "quotes")
-    rows = ends.join(last, on=["ticker", "session"]).with_columns(
-        event_ts=pl.max_horizontal("from_ts", "last_ts") + pl.duration(microseconds=1)
-    )
-    kept = {"ticker", "session", "event_ts"}
-    return rows.lazy().select(
-        pl.col(name) if name in kept else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in shown.collect_schema().items()
-    )
 
 
 def _halts(tape: Tape, known: Rules) -> list[tuple[int, int]]:

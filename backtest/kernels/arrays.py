@@ -73,8 +73,12 @@ def _record(*fields: str) -> "np.dtype[np.void]":
 
 # One row of the tape, market by market in order of time. Bid and ask are the top of the book after it: 0 and
 # 10_000 where a side is empty, the last known ones while the book is unknown. `is_live`: last row of its
-# instant, and the book is known and not crossed. Of a quote: whether what we took of a side is back with it.
-TOP: Final = _record("ts_us", "bid_cc:i2", "ask_cc:i2", "is_live:i1", "is_new_bid:i1", "is_new_ask:i1")
+# instant, and the book is known and not crossed. Of a quote: whether what we took of a side is back with it,
+# and whether it is none, but where nobody knows any more.
+TOP: Final = _record(
+    *("ts_us", "bid_cc:i2", "ask_cc:i2"), *("is_live:i1", "is_new_bid:i1", "is_new_ask:i1", "is_unknown:i1")
+)
+PRICE_UNKNOWN: Final = -1  # the bid of a quote that is none
 # The same row of a quote: sizes, SIZE_UNKNOWN where nobody knows; of more than SIZE_MAX_CENTI, that much.
 SIZE: Final = _record("bid_size:u4", "ask_size:u4")
 SIZE_UNKNOWN: Final = 2**32 - 1

@@ -13,6 +13,7 @@ from backtest.kernels.arrays import (
     I32,
     I64,
     NEVER,
+    PRICE_UNKNOWN,
     SIZE,
     SIZE_MAX_CENTI,
     SIZE_UNKNOWN,
@@ -25,7 +26,7 @@ from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "827e17cffbac"
+MADE_WITH: Final = "014d43fd7718"
 
 
 @inner
@@ -105,7 +106,8 @@ def put_quotes(
     """Put quotes behind those of their market that came before, at the next row of its shelf.
 
     A market is mixed up if a row's times (of the event, then received) are not after those of the row before.
-    Prices are 0 where null, sizes -1.
+    Prices are 0 where null, sizes -1. Where a bid is PRICE_UNKNOWN, the prices shown before stay, and nobody
+    knows whether they hold.
     """
     for i in range(len(market)):
         m, ts_us, received_us = market[i], times_us[0][i], times_us[1][i]
@@ -120,6 +122,9 @@ def put_quotes(
         shelves[m].row, shelves[m].received_us = r + 1, received_us
         top, size = tops[r], sizes[r]
         top.ts_us, top.bid_cc, top.ask_cc, size.bid_size, size.ask_size = ts_us, 0, DOLLAR_CC, 0, 0
+        top.is_unknown = 1 if bids[0][i] == PRICE_UNKNOWN else 0
+        if top.is_unknown and r > offsets[m]:
+            top.bid_cc, top.ask_cc = tops[r - 1].bid_cc, tops[r - 1].ask_cc
         if 0 < bids[0][i] < DOLLAR_CC and bids[1][i] != 0:
             top.bid_cc, size.bid_size = bids[0][i], _kept(bids[1][i])
         if 0 < asks[0][i] < DOLLAR_CC and asks[1][i] != 0:
@@ -135,7 +140,7 @@ def compare_quotes(tops: Records, offsets: I64) -> None:
             top.is_new_bid = 1 if is_first or top.bid_cc != tops[r - 1].bid_cc else 0
             top.is_new_ask = 1 if is_first or top.ask_cc != tops[r - 1].ask_cc else 0
             is_last = r + 1 == offsets[m + 1] or tops[r + 1].ts_us > top.ts_us
-            top.is_live = 1 if is_last and top.bid_cc < top.ask_cc else 0
+            top.is_live = 1 if is_last and top.is_unknown == 0 and top.bid_cc < top.ask_cc else 0
 
 
 @entry

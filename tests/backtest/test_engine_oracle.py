@@ -79,6 +79,24 @@ def quote_rows(rng: Random) -> list[dict[str, Any]]:
     return quotes
 
 
+def quote_tables(rng: Random) -> dict[str, list[dict[str, Any]]]:
+    """Quotes of up to two recordings of the same markets; now and then one stops, for a market or for all."""
+    sessions = ("s", "t")[: rng.randint(1, 2)]
+    quotes = [each | {"session": rng.choice(sessions)} for each in quote_rows(rng)]
+    stopped = [each for each in sessions if rng.random() < 0.4]
+    stops = [
+        a_gap(
+            rng.randint(-3, 40),
+            from_seq=9,
+            tickers=rng.choice([TICKERS, TICKERS[:1]]),
+            session=session,
+            cause=rng.choice(["session_end", "stalled"]),
+        )
+        for session in stopped
+    ]
+    return {"quotes": quotes, "book_gaps": stops}
+
+
 def book_rows(rng: Random) -> dict[str, list[dict[str, Any]]]:
     """Sessions that overlap, numbers with holes, levels that shrink, empty and now and then cross."""
     found: dict[str, list[dict[str, Any]]] = {"book_snapshots": [], "book_deltas": [], "book_gaps": []}
@@ -387,7 +405,8 @@ def slow_markets(
             assert slippage is not None
             events = trade_instants(of("trades"), close_us, half_of(slippage), slippage.max_age_us)
         elif fills == "touch":
-            events = quote_instants(of("quotes"), close_us)
+            stops = {gap["session"]: to_us(gap["from_ts"]) for gap in of("book_gaps")}
+            events = quote_instants(of("quotes"), close_us, stops)
         else:
             events = book_instants(of("book_snapshots"), of("book_deltas"), of("book_gaps"), close_us)
         if fills == "queue":
@@ -512,7 +531,7 @@ def compare(
 def test_touch_fills_equal_the_oracle(seed: int) -> None:
     """Traps 3, 8, 10, 25, 26: sizes, latency, empty sides, one purse, reservations, all at once."""
     rng = Random(seed)
-    lake = a_lake(markets=market_rows(rng), quotes=quote_rows(rng), series=[a_series()])
+    lake = a_lake(markets=market_rows(rng), series=[a_series()], **quote_tables(rng))
     compare(lake, with_baskets(rng, wishes(rng)), rng, fills="touch")
 
 
@@ -565,7 +584,8 @@ def test_netting_equals_the_oracle(seed: int, can_owe: bool) -> None:  # noqa: F
     ]
     plan = [wish for _ in range(2) for wish in hedges(rng)]
     plan = [*plan, *wishes(rng, 4)] if can_owe else plan
-    lake = a_lake(markets=markets, quotes=quote_rows(rng), series=[a_series(ppm=rng.choice([0, 1_000_000]))])
+    series = [a_series(ppm=rng.choice([0, 1_000_000]))]
+    lake = a_lake(markets=markets, series=series, **quote_tables(rng))
     _, slow = compare(lake, plan, rng, fills="touch", exclusive=True)
     assert can_owe or not slow.is_owing
 
@@ -632,11 +652,6 @@ def test_two_thousand_worlds_equal_the_oracle(part: int) -> None:
         plan = with_baskets(rng, patient(rng) if fills == "queue" else wishes(rng))
         queue = rng.choice(list(QUEUES)) if fills == "queue" else None
         compare(a_lake(markets=markets, series=[terms], **tables), plan, rng, fills=fills, queue=queue)
-
-
-def quote_tables(rng: Random) -> dict[str, list[dict[str, Any]]]:
-    """Quotes, as a table."""
-    return {"quotes": quote_rows(rng)}
 
 
 TABLES_OF: Final = {"touch": quote_tables, "book": book_rows, "queue": queue_tables, "trades": last_rows}

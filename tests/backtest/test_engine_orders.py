@@ -11,7 +11,6 @@ from backtest.errors import MarketsUnknown, ParameterError, PlanError, TooLarge
 from exchange.errors import BadInput
 from tests.backtest.worlds import (
     T0,
-    a_gap,
     a_lake,
     a_market,
     a_plan,
@@ -277,18 +276,6 @@ def test_a_plan_that_wants_nothing_gives_empty_frames_and_its_cash_back() -> Non
     )
     assert run.attrition.row(0) == (1, 1, 0, 0, 0, 0)
     assert run.coverage["first_ts"][0] == T0
-
-
-@pytest.mark.parametrize("cause", ["session_end", "killed", "stalled", "overflow", "unsubscribed"])
-def test_after_its_recording_ended_a_quote_is_no_quote(cause: str) -> None:
-    """Trap 17: the session of the only quote ends at 5 s, however; an order at 900 s meets nothing."""
-    lake = a_lake(
-        markets=[a_market()],
-        quotes=[a_quote(0, 4_900, 5_000)],
-        book_gaps=[a_gap(5, from_seq=2, cause=cause)],
-    )
-    run = replayed(lake, (1, "A", bt.buy_yes(1)), (900, "A", bt.buy_yes(1)))
-    assert run.orders["filled_centi"].to_list() == [100, 0]
 
 
 @pytest.mark.parametrize(

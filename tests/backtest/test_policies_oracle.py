@@ -21,7 +21,7 @@ from tests.backtest.test_engine_oracle import (
     book_rows,
     market_rows,
     queue_tables,
-    quote_rows,
+    quote_tables,
     slow_markets,
 )
 from tests.backtest.worlds import MemoryLake, a_lake, a_market, a_quote, a_series, at
@@ -107,9 +107,7 @@ def assert_equal(run: Run, other: Run) -> None:
 
 def a_world(rng: Random, fills: str) -> MemoryLake:
     terms = a_series(fee_type=rng.choice(["quadratic", "quadratic_with_maker_fees"]))
-    tables = {"touch": lambda r: {"quotes": quote_rows(r)}, "book": book_rows, "queue": queue_tables}[fills](
-        rng
-    )
+    tables = {"touch": quote_tables, "book": book_rows, "queue": queue_tables}[fills](rng)
     return a_lake(markets=market_rows(rng), series=[terms], **tables)
 
 

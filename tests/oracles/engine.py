@@ -601,15 +601,37 @@ def closable(order: Order, market: Market) -> int:
     return max(0, -order.way * market.position)
 
 
-def quote_instants(rows: Iterable[Row], close_us: int) -> dict[int, list[tuple[Any, ...]]]:
-    """Group a market's quotes by their exchange time; within one, by receipt and session."""
+def quote_instants(
+    rows: Iterable[Row], close_us: int, stops: Mapping[str, int] | None = None
+) -> dict[int, list[tuple[Any, ...]]]:
+    """Group a market's quotes by their exchange time; within one, by receipt and session.
+
+    `stops`: when the recording of a session stopped, where it did.
+    """
     found: dict[int, list[tuple[Any, ...]]] = {}
+    rows = list(rows)
+    for t in ends_of(rows, stops or {}):
+        if t < close_us:
+            found[t] = [("unknown",)]
     for row in sorted(rows, key=lambda each: (each["event_ts"], each["received_ts"], each["session"])):
         t = to_us(row["event_ts"])
         if t < close_us:
             sizes = row["bid_size_centi"], row["ask_size_centi"]
             found.setdefault(t, []).append(("quote", row["bid_cc"], sizes[0], row["ask_cc"], sizes[1]))
     return found
+
+
+def ends_of(rows: Sequence[Row], stops: Mapping[str, int]) -> set[int]:
+    """Return the microseconds after which nobody recorded quotes of a market any more."""
+    times: dict[str, list[int]] = {}
+    for row in rows:
+        times.setdefault(row["session"], []).append(to_us(row["event_ts"]))
+    over = {each: max(stops[each], *told) + 1 for each, told in times.items() if each in stops}
+
+    def is_told(t: int) -> bool:
+        return any(min(told) <= t < over.get(each, NEVER) for each, told in times.items())
+
+    return {t for t in over.values() if not is_told(t)}
 
 
 def book_instants(
