@@ -3,17 +3,18 @@
 A struct whose text cannot be read exactly is no row; it is rejected with all it held.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
+import pyarrow as pa
 
 from exchange.units import DOLLAR_CC
 from pipelines.client import wire
 from pipelines.ingest import exact
-from pipelines.ingest.pages import Rows, arrow_of, origin, repeated, values_of, whole_rows
+from pipelines.ingest.pages import Rows, arrow_of, repeated, values_of, whole_rows
 
 _OHLC: Final = ("open", "high", "low", "close")
 
@@ -46,37 +47,40 @@ def trades(page: Sequence[wire.Trade], *, source: str, fetched_ts: datetime) -> 
 
 def candles(page: Sequence[wire.Candle], *, period_s: int, source: str, fetched_ts: datetime) -> Rows:
     """Return rows of `candles`; a bid or ask of $0 or $1 is no quote and becomes null [KALSHI.md §12.8]."""
+    # Column by column as well: most pages of candles are those of one market, a few dozen rows.
+    n_rows = len(page)
     sides = ("yes_bid", "yes_ask")
     quoted = {f"{side}_{each}_cc": f"{side}.{each}_dollars" for side in sides for each in _OHLC}
-    traded = {f"price_{each}_cc": f"{each}_dollars" for each in (*_OHLC, "previous", "mean")}
-    columns: dict[str, list[Any]] = {path: [*map(attrgetter(path), page)] for path in quoted.values()}
-    for path in traded.values():
-        read: Callable[[Any], Any] = attrgetter(path)
-        columns[path] = [None if candle.price is None else read(candle.price) for candle in page]
-    for name in ("ticker", "volume_fp", "open_interest_fp"):
-        columns[name] = [*map(attrgetter(name), page)]
-    texts = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String())).with_columns(
-        values_of(page, "end_period_ts", pl.Int64())
-    )
-    read_exactly = texts.select(exact.cc(path) for path in (*quoted.values(), *traded.values()))
-    exactly = [path for name, path in (quoted | traded).items() if name != "price_mean_cc"]
-    frame = texts.select(
-        "ticker",
-        pl.lit(period_s, pl.Int32).alias("period_s"),
-        (pl.col("end_period_ts") * 1_000_000).cast(exact.TIME).alias("end_ts"),
-        *(_inside(exact.cc(path)).alias(name) for name, path in quoted.items()),
-        *(exact.cc(path).alias(name) for name, path in traded.items() if name != "price_mean_cc"),
-        _rounded("mean_dollars").alias("price_mean_cc"),
-        exact.centi("volume_fp").alias("volume_centi"),
-        exact.centi("open_interest_fp").alias("open_interest_centi"),
-        *origin(source, fetched_ts),
-    )
+    traded = {f"price_{each}_cc": f"{each}_dollars" for each in (*_OHLC, "previous")}
+    texts = {path: arrow_of(page, path) for path in quoted.values()}
+    texts |= {path: _traded(page, path) for path in traded.values()}
+    prices = {name: exact.cc_of(texts[path]).alias(name) for name, path in (quoted | traded).items()}
+    frame = pl.DataFrame(
+        [
+            values_of(page, "ticker", pl.String()),
+            repeated("period_s", pa.scalar(period_s, pa.int32()), n_rows),
+            (values_of(page, "end_period_ts", pl.Int64(), called="end_ts") * 1_000_000).cast(exact.TIME),
+            *prices.values(),
+            pl.Series("price_mean_cc", _traded(page, "mean_dollars")),
+            exact.centi_of(arrow_of(page, "volume_fp")).alias("volume_centi"),
+            exact.centi_of(arrow_of(page, "open_interest_fp")).alias("open_interest_centi"),
+            repeated("source", source, n_rows),
+            repeated("fetched_ts", fetched_ts.astimezone(UTC), n_rows),
+        ]
+    ).with_columns(*(_inside(pl.col(name)) for name in quoted), _rounded("price_mean_cc"))
     unread = {
-        path: texts.get_column(path).is_not_null() & read_exactly.get_column(path).is_null()
-        for path in exactly
+        path: prices[name].is_null() & pl.Series(texts[path].is_valid())
+        for name, path in (quoted | traded).items()
+        if prices[name].null_count() > texts[path].null_count
     }
     needed = {"volume_centi": "volume_fp", "open_interest_centi": "open_interest_fp"}
     return whole_rows(page, frame, needed, source, unread=unread)
+
+
+def _traded(page: Sequence[wire.Candle], name: str) -> pa.LargeStringArray:
+    read = attrgetter(name)
+    told = [None if candle.price is None else read(candle.price) for candle in page]
+    return pa.array(told, pa.large_string())
 
 
 def _inside(price: pl.Expr) -> pl.Expr:

@@ -45,7 +45,7 @@ def arrow_of(page: Sequence[msgspec.Struct], name: str) -> pa.LargeStringArray:
     return pa.array([*map(attrgetter(name), page)], pa.large_string())
 
 
-def repeated(name: str, value: str | datetime, n_rows: int) -> pl.Series:
+def repeated(name: str, value: str | datetime | pa.Scalar, n_rows: int) -> pl.Series:
     """Lay one value out as a column; a time must be in UTC."""
     return pl.Series(name, pa.repeat(value, n_rows))
 
