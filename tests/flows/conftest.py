@@ -12,7 +12,7 @@ from tests.flows.orchestra import Orchestra, playing
 def orchestra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orchestra]:
     """A server with an empty database and a work pool."""
     with playing(tmp_path_factory.mktemp("prefect")) as server:
-        server.prefect("work-pool", "create", "local-pool", "--type", "process")
+        server.create("work_pools", name="local-pool", type="process")
         yield server
 
 

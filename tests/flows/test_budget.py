@@ -48,9 +48,13 @@ def leased(limit_name: str, *, block_tokens: int = 50, lease_s: float = 60.0) ->
     return LeasedBucket(local, limit_name=limit_name, block_tokens=block_tokens, lease_s=lease_s)
 
 
-def create(orchestra: Orchestra, name: str, *, slots: int, decay_per_s: float) -> None:
+def create(
+    orchestra: Orchestra, name: str, *, slots: int, decay_per_s: float, is_active: bool = True
+) -> None:
     """Do what `prefect gcl create` does, without starting a process."""
-    orchestra.create("v2/concurrency_limits", name=name, limit=slots, slot_decay_per_second=decay_per_s)
+    orchestra.create(
+        "v2/concurrency_limits", name=name, limit=slots, slot_decay_per_second=decay_per_s, active=is_active
+    )
 
 
 def test_machines_together_spend_no_more_than_the_limit_gives(in_process: Orchestra) -> None:
@@ -122,8 +126,7 @@ def test_a_limit_that_gives_nothing_ends_in_a_clear_error(in_process: Orchestra)
 def test_limits_that_would_let_everything_through_are_refused(in_process: Orchestra) -> None:
     """Prefect itself lets everybody pass where a limit is missing or switched off."""
     create(in_process, "too-small", slots=20, decay_per_s=1)
-    create(in_process, "off", slots=100, decay_per_s=1)
-    in_process.prefect("gcl", "disable", "off")
+    create(in_process, "off", slots=100, decay_per_s=1, is_active=False)
     create(in_process, "never-refills", slots=100, decay_per_s=0)
     for name, told in (
         ("missing", "`prefect gcl create missing --limit 400 --slot-decay-per-second 400`"),
