@@ -6,10 +6,15 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 FLOWS: Final = "tests/flows"
 _LONGEST_FIRST: Final = ("flows", "stories", "notebooks", "recorder", "ingest", "warehouse")
+
+# How long an example takes is the machine's affair: no failure, however busy that is.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backtest as bt
@@ -468,7 +468,7 @@ def assert_same(run: Run, slow: Oracle) -> None:
     assert_conserved(run)
 
 
-SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=25)
 SEEDS = st.integers(0, 2**40)  # worlds from seeds: rich from the start, and one number replays them
 
 

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import backtest as bt
@@ -16,7 +16,6 @@ from tests.backtest.worlds import a_lake, a_market, a_quote, a_series, at, repla
 POSITIONS = st.lists(st.integers(-500, 500), max_size=4)
 
 
-@settings(deadline=None)
 @given(POSITIONS, st.booleans(), st.sampled_from([0, 3_300, 10_000, 15_000]))
 def test_the_span_is_the_least_and_the_most_of_all_outcomes(
     positions: list[int],

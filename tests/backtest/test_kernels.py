@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backtest.fees import _ratio
@@ -54,7 +54,6 @@ def test_no_kernel_reaches_beyond_its_arrays(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@settings(deadline=None)  # the first call compiles
 @given(PRICES, COUNTS, MULTIPLIERS, st.sampled_from([1, 100]))
 def test_the_model_fee_is_exact_over_its_whole_range(price: int, count: int, ppm: int, quantum: int) -> None:
     """Traps 19, 20, 21: p x (1 - p), exact up to 30 million contracts, equal for both sides."""
@@ -69,7 +68,6 @@ def test_the_model_fee_is_exact_over_its_whole_range(price: int, count: int, ppm
             assert fee_model(num, den, 10_000 - price, count, quantum) == slow
 
 
-@settings(deadline=None)  # the first call compiles
 @given(
     st.lists(st.tuples(PRICES, st.integers(1, 10_000_000)), min_size=1, max_size=12),
     st.sampled_from(ROUNDING),

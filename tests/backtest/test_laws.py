@@ -5,7 +5,7 @@ from random import Random
 from typing import Any, Final
 
 import polars as pl
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backtest as bt
@@ -23,7 +23,7 @@ from tests.backtest.test_engine_oracle import (
 from tests.backtest.worlds import MemoryLake, a_lake, a_plan, a_series, assert_conserved, at
 
 SEEDS: Final = st.integers(0, 2**40)
-SOME: Final = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOME: Final = settings(max_examples=8)
 EVERY: Final = st.sampled_from(["mid", "touch", "trades", "book", "queue"])
 Rows = dict[str, list[dict[str, Any]]]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backtest as bt
@@ -28,7 +28,7 @@ from tests.backtest.worlds import MemoryLake, a_lake, a_market, a_quote, a_serie
 from tests.oracles.engine import NEVER, Oracle
 from tests.oracles.quoting import Desk
 
-SOME = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(max_examples=15)
 
 
 def restless(at: Any, params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba

@@ -219,7 +219,7 @@ def test_an_order_that_waits_fills_at_its_limit_when_the_touch_comes() -> None:
     assert run.fills.select("yes_price_cc", "role", "evidence").rows() == [(4_900, "maker", "trades:crossed")]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     st.sampled_from(["linear", "sqrt"]),
     st.integers(1, 300),

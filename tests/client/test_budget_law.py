@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.client.buckets import SharedKeeper, TokenBucket
@@ -53,7 +53,6 @@ def _calm(*costs_tokens: int, late_ms: int = 0) -> Plan:
     return Plan(asks=asks, late_ms=late_ms, is_killed=False)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @example(  # a line that takes twelve seconds to serve was once taken for one of the dead
     plans=[_calm(2), _calm(2, 2), _calm(2, 2, 2), _calm(2, 50, late_ms=1)], tokens_per_s=1, capacity_tokens=50
 )

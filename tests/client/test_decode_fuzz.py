@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.client import WireError, wire
@@ -82,7 +82,7 @@ SCALARS: Final = st.none() | st.booleans() | st.integers() | st.floats(allow_nan
 ANY_JSON: Final = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
 )
-QUICK: Final = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK: Final = settings(max_examples=150)
 
 
 def read(body: bytes, shape: type[msgspec.Struct]) -> msgspec.Struct | None:

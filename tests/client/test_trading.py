@@ -245,7 +245,7 @@ def test_a_batch_is_checked_before_it_is_sent() -> None:
     assert desk.posts == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     fates=st.lists(st.sampled_from(["good", "lost", "never", "busy", "taken"]), min_size=1, max_size=6),
     shown_s=st.sampled_from([-60, 60]),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.ingest import book_cells as cells
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=60)
 
 
 def one(text: str | None, read: pl.Expr) -> object:

@@ -62,7 +62,7 @@ def test_bars_that_end_within_the_last_second_of_a_window_come(tmp_path: Path) -
         max_size=4,
     )
 )
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_wherever_a_span_is_cut_into_windows_every_bar_comes_once(cuts_us: list[int]) -> None:
     """`[start, end)` holds the bars that end in it; adjacent windows hold them all, and none twice."""
     edges = sorted({0, 12 * 3_600_000_000, *cuts_us})

@@ -115,7 +115,7 @@ MARKETS = st.builds(
     st.lists(TRADES, min_size=1, max_size=12, unique_by=lambda row: row["trade_id"]),
     st.lists(MARKETS, max_size=6),
 )
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_random_lakes_come_through_unchanged(
     trades: list[dict[str, Any]], markets: list[dict[str, Any]]
 ) -> None:

@@ -79,7 +79,7 @@ def test_other_programs_read_it_too(tmp_path: Path) -> None:
     assert told.stdout.splitlines() == lines_of(tmp_path / "log")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), st.integers(1, 4), st.booleans())
 def test_any_cut_of_the_last_batch_loses_that_batch_and_nothing_else(
     data: st.DataObject,
@@ -101,7 +101,7 @@ def test_any_cut_of_the_last_batch_loses_that_batch_and_nothing_else(
         assert (lines_of(folder), cut(folder)) == (before, 0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_damaged_byte_before_the_last_batch_is_told_and_never_read_over(data: st.DataObject) -> None:
     with TemporaryDirectory() as place:

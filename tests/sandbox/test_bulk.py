@@ -142,7 +142,7 @@ def test_a_disputed_result_is_the_other_one_until_it_is_amended() -> None:
     assert before.settlement_value_cc == DOLLAR_CC - (after.settlement_value_cc or 0)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, 40 * 3_600), min_size=1, max_size=5))
 def test_following_the_news_is_as_good_as_looking_anew(steps_s: list[int]) -> None:
     """Whatever the steps of the clock: what was followed is what an exchange made at that time lists."""

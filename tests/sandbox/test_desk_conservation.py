@@ -44,7 +44,7 @@ def a_step(rng: Random) -> tuple[Any, ...]:
     fee_type=st.sampled_from((QUADRATIC, MAKER, COMBO_MAKER)),
     at_ts=st.sampled_from((EARLY_2026, LATE_2026)),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_micro_dollar_is_accounted_for(seed: int, fee_type: str, at_ts: datetime) -> None:
     """After every step: cash, positions, holds and the book agree with sums over the fills alone."""
     pit = Pit(fee_type=fee_type, at_ts=at_ts)

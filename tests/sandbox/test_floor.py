@@ -57,7 +57,7 @@ class Diary(Listener):
         self.changes.append(change)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(
     start_h=st.integers(1, 60),
     steps_s=st.lists(st.integers(0, 20_000), max_size=12),

@@ -38,7 +38,7 @@ CHECKS: Final = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
 ]  # fmt: skip
 CALM: Final = settings(
-    deadline=None, database=None, derandomize=True, phases=(Phase.explicit, Phase.generate),
+    database=None, derandomize=True, phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 KEY: Final = Ed25519PrivateKey.generate()

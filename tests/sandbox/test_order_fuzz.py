@@ -38,7 +38,7 @@ ANN: Final = Caller("ann", "ann")
 
 
 @given(body=bodies, is_mended=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_body_is_an_order_or_a_refusal(body: dict[str, Any], *, is_mended: bool) -> None:
     """Half of them are good orders with some fields replaced, so that the later rules are met as well."""
     pit = Pit()

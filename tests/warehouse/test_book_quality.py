@@ -230,7 +230,7 @@ def test_every_kind_has_its_sentence() -> None:
 Spell = tuple[int, bool, int]  # how long, whether known, at which bid (0: none)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(0, 500), st.booleans(), st.integers(0, 2)), min_size=1, max_size=12),
     st.lists(st.tuples(st.integers(-400, 3_000), st.integers(0, 2)), max_size=12),

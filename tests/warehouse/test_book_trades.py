@@ -52,7 +52,7 @@ def test_a_change_is_used_once_and_sixty_rows_are_the_most() -> None:
 PRINT = st.tuples(st.booleans(), st.sampled_from(["yes", "no"]), st.just(4_000), st.sampled_from([100, 200]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(PRINT, max_size=24), st.integers(1, 5), st.integers(1, 9))
 def test_no_pairing_has_more_pairs_and_parts_count_as_the_whole_does(
     told: list[tuple[bool, str, int, int]], within: int, part: int

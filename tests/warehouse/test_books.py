@@ -212,7 +212,7 @@ def test_gaps_are_told_for_every_market_they_blind(tmp_path: Path) -> None:
     assert gaps.select("ticker", "from_ts").rows() == [("KXA-1", at(4)), ("KXA-2", at(4))]
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(st.booleans(), st.integers(1, 4), st.integers(-3, 3), st.integers(-2, 3)),

@@ -248,7 +248,7 @@ def compare(seed: int, n_instants: int) -> None:
                     assert by_tape(tables, ticker, at_ts) == expected, asked
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 2**32))
 def test_all_readers_agree_with_the_oracle(seed: int) -> None:
     """Sessions overlap, break and heal, polls come between, clocks go back, levels fall below zero."""

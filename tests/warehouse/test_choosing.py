@@ -138,7 +138,7 @@ def retold(folder: Path, rows: list[Told]) -> Lake:
         max_size=16,
     )
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_readers_see_what_the_slow_rule_says(rows: list[Told]) -> None:
     """Whatever was told in whatever order: the same rows by day and of all days."""
     with TemporaryDirectory() as folder:

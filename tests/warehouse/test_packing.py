@@ -15,7 +15,6 @@ texts = st.lists(st.none() | st.uuids().map(str) | st.text(max_size=40), max_siz
 
 
 @given(texts)
-@settings(deadline=None)
 @example([])
 @example([None])
 @example([ID, None, "t1"])
@@ -36,7 +35,6 @@ def test_a_uuid_takes_sixteen_bytes_and_nothing_else_does() -> None:
 
 
 @given(st.lists(st.uuids(), min_size=1, max_size=50))
-@settings(deadline=None)  # a busy machine is no failure
 def test_uuids_are_printed_as_python_prints_them(ids: list[uuid.UUID]) -> None:
     stored = pl.Series([each.bytes for each in ids])
     assert unpacked(stored).to_list() == [str(each) for each in ids]
@@ -46,7 +44,7 @@ def test_uuids_are_printed_as_python_prints_them(ids: list[uuid.UUID]) -> None:
 
 
 @given(texts)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @example(["sixteen letters!", "\x00", "\x00sixteen letters", ""])
 def test_duckdb_reads_the_same_texts(values: list[str | None]) -> None:
     rows = pl.DataFrame({"id": packed(pl.Series(values, dtype=pl.String))}).with_row_index("n")
