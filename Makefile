@@ -9,14 +9,16 @@ unexport PYTHONDONTWRITEBYTECODE
 
 SPREAD := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test stories check bench foreign notebooks docs lock setup clean
+.PHONY: demo test kernels stories check bench foreign notebooks docs lock setup clean
 
 demo: setup          ## the whole path, offline and without keys: sandbox, flows, lake, backtest, report
 	$(BIN)/tapehouse demo
 
-test: setup          ## the specification, in less than a quarter of an hour on two cores
-	$(BIN)/python -m tests.compile_kernels
+test: kernels        ## the specification, in less than a quarter of an hour on two cores
 	$(BIN)/pytest -q -m "not long" $(SPREAD)
+
+kernels: setup       ## what tests share of compiled code: a minute of work once, then nothing
+	$(BIN)/python -m tests.compile_kernels
 
 stories: setup       ## what takes longest: storms, kills, whole recordings
 	$(BIN)/pytest -q -m long $(SPREAD)
@@ -24,7 +26,7 @@ stories: setup       ## what takes longest: storms, kills, whole recordings
 check: setup         ## what must be green besides the tests: style, types, import contracts, lock file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -n auto exchange warehouse pipelines backtest sandbox tapehouse.py tests
+	$(BIN)/mypy -n 1 exchange warehouse pipelines backtest sandbox tapehouse.py tests
 	$(BIN)/lint-imports
 
 bench: setup         ## measured on this machine, written to docs/benchmarks.md
