@@ -6,6 +6,7 @@ An intent is a struct; a null struct means that nothing is wanted. A limit is in
 price. Without `ttl` an order takes what it finds on arrival; with it, the rest waits at the limit.
 """
 
+import operator
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -264,12 +265,21 @@ def _limit_cc(limit: int | pl.Expr | None) -> pl.Expr:
     if limit is None:
         return pl.lit(None, dtype=pl.Int64)
     if not isinstance(limit, pl.Expr):
-        if not isinstance(limit, int) or isinstance(limit, bool):
-            raise PlanError(f"limit {limit!r} is not in centicents: write 5600 for $0.56")
-        return pl.lit(limit, dtype=pl.Int64)
+        return pl.lit(_whole(limit), dtype=pl.Int64)
     whole = limit.cast(pl.Int64, strict=False)
     # Null is equal to null here, and then missing.
     return pl.when(whole.eq_missing(limit)).then(whole).otherwise(LIMIT_BETWEEN).fill_null(LIMIT_MISSING)
+
+
+def _whole(limit: int) -> int:
+    """Return an integer of Python or numpy."""
+    said = f"limit {limit!r} is not in centicents: write 5600 for $0.56"
+    if isinstance(limit, bool):
+        raise PlanError(said)
+    try:
+        return operator.index(limit)
+    except TypeError as error:
+        raise PlanError(said) from error
 
 
 def _ttl_us(ttl: str | timedelta | None) -> int | None:

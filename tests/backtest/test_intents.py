@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -89,6 +90,8 @@ def test_a_limit_without_a_price_is_never_a_market_order() -> None:
         ({"count": "1.005"}, "hundredths"),
         ({"count": -1}, "positive"),
         ({"count": 1, "limit": 0.56}, "centicents"),
+        ({"count": 1, "limit": True}, "centicents"),
+        ({"count": 1, "limit": np.array([5_600])}, "centicents"),
         ({"count": 1, "ttl": "30s"}, "limit"),
         ({"count": 1, "tif": "gtc"}, "limit"),
         ({"count": 1, "limit": 100, "ttl": "soon"}, "duration"),
@@ -100,6 +103,10 @@ def test_a_limit_without_a_price_is_never_a_market_order() -> None:
 def test_what_cannot_be_meant_is_refused(arguments: dict[str, Any], word: str) -> None:
     with pytest.raises(PlanError, match=word):
         bt.buy_yes(**arguments)
+
+
+def test_integers_of_numpy_are_counts_and_limits_too() -> None:
+    assert one(bt.buy_yes(np.int64(10), limit=np.int32(4_200))) == one(bt.buy_yes(10, limit=4_200))  # type: ignore[arg-type]  # the point
 
 
 def test_a_parameter_is_read_at_every_collect_and_never_cached() -> None:
