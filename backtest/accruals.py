@@ -38,6 +38,11 @@ def interest(run: Run, annual: Rate | Mapping[date, Rate], *, minimum: float = 2
     dated = annual if isinstance(annual, Mapping) else {date.min: annual}
     rates = {day: _rate(rate) for day, rate in sorted(dated.items())}
     names = list(run.param_names)
+    if run.equity.is_empty():  # no order in any parameter row, and no moment at which one could be paid
+        no_day = pl.col("ts").dt.date().alias("day")
+        return run.equity.select(
+            *names, no_day, worth_micros="marked_micros", interest_micros="marked_micros"
+        )
     parts = run.equity.partition_by(names, maintain_order=True) if names else [run.equity]
     found = [_of_one(part, names, rates, round(minimum * MICROS_PER_DOLLAR)) for part in parts]
     return pl.concat(found)

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+import polars as pl
 import pytest
 
 import backtest as bt
@@ -55,6 +56,18 @@ def test_an_account_below_the_minimum_earns_nothing() -> None:
 def test_a_run_within_one_day_earns_nothing() -> None:
     lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
     assert bt.interest(replayed(lake, (1, "A", bt.buy_yes(1))), 0.04).is_empty()
+
+
+@pytest.mark.parametrize("params", [None, {"least": [0, 1]}])
+def test_a_run_without_orders_earns_nothing(params: dict[str, list[int]] | None) -> None:
+    """No row wants anything, alone and in a sweep: no day, in the same columns as ever."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
+    edge = pl.lit(value=False) if params is None else bt.param("least") > 1
+    run = replayed(lake, (1, "A", bt.buy_yes(1).when(edge)), params=params)
+    found = bt.interest(run, 0.04)
+    assert found.is_empty()
+    assert found.columns == [*(params or {}), "day", "worth_micros", "interest_micros"]
+    assert found.schema["day"] == pl.Date
 
 
 @pytest.mark.parametrize("rate", [-0.01, 3.25, "much"])
