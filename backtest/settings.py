@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any, Final
 
 from backtest.assumptions import BASIS, PLACES
@@ -67,8 +68,10 @@ def read_settings(
         raise PlanError(f"fills={fills!r} is unknown: use {' or '.join(BASIS)}")
     if queue not in PLACES or (queue != "pessimistic" and fills != "queue"):
         raise PlanError(f"queue={queue!r}: use {' or '.join(PLACES)}, and only with fills='queue'")
-    if not isinstance(extra_ticks, int) or extra_ticks < 0 or (extra_ticks and fills != "touch"):
-        raise PlanError(f"extra_ticks={extra_ticks}: a whole number from 0 up, and only with fills='touch'")
+    for name, flag in (("netting", netting), ("maintenance", maintenance)):
+        if not isinstance(flag, bool):
+            raise PlanError(f"{name}={flag!r} must be True or False")
+    _check_ticks(fills, extra_ticks)
     _check_slippage(fills, extra_ticks, is_given=slippage is not None)
     if fees is not None and not isinstance(fees, FeeTerms):
         raise PlanError(f"fees={fees!r}: give bt.assume_fees('quadratic', multiplier=1), or nothing")
@@ -96,6 +99,12 @@ def read_settings(
         fees=fees,
         legs=legs,
     )
+
+
+def _check_ticks(fills: str, extra_ticks: int) -> None:
+    is_whole = isinstance(extra_ticks, int) and not isinstance(extra_ticks, bool)
+    if not is_whole or extra_ticks < 0 or (extra_ticks and fills != "touch"):
+        raise PlanError(f"extra_ticks={extra_ticks!r}: a whole number from 0 up, and only with fills='touch'")
 
 
 def _check_slippage(fills: str, extra_ticks: int, *, is_given: bool) -> None:
@@ -138,14 +147,18 @@ def config_of(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _micros(name: str, dollars: float | Decimal | str) -> int:
+def _exact(name: str, amount: float | Decimal | str) -> Fraction:
     try:
-        micros = Decimal(str(dollars)) * MICROS_PER_DOLLAR
-        whole = int(micros)
+        return Fraction(Decimal(str(amount)))
     except (InvalidOperation, ValueError, OverflowError) as error:
-        raise PlanError(f"{name}={dollars!r} is not an amount of dollars") from error
+        raise PlanError(f"{name}={amount!r} is not an amount of dollars") from error
+
+
+def _micros(name: str, dollars: float | Decimal | str, more: str = "") -> int:
+    micros = _exact(name, dollars) * MICROS_PER_DOLLAR
+    whole = int(micros)
     if whole != micros or whole < 0:
-        raise PlanError(f"{name}={dollars!r}: dollars, not negative, at most 6 decimals")
+        raise PlanError(f"{name}={dollars!r}: dollars, not negative, at most 6 decimals{more}")
     if whole > _CASH_MAX_MICROS:
         raise TooLarge(
             f"{name}={dollars!r} is more than the {_CASH_MAX_MICROS // MICROS_PER_DOLLAR:,} allowed"
@@ -156,5 +169,7 @@ def _micros(name: str, dollars: float | Decimal | str) -> int:
 def _cap(name: str, cap: float | Decimal | str | None, cash_micros: int) -> int:
     if cap is None:
         return -1
-    given = _micros(name, cap)
-    return given * cash_micros // MICROS_PER_DOLLAR if given <= MICROS_PER_DOLLAR else given
+    share = _exact(name, cap)
+    if 0 <= share <= 1:
+        return int(share * cash_micros)
+    return _micros(name, cap, "; up to 1 is a share of cash")

@@ -1,11 +1,13 @@
 """Money: hand-worked ledgers of purchases, short sales, flips, fees, locks and payouts."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
 
 import backtest as bt
+from backtest.errors import PlanError
 from backtest.results import Run
 from tests.backtest.worlds import (
     a_lake,
@@ -139,6 +141,35 @@ def test_one_event_may_cost_no_more_than_its_cap(per_event: float | str, centi: 
     )
     assert run.fills["count_centi"].to_list() == [1_500, centi - 1_500, 1_500]
     assert run.orders["reason"].to_list()[1] == ("event cap" if centi < 10_000 else None)
+
+
+@pytest.mark.parametrize(
+    ("per_event", "cap_micros"),
+    [(1 / 3, 333_333_333), (0.1 + 0.2, 300_000_000), ("0.9999999999", 999_999_999), (1, 1_000_000_000)],
+)
+def test_a_cap_up_to_one_is_any_share_of_cash_rounded_down(per_event: float | str, cap_micros: int) -> None:
+    """Of $1,000: a third is $333.333333; what is 0.3 but for the noise of floats is $300."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
+    run = replayed(lake, (1, "A", bt.buy_yes(1)), per_event=per_event)
+    assert run.manifest["config"]["per_event_micros"] == cap_micros
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"per_event": 4 / 3}, "per_event=1.33.* at most 6 decimals; up to 1 is a share of cash"),
+        ({"per_series": -0.5}, "per_series=-0.5: dollars, not negative"),
+        ({"netting": "false"}, "netting='false' must be True or False"),
+        ({"netting": 1}, "netting=1 must be True or False"),
+        ({"maintenance": "no"}, "maintenance='no' must be True or False"),
+        ({"extra_ticks": True}, "extra_ticks=True: a whole number from 0 up"),
+        ({"extra_ticks": 1.0}, "extra_ticks=1.0: a whole number from 0 up"),
+    ],
+)
+def test_an_argument_that_cannot_be_meant_is_refused(arguments: dict[str, Any], said: str) -> None:
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
+    with pytest.raises(PlanError, match=said):
+        replayed(lake, (1, "A", bt.buy_yes(1)), **arguments)
 
 
 def test_scalar_markets_pay_their_fraction() -> None:
