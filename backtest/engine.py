@@ -16,7 +16,7 @@ import polars as pl
 
 from backtest.assumptions import assumed
 from backtest.baskets import ONE_BY_ONE, read_legs
-from backtest.errors import PlanError
+from backtest.errors import MarketsUnknown, PlanError
 from backtest.holdouts import Holdout, Split, split_of
 from backtest.latency import Latency
 from backtest.plan import Params, Plan, Wanted, given_rows, parameter_rows, read_plan, universe, wanted
@@ -132,6 +132,8 @@ def run(
     """
     if isinstance(plan, Policy):
         raise PlanError("a policy is asked about markets: run policy.on([…])")
+    if isinstance(lake, str | Path):
+        raise PlanError(f"lake={str(lake)!r} is a path, and a run reads a lake: give it Lake({str(lake)!r})")
     lazy = None if isinstance(plan, Quoting) else read_plan(plan)
     if lazy is not None and feed is not None:
         raise PlanError("feed= is for policies: a plan's rows have their known_ts already, move that instead")
@@ -189,6 +191,8 @@ def _replayed(
                 replayed.append(pool.submit(on_stage, each))
             else:
                 later.append(each)
+        if not tickers:
+            raise _nothing(plan, rows, split)
         if later:  # which markets there are depends on a parameter: once more, with all of them
             wait(replayed)
             staged = pool.submit(prepare, lake, settings, tickers)
@@ -196,6 +200,14 @@ def _replayed(
             replayed = [pool.submit(on_stage, each) for each in itertools.chain(again, later)]
     done = [each.result() for each in replayed]
     return _finished(lake, settings, staged.result(), done, len(tickers), split)
+
+
+def _nothing(plan: pl.LazyFrame, rows: Sequence[dict[str, Any]], split: Split | None) -> Exception:
+    """Say why no parameter row has a market."""
+    if split is not None and any(universe(plan, row) for row in rows):
+        return split.sees_none()
+    under = f" under any of {len(rows)} rows of parameters" if len(rows) > 1 else ""
+    return MarketsUnknown(f"the plan has no rows{under}: nothing to replay")
 
 
 def _quoted(
@@ -211,6 +223,8 @@ def _quoted(
 
     if split is not None:
         quoting = replace(quoting, tickers=frozenset(split.visible(quoting.tickers)))
+        if not quoting.tickers:
+            raise split.sees_none()
     policy = quoting.policy
     ask = compiled(policy.function, params_record(rows[0]).dtype) if policy.is_compiled else None
     stage = prepare(lake, settings, set(quoting.tickers))

@@ -96,17 +96,13 @@ class Split:
         return self.holdout.note is not None
 
     def visible(self, tickers: Collection[str]) -> set[str]:
-        """Return the tickers that a run sees.
+        """Return the tickers that a run sees."""
+        return {each for each in tickers if (each in self.held) == self.is_open}
 
-        Raises:
-            PlanError: none of them.
-        """
-        seen = {each for each in tickers if (each in self.held) == self.is_open}
-        if tickers and not seen:
-            which = "every" if self.is_open else "no"
-            since = format_ts(self.holdout.since)
-            raise PlanError(f"holdout: {which} market of the plan is over before {since}: move `since`")
-        return seen
+    def sees_none(self) -> PlanError:
+        """Return what to raise where a run sees no ticker of its plan."""
+        which, since = "every" if self.is_open else "no", format_ts(self.holdout.since)
+        return PlanError(f"holdout: {which} market of the plan is over before {since}: move `since`")
 
     def seen(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the rows of a plan that a run sees; of baskets, those with all legs on one side."""

@@ -1,6 +1,7 @@
 """Orders: latency, limits, waiting, refusals, and what each of them says about itself."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -263,8 +264,27 @@ def test_plans_that_cannot_be_executed_are_refused() -> None:
         bt.run(a_plan((1, "A", bt.buy_yes(1).when(bt.param("edge") > 0))), lake, fills="touch")
     with pytest.raises(MarketsUnknown, match="none of the plan's 1 markets"):
         bt.run(a_plan((1, "Z", bt.buy_yes(1))), lake, fills="touch")
-    with pytest.raises(MarketsUnknown, match="no rows"):
+    with pytest.raises(MarketsUnknown, match="the plan has no rows: nothing to replay"):
         bt.run(good.filter(pl.lit(value=False)), lake, fills="touch")
+
+
+@pytest.mark.parametrize("lake", ["lake/", Path("lake/")])
+def test_a_path_is_no_lake(lake: Any) -> None:  # noqa: ANN401 -- what is wrong
+    with pytest.raises(PlanError, match=r"lake='lake/?' is a path, .*: give it Lake\('lake/?'\)"):
+        bt.run(a_plan((1, "A", bt.buy_yes(1))), lake, fills="touch")
+
+
+def test_a_sweep_runs_if_any_of_its_settings_wants_something() -> None:
+    """At least 1 keeps both rows, 2 keeps one, 3 none: in any order, but not alone."""
+    lake = a_lake(markets=[a_market(each) for each in "AB"], quotes=[a_quote(0, 4_900, 5_000)])
+    asked = a_plan((1, "A", bt.buy_yes(1)), (2, "B", bt.buy_yes(2)))
+    sized = asked.filter(pl.col("intent").struct["count_centi"] >= bt.param("least") * 100)
+    for least in ([1, 2, 3], [3, 2, 1], [2, 3, 1]):
+        run = bt.run(sized, lake, fills="touch", params={"least": least})
+        assert run.summary["n_orders"].to_list() == [3 - each for each in least]
+    said = "the plan has no rows under any of 2 rows of parameters: nothing to replay"
+    with pytest.raises(MarketsUnknown, match=said):
+        bt.run(sized, lake, fills="touch", params={"least": [3, 4]})
 
 
 def test_a_plan_that_wants_nothing_gives_empty_frames_and_its_cash_back() -> None:

@@ -164,6 +164,17 @@ def test_a_holdout_that_leaves_nothing_to_see_says_so(tmp_path: Path) -> None:
         replayed(LAKE, (1, "OVER", bt.buy_yes(1)), holdout=late.open("a look"))
 
 
+def test_one_setting_with_a_market_that_is_not_held_out_is_enough(tmp_path: Path) -> None:
+    """The first setting asks of LATE alone, the second of OVER too; in either order one order is left."""
+    plan = a_plan((1, "OVER", bt.buy_yes(1)), (1, "LATE", bt.buy_yes(1)))
+    some = plan.filter((pl.col("ticker") == "LATE") | (bt.param("wide") > 0))
+    for wide in ([0, 1], [1, 0]):
+        run = bt.run(some, LAKE, fills="touch", params={"wide": wide}, holdout=held(tmp_path))
+        assert run.summary["n_orders"].to_list() == wide
+    with pytest.raises(PlanError, match="no market of the plan is over before"):
+        bt.run(some, LAKE, fills="touch", params={"wide": [0, -1]}, holdout=held(tmp_path))
+
+
 def test_a_date_is_its_midnight_in_utc() -> None:
     midnight = datetime(2026, 9, 1, tzinfo=UTC)
     for since in ("2026-09-01", "2026-09-01T00:00:00Z", date(2026, 9, 1), midnight):
