@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 import polars as pl
 
@@ -46,7 +48,7 @@ def span(positions: Iterable[int], is_exclusive: bool, settled_cc: int = 0) -> t
 
 
 def exposures(outcome: Outcome, event: I64, is_exclusive: list[bool]) -> pl.DataFrame:
-    """Return the deepest moment of each event that was traded.
+    """Return the deepest moment of each event that was traded, of the states that instants ended with.
 
     Args:
         outcome: of one parameter row.
@@ -58,14 +60,18 @@ def exposures(outcome: Outcome, event: I64, is_exclusive: list[bool]) -> pl.Data
         brought), worst_micros and best_micros (profit if the worst, or the best, had followed); by event.
     """
     events: dict[int, _Exposure] = {}
-    for ts, is_fill, market, position, money, value in _moves(outcome.fills, outcome.settled, outcome):
-        number = int(event[market])
-        each = events.setdefault(number, _Exposure(is_exclusive[number]))
-        each.received += money
-        each.positions[market] = position
-        if not is_fill:
-            each.values[market] = value
-        each.look(ts)
+    for ts, moves in groupby(_moves(outcome.fills, outcome.settled, outcome), itemgetter(0)):
+        moved = set()
+        for _, is_fill, market, position, money, value in moves:
+            number = int(event[market])
+            moved.add(number)
+            each = events.setdefault(number, _Exposure(is_exclusive[number]))
+            each.received += money
+            each.positions[market] = position
+            if not is_fill:
+                each.values[market] = value
+        for number in moved:  # after all of an instant: a basket that fills at once was never half filled
+            events[number].look(ts)
     rows = [(number, len(each.positions), *(each.deepest or ())) for number, each in sorted(events.items())]
     return pl.DataFrame(rows, schema=dict.fromkeys(_NUMBERS, pl.Int64()), orient="row")
 

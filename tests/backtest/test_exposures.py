@@ -75,6 +75,22 @@ def test_two_no_of_an_exclusive_event_risk_less_than_one(
     ]
 
 
+def test_a_basket_that_fills_within_an_instant_was_never_half_filled() -> None:
+    """10 NO at .60 and 10 at .70 at once, of which one must pay: 3 at most are lost, 6 or 7 never were.
+
+    Both YES in its place lose 4.10 + 3.10, and a purchase that is sold at once the 10 cents between.
+    """
+
+    def deepest(*orders: tuple[str, Any]) -> tuple[Any, ...]:
+        run = run_of([(1, ticker, order) for ticker, order in orders], exclusive=True)
+        return run.exposures.select("deepest_ts", "cost_micros", "worst_micros", "best_micros").row(0)
+
+    no, yes = [(each, bt.buy_no(10)) for each in "AB"], [(each, bt.buy_yes(10)) for each in "AB"]
+    assert deepest(*no) == (at(2), 13_000_000, -3_000_000, 7_000_000)
+    assert deepest(*yes) == (at(2), 7_200_000, -7_200_000, 2_800_000)
+    assert deepest(("A", bt.buy_yes(10)), ("A", bt.close())) == (at(2), 100_000, -100_000, -100_000)
+
+
 def test_what_was_sold_again_is_no_longer_at_risk() -> None:
     """10 YES at .41, sold at .40: 4.10 were at risk, and then 10 cents are lost for certain."""
     run = run_of([(1, "A", bt.buy_yes(10)), (5, "A", bt.close())], exclusive=False)
