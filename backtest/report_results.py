@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from backtest.report_detail import Detail
 
 EXTREMES: Final = 10
+_EQUITY_LEAD: Final = (
+    "Positions are marked at their bid. The dashed line is the starting cash. Times are UTC. Falls are "
+    "looked for after changes of cash (about 1,000 of a run), at midnights and at the end: one in between "
+    "may have been deeper."
+)
 _EVENT_TITLES: Final = {
     "event_ticker": "Event",
     "n_fills": "Fills",
@@ -69,9 +74,8 @@ def headline(detail: Detail) -> Markup:
         low, high = (dollars(interval[side], is_signed=True) for side in ("low_micros", "high_micros"))
         allowing = f", allowing for {interval['n_tried']:,} tries" if interval["n_tried"] > 1 else ""
         band = f"{share(interval['level'], 0)} interval {low} to {high}{allowing}"
-    start = detail.cash_start_micros
     cells = [
-        ("Net P&L", dollars(net, is_signed=True), f"{share(net / start, 2)} of {dollars(start)}", tone),
+        ("Net P&L", dollars(net, is_signed=True), _of_cash(net, detail.cash_start_micros), tone),
         (
             "Gross P&L",
             dollars(detail.profit["gross_micros"], is_signed=True),
@@ -130,7 +134,7 @@ def equity(detail: Detail) -> Markup:
         key=detail.key,
     )
     fall = detail.drawdown
-    note = "Positions are marked at their bid. The dashed line is the starting cash. Times are UTC."
+    note = _EQUITY_LEAD
     if fall["peak_ts"] is not None:
         note += f" Deepest fall: {when(fall['peak_ts'])} to {when(fall['trough_ts'])}."
     return section("Equity", Markup(chart), lead=note)
@@ -227,6 +231,11 @@ def settlements(detail: Detail) -> Markup:
         titled("Still open at the end", held),
         lead="Position is in contracts, NO negative. Payouts are cash only from the moment they are paid.",
     )
+
+
+def _of_cash(net_micros: int, start_micros: int) -> str:
+    part = net_micros / start_micros if start_micros else None
+    return f"{share(part, 2)} of {dollars(start_micros)}"
 
 
 def _fee_load(detail: Detail) -> str:

@@ -11,7 +11,7 @@ import pytest
 import backtest as bt
 from backtest.metrics import by_event
 from backtest.report import PAGE_BYTES_MAX, report_html, write_report
-from backtest.report_numbers import MINUS
+from backtest.report_numbers import MINUS, NONE
 from backtest.results import SCHEMAS, Run
 from tests.backtest.a_run import T0, a_frame, a_run, names
 from tests.backtest.worlds import a_lake, a_market, a_quote, replayed
@@ -53,6 +53,22 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.words).split())
+
+
+def test_a_run_without_cash_has_no_share_of_it() -> None:
+    """Nothing could be paid for: one order, rejected, and no 0 % of nothing."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
+    page = Page(report_html(replayed(lake, (1, "A", bt.buy_yes(1)), cash=0)))
+    assert f"Net P&L $0.00 {NONE} of $0.00" in page.text
+    assert "no cash" in page.text
+
+
+def test_the_page_says_between_which_moments_falls_are_looked_for() -> None:
+    """Bought at .50, worth .10 at 20 s, .49 at the end: between two rows of equity nobody looked."""
+    quotes = [a_quote(0, 4_900, 5_000), a_quote(20, 1_000, 1_100), a_quote(40, 4_900, 5_000)]
+    run = replayed(a_lake(markets=[a_market()], quotes=quotes), (1, "A", bt.buy_yes(1)))
+    assert run.equity["marked_micros"].min() == 1_000_000_000 - 10_000 - 17_500
+    assert "at midnights and at the end: one in between may have been deeper" in Page(report_html(run)).text
 
 
 SWEEP = {"min_edge": [0.01, 0.02, 0.03], "minutes": [5.0, 10.0]}
