@@ -21,6 +21,14 @@ ALWAYS: Final = -(2**63)
 _PAUSED, _TRADING = "inactive", "active"
 _DECIDED: Final = ("determined", "amended", "finalized")
 _UNDECIDED: Final = "disputed"
+_BY_RESULT: Final = pl.col("result").replace_strict(
+    {"yes": DOLLAR_CC, "no": 0}, default=None, return_dtype=pl.Int32
+)
+_VALUE: Final = pl.coalesce("settlement_value_cc", _BY_RESULT)
+# A source may write 0 for "not decided yet": a value counts only beside a result or a final status.
+_IS_FINAL: Final = (
+    _BY_RESULT.is_not_null() | pl.col("status").is_in(_DECIDED) | (pl.col("result") == "scalar")
+) & pl.col("status").ne_missing(_UNDECIDED)
 # The exchange pauses on Thursdays from 03:00 to 05:00 in New York; waiting orders stay.
 # Source: page maintenance_and_pauses, 2026-04-30. Of the 42,389 trades of recorded macro markets from 2022 to
 # 2025, one lies inside.
@@ -49,18 +57,12 @@ def payouts(states: pl.DataFrame, payout_delay: timedelta) -> pl.DataFrame:
         ticker, settle_us, value_cc, is_assumed_time, decided_us (first sighting of the value; NEVER if it was
         seen only after the payout), number (0, then 1 and up for corrections); by ticker and number.
     """
-    by_result = pl.col("result").replace_strict(
-        {"yes": DOLLAR_CC, "no": 0}, default=None, return_dtype=pl.Int32
-    )
-    value = pl.coalesce("settlement_value_cc", by_result)
-    # A source may write 0 for "not decided yet": a value counts only beside a result or a final status.
-    is_final = by_result.is_not_null() | pl.col("status").is_in(_DECIDED) | (pl.col("result") == "scalar")
     seen, close = pl.col("observed_ts").dt.epoch("us"), pl.col("close_ts").dt.epoch("us")
-    is_decided = value.is_not_null() & is_final & pl.col("status").ne_missing(_UNDECIDED)
+    is_decided = _VALUE.is_not_null() & _IS_FINAL
     is_last = pl.int_range(pl.len()).over("ticker") == pl.len().over("ticker") - 1
     told = states.select(
         "ticker",
-        value_cc=value.cast(pl.Int64),
+        value_cc=_VALUE.cast(pl.Int64),
         is_decided=is_decided.fill_null(value=False),
         seen_us=seen,
         paid_us=pl.col("settlement_ts").dt.epoch("us"),
@@ -112,6 +114,18 @@ def _timed(runs: pl.DataFrame, delay_us: int) -> pl.DataFrame:
         decided_us=pl.when(pl.col("seen_us") <= pl.col("settle_us")).then("seen_us").otherwise(NEVER),
         number=pl.int_range(pl.len()).over("ticker"),
     )
+
+
+def unpaid(states: pl.DataFrame, paid: pl.DataFrame) -> tuple[int, int]:
+    """Count the decided markets that never pay: those without any time, and those without a value.
+
+    Args:
+        states: rows of the lake's `markets`, sorted by ticker and observed_ts.
+        paid: what `payouts` made of them.
+    """
+    last = states.unique("ticker", keep="last").filter(_IS_FINAL).join(paid, on="ticker", how="anti")
+    n_valueless = int(last.select(_VALUE.is_null().sum()).item())
+    return last.height - n_valueless, n_valueless
 
 
 def pauses(states: pl.DataFrame) -> pl.DataFrame:

@@ -28,7 +28,7 @@ from backtest.kernels.arrays import (
     ROUNDING_ROW,
     Records,
 )
-from backtest.lifecycle import ALWAYS, Grid, pauses, payouts
+from backtest.lifecycle import ALWAYS, Grid, pauses, payouts, unpaid
 from backtest.lifecycle import grids as lifecycle_grids
 from backtest.slippages import Slippages
 from backtest.tape import Tape
@@ -102,7 +102,7 @@ def rules(
     )
     strange = states.filter(
         (pl.col("notional_value_cc").fill_null(DOLLAR_CC) != DOLLAR_CC)
-        | (pl.col("settlement_value_cc") > DOLLAR_CC)
+        | ~pl.col("settlement_value_cc").fill_null(0).is_between(0, DOLLAR_CC)
     )
     if not strange.is_empty():
         ticker = strange["ticker"][0]
@@ -127,10 +127,11 @@ def rules(
         allowed,
         (),
     )
-    return replace(known, assumptions=(*_said(known, payout_delay), *_netted(known, netting=netting)))
+    said = _said(known, payout_delay, *unpaid(states, paid))
+    return replace(known, assumptions=(*said, *_netted(known, netting=netting)))
 
 
-def _said(known: Rules, payout_delay: timedelta) -> tuple[str, ...]:
+def _said(known: Rules, payout_delay: timedelta, n_timeless: int, n_valueless: int) -> tuple[str, ...]:
     """Say what of the markets' histories had to be assumed."""
     first = known.payouts.filter(pl.col("number") == 0)
     lacking = [i for i, grid in enumerate(known.grids) if grid is None]
@@ -142,6 +143,12 @@ def _said(known: Rules, payout_delay: timedelta) -> tuple[str, ...]:
     after = f"{_length(payout_delay)} after their close, or after they were last seen undecided"
     counted = {
         f"{assumed} markets have a result but no settlement time: paid {after}": assumed,
+        f"{n_timeless} markets are never paid: they have a result, but no close or settlement time on record": (
+            n_timeless
+        ),
+        f"{n_valueless} markets are never paid: they are decided, but at what value is not on record": (
+            n_valueless
+        ),
         f"{corrected} payouts were corrected: the difference moved when that was paid, or else first seen": (
             corrected
         ),

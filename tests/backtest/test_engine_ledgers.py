@@ -180,6 +180,31 @@ def test_scalar_markets_pay_their_fraction() -> None:
     assert run.settlements.select("value_cc", "payout_micros").rows() == [(3_333, 3_333_000)]
 
 
+def test_a_run_says_which_decided_markets_are_never_paid() -> None:
+    """A has a result and no time; B is final and nobody says at what; C is paid: 0.50 a contract."""
+    markets = [
+        settled("A", pays_cc=10_000, close_ts=None, settlement_ts=None),
+        a_market("B", status="finalized"),
+        settled("C", pays_cc=5_000),
+    ]
+    run = replayed(
+        a_lake(markets=markets, quotes=[a_quote(0, 4_900, 5_000, ticker=each) for each in "ABC"]),
+        *((1, each, bt.buy_yes(1)) for each in "ABC"),
+    )
+    assert run.settlements.select("ticker", "payout_micros").rows() == [("C", 500_000)]
+    assert [each for each in run.assumptions if "never paid" in each] == [
+        "1 markets are never paid: they have a result, but no close or settlement time on record",
+        "1 markets are never paid: they are decided, but at what value is not on record",
+    ]
+
+
+@pytest.mark.parametrize("value_cc", [-1, 10_001])
+def test_a_market_that_pays_no_price_is_refused(value_cc: int) -> None:
+    lake = a_lake(markets=[settled(pays_cc=value_cc)], quotes=[a_quote(0, 4_900, 5_000)])
+    with pytest.raises(PlanError, match=r"A does not pay between \$0 and \$1: leave it out of the plan"):
+        replayed(lake, (1, "A", bt.buy_yes(1)))
+
+
 def test_what_never_settles_stays_open_at_the_bid() -> None:
     """Trap 32: no result, no payout: 10 YES are worth their bid of .42, NO would be worth 1 - ask."""
     quotes = [a_quote(0, 4_900, 5_000), a_quote(50, 4_200, 4_800)]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from backtest.kernels.arrays import NEVER
-from backtest.lifecycle import ALWAYS, grids, pauses, payouts
+from backtest.lifecycle import ALWAYS, grids, pauses, payouts, unpaid
 from exchange.ticks import STRUCTURES
 from exchange.units import to_us
 from tests.backtest.worlds import a_market, at
@@ -125,7 +125,31 @@ def test_the_sighting_of_a_decision_is_told_if_it_came_before_the_payout() -> No
 def test_a_market_without_any_close_or_payout_on_record_stays_open() -> None:
     """A result without either has no time at which it could have been paid."""
     state = seen(5_000, "determined", 10_000) | {"close_ts": None}
-    assert payouts(history(state), HOUR).is_empty()
+    paid = payouts(history(state), HOUR)
+    assert paid.is_empty()
+    assert unpaid(history(state), paid) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        pytest.param([seen(5_000, "closed")], (0, 0), id="not decided yet"),
+        pytest.param([seen(5_000, "finalized")], (0, 1), id="final, and nobody says at what"),
+        pytest.param([seen(5_000, "closed") | {"result": "scalar"}], (0, 1), id="scalar, without the value"),
+        pytest.param([seen(5_000, "disputed", 10_000)], (0, 0), id="a dispute is no decision"),
+        pytest.param([seen(5_000, "determined", 0)], (0, 0), id="paid an hour after the close"),
+        pytest.param([seen(5_000, "finalized", 0, 2_000) | {"close_ts": None}], (0, 0), id="paid on record"),
+        pytest.param(
+            [seen(4_000, "finalized", 0, 2_000), seen(5_000, "finalized")], (0, 0), id="paid before"
+        ),
+        pytest.param([seen(4_000, "determined", 0), seen(5_000, "finalized")], (0, 1), id="unsaid again"),
+    ],
+)
+def test_decided_markets_that_never_pay_are_counted(
+    states: list[dict[str, Any]], expected: tuple[int, int]
+) -> None:
+    """Those without any time, and those without a value, by their last state."""
+    assert unpaid(history(*states), payouts(history(*states), HOUR)) == expected
 
 
 def test_a_pause_lasts_until_another_state_is_seen() -> None:
