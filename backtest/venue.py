@@ -143,7 +143,7 @@ def _said(known: Rules, payout_delay: timedelta, n_timeless: int, n_valueless: i
     after = f"{_length(payout_delay)} after their close, or after they were last seen undecided"
     counted = {
         f"{assumed} markets have a result but no settlement time: paid {after}": assumed,
-        f"{n_timeless} markets are never paid: they have a result, but no close or settlement time on record": (
+        f"{n_timeless} markets are never paid: they have a result, but no recorded close or payout time": (
             n_timeless
         ),
         f"{n_valueless} markets are never paid: they are decided, but at what value is not on record": (
