@@ -17,6 +17,7 @@
     maintenance = true                     # the exchange's weekly pause
     extra_ticks = 0                        # for touch: pay this many ticks more than was shown
     slippage = { half_spread_cc = 100, impact = "sqrt", coefficient_cc = 4 }   # or [slippage.KXBTC15M] …
+    max_age = "10m"                        # for touch and mid: how long a quote counts without a next one
     refill = "10s"                         # after that, what we took of a level is displayed again
     payout_delay = "1h"                    # where the settlement time is not on record
     fees = { type = "quadratic", multiplier = 1 }   # assume these; by default the lake's fee tables
@@ -80,6 +81,7 @@ KEYS: Final = (
     "maintenance",
     "extra_ticks",
     "slippage",
+    "max_age",
     "refill",
     "payout_delay",
     "fees",
@@ -126,6 +128,7 @@ class RunConfig:
     maintenance: bool | None
     extra_ticks: int | None
     slippage: Slippage | dict[str, Slippage] | None
+    max_age: timedelta | None
     refill: timedelta | None
     payout_delay: timedelta | None
     fees: FeeAssumption | None
@@ -169,6 +172,7 @@ def read_config(path: Path) -> RunConfig:
         maintenance=flag(path, table, "maintenance"),
         extra_ticks=_ticks(path, table),
         slippage=_slippage(path, table),
+        max_age=duration(path, table, "max_age"),
         refill=None if table.get("refill") == "never" else duration(path, table, "refill"),
         payout_delay=duration(path, table, "payout_delay"),
         fees=_fees(path, table),

@@ -75,6 +75,7 @@ def run(
     extra_ticks: int = 0,
     slippage: Slippage | Mapping[str, Slippage] | None = None,
     refill: str | timedelta = "never",
+    max_age: str | timedelta | None = None,
     payout_delay: str | timedelta = "1h",
     fees: FeeTerms | None = None,
     legs: str = "together",
@@ -119,6 +120,8 @@ def run(
             measured, one or a dict of them by series: for trades, and for quotes without sizes.
         refill: after how long what we took of a level counts as displayed again; by default never, as long as
             the level stands.
+        max_age: for touch and mid: how long a quote counts that no other one follows; by default until the
+            next one, or until its recording ends. On closes of candles, more than their period.
         payout_delay: where the lake knows a result but no settlement time, from the close to the payout, or
             from when the market was last seen undecided, or decided otherwise.
         fees: terms where the lake knows none, as `bt.assume_fees` gives them; known ones stay.
@@ -152,6 +155,7 @@ def run(
         refill=refill,
         payout_delay=payout_delay,
         fees=fees,
+        max_age=max_age,
         legs=read_legs(legs, has_baskets=lazy is not None and "basket" in lazy.collect_schema()),
     )
     lake = lake.pinned()

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 _DAY_US = 86_400_000_000
 QUOTES_STAND = "a quote stands until the next one, however old it is, or until its recording ends"
+QUOTES_AGE = "a quote that no other one follows within {:g} s, or before its recording ends, counts no longer"
 HALTS = "on Thursdays from 03:00 to 05:00 New York time the exchange pauses: nothing fills, orders stay"
 _EQUITY_ROWS = 1_000  # rows of equity that a run is divided into, midnights not counted
 
@@ -175,7 +176,7 @@ def new_world(
     purse["cash"], purse["cap"], purse["series_cap"] = cash_micros, cap_micros, series_cap_micros
     purse["n_halts"] = desk.n_halts
     purse["is_book"], purse["queue"] = tape.evidence == BOOK, queue
-    purse["refill_us"] = refill_us
+    purse["refill_us"], purse["holds_us"] = refill_us, tape.holds_us
     purse["n_planned"] = purse["n_orders"] = len(placed)
     purse["dirty_us"] = -1
     if len(grid_us):
@@ -252,7 +253,9 @@ def _tape(lake: "LakeReader", settings: "Settings", known: Rules) -> tuple[Tape,
             shown, n_candles = found.lazy(), found.filter(is_close)["ticker"].n_unique()
         told = [f"{n_candles} markets were not recorded all the time: there, quotes are closes of candles"]
         ended = pl.concat([shown, ends(lake, shown)])
-        return quotes_tape(ended, known.markets, evidence=fills), [QUOTES_STAND, *(told if n_candles else [])]
+        stand = QUOTES_STAND if settings.max_age_us == NEVER else QUOTES_AGE.format(settings.max_age_us / 1e6)
+        tape = quotes_tape(ended, known.markets, evidence=fills, holds_us=settings.max_age_us)
+        return tape, [stand, *(told if n_candles else [])]
     trades = _of(lake, TRADES, "ticker", names) if fills == "queue" else None
     return book_tape(read_streams(lake, names, None, None, clock=EXCHANGE), known.markets, trades=trades), []
 

@@ -24,6 +24,7 @@ _UNSAID: Final = {
     "legs": "no baskets",
     "slippage": "none",
     "refill_us": "never",
+    "max_age_us": "none",
     "per_series_micros": "no cap",
 }  # None means this
 MANIFEST_MAX: Final = 100_000  # characters

@@ -14,7 +14,11 @@ from backtest.results import SCHEMAS
 
 RUNGS: Final = ("mid", "touch", "book", "queue:pessimistic", "queue:proportional", "queue:front")
 TRADES: Final = "trades"  # needs a slippage, and is run when asked for
-_ONLY_FOR: Final = {"extra_ticks": ("touch",), "slippage": ("touch", TRADES)}
+_ONLY_FOR: Final = {
+    "extra_ticks": ("touch",),
+    "slippage": ("touch", TRADES),
+    "max_age": ("mid", "touch"),
+}
 
 
 def ladder(
@@ -30,7 +34,8 @@ def ladder(
         plan: as for `bt.run`.
         lake: as for `bt.run`; all rungs read it as it is now.
         rungs: ways to fill, as `fills`, or `queue:` and a place; "trades" among them if asked for.
-        arguments: of `bt.run`, but fills and queue; extra_ticks are for touch, slippage for touch and trades.
+        arguments: of `bt.run`, but fills and queue; extra_ticks are for touch, slippage for touch and
+            trades, max_age for mid and touch.
 
     Returns:
         The parameters; rung; known_share, the mean over markets of the share of time with anything to fill

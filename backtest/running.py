@@ -106,6 +106,7 @@ def _engine_arguments(config: RunConfig) -> dict[str, Any]:
         "extra_ticks": config.extra_ticks,
         "slippage": config.slippage,
         "refill": config.refill,
+        "max_age": config.max_age,
         "payout_delay": config.payout_delay,
         "fees": config.fees and bt.assume_fees(config.fees.fee_type, config.fees.multiplier),
         "legs": config.legs,

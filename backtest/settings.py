@@ -36,6 +36,7 @@ class Settings:
     extra_ticks: int
     slippage: Slippages | None
     refill_us: int  # NEVER: what we took stays taken
+    max_age_us: int  # of a quote; NEVER: it stands until the next one
     payout_delay: timedelta
     fees: FeeTerms | None
     legs: str | None  # None: the plan has no baskets
@@ -58,6 +59,7 @@ def read_settings(
     payout_delay: str | timedelta,
     fees: FeeTerms | None,
     legs: str | None,
+    max_age: str | timedelta | None = None,
 ) -> Settings:
     """Return the arguments of `bt.run` but plan, lake and params.
 
@@ -95,6 +97,7 @@ def read_settings(
         extra_ticks=extra_ticks,
         slippage=read_slippages(slippage),
         refill_us=_refill_us(refill),
+        max_age_us=_max_age_us(max_age, fills),
         payout_delay=delay,
         fees=fees,
         legs=legs,
@@ -126,6 +129,20 @@ def _refill_us(refill: str | timedelta) -> int:
     return length
 
 
+def _max_age_us(max_age: str | timedelta | None, fills: str) -> int:
+    if max_age is None:
+        return NEVER
+    if fills not in ("mid", "touch"):
+        raise PlanError(
+            f"max_age={max_age!r} is of quotes: only with fills='touch' or 'mid'; for trades it is one of "
+            "bt.Slippage, and books are known as long as they are recorded"
+        )
+    length = as_us("max_age", max_age)
+    if length <= 0:
+        raise PlanError(f"max_age={max_age!r} must be more than 0, or left out")
+    return length
+
+
 def config_of(settings: Settings) -> dict[str, Any]:
     """Return what a manifest says of the arguments."""
     fees = settings.fees
@@ -141,6 +158,7 @@ def config_of(settings: Settings) -> dict[str, Any]:
         "extra_ticks": settings.extra_ticks,
         "slippage": None if settings.slippage is None else settings.slippage.told,
         "refill_us": None if settings.refill_us == NEVER else settings.refill_us,
+        "max_age_us": None if settings.max_age_us == NEVER else settings.max_age_us,
         "payout_delay_us": settings.payout_delay // timedelta(microseconds=1),
         "fees": None if fees is None else [fees.fee_type, fees.multiplier_ppm],
         "legs": settings.legs,

@@ -9,7 +9,7 @@ Rows of one instant are one event. Nothing at or after the close is kept. Crosse
 data: nothing fills against them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -49,9 +49,12 @@ class Tape:
     level_offsets: I64
     level_split: I64
     level_cc: I64
+    holds_us: int = NEVER  # how long a row says what is shown
 
 
-def quotes_tape(quotes: pl.LazyFrame, markets: pl.DataFrame, *, evidence: str = TOUCH) -> Tape:
+def quotes_tape(
+    quotes: pl.LazyFrame, markets: pl.DataFrame, *, evidence: str = TOUCH, holds_us: int = NEVER
+) -> Tape:
     """Return best bids and asks as a tape, or with evidence=MID the middle between them, without a size.
 
     Half a centicent is rounded against whoever trades: up for buyers of YES, down for sellers.
@@ -63,6 +66,7 @@ def quotes_tape(quotes: pl.LazyFrame, markets: pl.DataFrame, *, evidence: str = 
         quotes: `QUOTE_COLUMNS`; rows of one instant and market count as the last of them by received_ts.
         markets: ticker and close_us, one row per market; its order is the tape's.
         evidence: TOUCH or MID.
+        holds_us: how long a quote counts that no other one follows.
 
     Raises:
         CorruptFile: a file cannot be read.
@@ -82,7 +86,7 @@ def quotes_tape(quotes: pl.LazyFrame, markets: pl.DataFrame, *, evidence: str = 
     compare_quotes(tops, offsets)
     if evidence == MID:
         _to_the_middle(tops, sizes)
-    return touch_alone(evidence, offsets, tops, sizes)
+    return replace(touch_alone(evidence, offsets, tops, sizes), holds_us=holds_us)
 
 
 def shelved(rows: pl.LazyFrame, markets: pl.DataFrame, where: str) -> tuple[I64, Records]:
@@ -205,6 +209,7 @@ def known_us(tape: Tape, close_us: I64) -> I64:
     at_us = np.ascontiguousarray(tape.tops["ts_us"])
     lengths = np.diff(at_us, append=0)
     lengths[last] = np.where(close_us[has_rows] < NEVER, close_us[has_rows] - at_us[last], 0)
+    lengths = np.minimum(lengths, tape.holds_us)
     total = np.zeros(len(has_rows), np.int64)
     total[has_rows] = np.add.reduceat(lengths * tape.tops["is_live"], first)
     return total

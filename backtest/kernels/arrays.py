@@ -137,7 +137,7 @@ FEE: Final = _record("from_us", "num", "den", "maker_num", "maker_den")
 ROUNDING_ROW: Final = _record("from_us", "unit", "has_rebate")
 # `cap`, `series_cap`: most that the positions of one event or series may have cost, -1 without a cap.
 # `returned`: collateral that netting has given back, at our disposal besides `cash`. `refill_us`: how long
-# what we took stays taken.
+# what we took stays taken; `holds_us`: how long a row of the tape says what is shown.
 PURSE: Final = _record(
     *(
         "cash",
@@ -149,6 +149,7 @@ PURSE: Final = _record(
         "is_book",
         "queue",
         "refill_us",
+        "holds_us",
         "n_halts",
     ),
     *("n_fills", "n_active", "n_settled", "n_equity", "n_heap", "has_hole"),

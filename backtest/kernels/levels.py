@@ -23,6 +23,12 @@ def row_at(w: World, m: int, row: int, t: int) -> int:
 
 
 @inner
+def is_known(w: World, row: int, t: int) -> bool:
+    """Tell whether it is known what is shown at t, after a row: that is live, and not older than it holds."""
+    return bool(w.tops[row].is_live and t - w.tops[row].ts_us <= w.purse[0].holds_us)
+
+
+@inner
 def advance(w: World, m: int, row: int) -> None:
     """Bring the displayed levels of market m to what they are after `row`; own fills stay consumed.
 

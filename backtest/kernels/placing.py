@@ -35,7 +35,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.jit import entry, inner
 
 # As in clock.py.
-MADE_WITH: Final = "014d43fd7718"
+MADE_WITH: Final = "efb431a2748b"
 LIMIT_MISSING: Final = -1  # as in intents.py
 
 U8 = npt.NDArray[np.uint8]

@@ -23,7 +23,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.heap import push
 from backtest.kernels.jit import inlined, inner
 from backtest.kernels.law import grid_at
-from backtest.kernels.levels import level_at, row_at, shown_size
+from backtest.kernels.levels import is_known, level_at, row_at, shown_size
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET
 
 
@@ -95,7 +95,7 @@ def tell(w: World, fills: Records, m: int, t: int) -> bool:
         plan_next(w, m)
     _forget(w, m, known_us)
     top = w.tops[row]
-    if t >= purse.until_us or not top.is_live:
+    if t >= purse.until_us or not is_known(w, row, known_us):
         return False
     view.ts_us, view.changed_us, view.position_centi = t, top.ts_us, market.told_position
     view.bid_cc, view.ask_cc = top.bid_cc, top.ask_cc

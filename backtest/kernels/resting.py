@@ -29,7 +29,7 @@ from backtest.kernels.fills import take, take_all, take_print
 from backtest.kernels.heap import push
 from backtest.kernels.jit import inner
 from backtest.kernels.law import affordable, law_at, outlay
-from backtest.kernels.levels import advance, row_at
+from backtest.kernels.levels import advance, is_known, row_at
 from backtest.kernels.netting import disposable
 from backtest.kernels.pauses import is_paused, resumes_us
 from backtest.kernels.queue import follow, is_print, join
@@ -154,7 +154,7 @@ def _aim_to_close(w: World, o: int) -> bool:
 @inner
 def _match(w: World, fills: Records, o: int, row: int) -> None:
     order = w.orders[o]
-    if row < w.markets[order.market].first_row or not w.tops[row].is_live:
+    if row < w.markets[order.market].first_row or not is_known(w, row, order.arrival_us):
         order.reason = BOOK_UNKNOWN
     elif order.is_post_only:
         if _crosses(w, o, row):

@@ -38,6 +38,7 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
             maintenance = false
             extra_ticks = 1
             slippage = { half_spread_cc = { 0 = 50, 9000 = 20 }, impact = "sqrt", coefficient_cc = 4 }
+            max_age = "5m"
             refill = "10s"
             payout_delay = "30m"
             fees = { type = "quadratic", multiplier = 0.5 }
@@ -62,7 +63,7 @@ def test_a_whole_configuration_is_read(tmp_path: Path) -> None:
     assert (config.per_series, config.netting, config.maintenance) == (20, True, False)
     spread = {0: 50, 9_000: 20}
     assert config.slippage == Slippage(half_spread_cc=spread, impact="sqrt", coefficient_cc=4)
-    assert config.refill == timedelta(seconds=10)
+    assert (config.max_age, config.refill) == (timedelta(minutes=5), timedelta(seconds=10))
     assert config.fees == FeeAssumption(fee_type="quadratic", multiplier=0.5)
     assert (config.legs, config.forecast) == ("one by one", None)
     assert config.holdout == Holdout(datetime(2026, 9, 1, tzinfo=UTC), tmp_path / "looks.jsonl")

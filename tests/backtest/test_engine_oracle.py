@@ -329,6 +329,7 @@ def oracle(
     legs: str,
     slippage: bt.Slippage | None = None,
     refill_s: int | None = None,
+    max_age_s: int | None = None,
 ) -> Oracle:
     """Run the slow engine on the same rows, one second of latency; `caps` are of an event and of a series."""
     wanted = {ticker for _, ticker, _ in plan}
@@ -372,6 +373,7 @@ def oracle(
         netted=netted_events(lake, on=netting),
         basis="book" if fills == "queue" else fills,
         refill_us=NEVER if refill_s is None else refill_s * 1_000_000,
+        max_age_us=NEVER if max_age_s is None else max_age_s * 1_000_000,
         slips=slippage is not None,
         worse=worse_of(slippage),
     )
@@ -503,6 +505,8 @@ def compare(
     placed: dict[str, Any] = {"legs": sent} | ({} if queue is None else {"queue": queue})
     refill_s = rng.choice([None, None, 3, 10])
     placed["refill"] = "never" if refill_s is None else f"{refill_s}s"
+    max_age_s = rng.choice([None, None, 1, 4]) if fills == "touch" else None
+    placed["max_age"] = None if max_age_s is None else f"{max_age_s}s"
     placed["slippage"] = {SERIES: slippage} if slippage and rng.random() < 0.3 else slippage
     netting = exclusive or rng.random() < 0.5
     placed |= {"per_event": cap, "per_series": series_cap, "netting": netting}
@@ -521,6 +525,7 @@ def compare(
         legs=sent,
         slippage=slippage,
         refill_s=refill_s,
+        max_age_s=max_age_s,
     )
     assert_same(run, slow)
     return run, slow

@@ -1,10 +1,12 @@
-"""Trap 17: where a recording of quotes ended, nobody knows what is quoted; that is not an empty book."""
+"""Traps 9, 17: quotes that are old, or whose recording ended: nobody knows, and that is no empty book."""
 
+import re
 from typing import Any
 
 import pytest
 
 import backtest as bt
+from exchange.errors import BadInput
 from tests.backtest.worlds import a_gap, a_lake, a_market, a_plan, a_quote, at, replayed, settled
 
 QUOTE = a_quote(0, 4_000, 4_200)
@@ -78,6 +80,7 @@ def test_a_bid_that_waits_is_not_filled_by_a_price_that_nobody_knows() -> None:
 
 def test_a_policy_is_not_asked_while_nobody_knows_and_its_quotes_are_taken_back() -> None:
     """Asked on full seconds: the end at 5 s is news at 6 s."""
+
     @bt.policy(every="1s", params={"bid_cc": 3_000})
     def bidding(at: Any, params: Any, _memory: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba
         return bt.Quotes(params.bid_cc if at.bid_cc > 0 else 1_000, 100, 10_000, 0)
@@ -102,3 +105,61 @@ def test_what_a_settled_market_paid_does_not_depend_on_its_recording() -> None:
     run = bt.run(a_plan((1, "A", bt.buy_yes(10))), lake, fills="touch")
     assert run.settlements["payout_micros"].to_list() == [10_000_000]
     assert (run.equity["marked_micros"] >= run.equity["marked_micros"][0] - 500_000).all()
+
+
+def test_a_quote_counts_for_as_long_as_it_may() -> None:
+    """Trap 9: no more than 3 s: one that arrives after 3 s fills, one a microsecond later does not."""
+    lake = stopped(quotes=[QUOTE, a_quote(20, 4_000, 4_200)])
+    seconds = (2, 2.000001, 10, 19)
+    orders = replayed(lake, *((each, "A", bt.buy_yes(1)) for each in seconds), max_age="3s").orders
+    assert orders["reason"].to_list() == [None, "book unknown", "book unknown", None]
+    always = replayed(lake, *((each, "A", bt.buy_yes(1)) for each in seconds)).orders
+    assert always["reason"].to_list() == [None] * 4
+
+
+def test_what_arrives_at_an_old_quote_may_wait_for_the_next() -> None:
+    lake = stopped(quotes=[QUOTE, a_quote(20, 4_000, 4_300)])
+    waiting = (10, "A", bt.buy_yes(1, limit=4_500, tif="gtc"))
+    at_once = replayed(lake, waiting)
+    later = replayed(lake, waiting, max_age="3s")
+    assert at_once.fills.select("fill_ts", "price_cc", "role").rows() == [(at(11), 4_200, "taker")]
+    assert later.fills.select("fill_ts", "price_cc", "role").rows() == [(at(20), 4_500, "maker")]
+
+
+@pytest.mark.parametrize(("fills", "seconds"), [("touch", 8), ("mid", 8)])
+def test_coverage_counts_a_quote_for_as_long_as_it_may(fills: str, seconds: int) -> None:
+    """Two quotes, 20 s apart, count for 4 s each, of 1,000 s that the market was open."""
+    lake = stopped(quotes=[QUOTE, a_quote(20, 4_000, 4_200)])
+    run = replayed(lake, (1, "A", bt.buy_yes(1)), fills=fills, max_age="4s")
+    assert run.coverage["known_share"].to_list() == [pytest.approx(seconds / 1_000)]
+    assert "a quote that no other one follows within 4 s, or before its recording ends, counts no longer" in (
+        run.assumptions
+    )
+
+
+def test_a_policy_is_not_asked_about_an_old_quote() -> None:
+    """Asked every 10 s: of the quote of 3 s it hears after 7 s, of that of 18 s after 2 s."""
+
+    @bt.policy(every="10s")
+    def bidding(_at: Any, _params: Any, _memory: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba
+        return bt.Quotes(3_000, 100, 10_000, 0)
+
+    lake = stopped(quotes=[a_quote(3, 4_000, 4_200), a_quote(18, 4_000, 4_300)])
+    asked = bidding.in_python().on(["A"])
+    run = bt.run(asked, lake, fills="touch", feed="0ms", max_age="5s")
+    assert run.orders["decision_ts"].to_list() == [at(20)]
+    always = bt.run(asked, lake, fills="touch", feed="0ms")
+    assert always.orders["decision_ts"].to_list() == [at(10)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ({"max_age": "0s"}, "max_age='0s' must be more than 0, or left out"),
+        ({"max_age": 5}, "max_age=5: write a length of time such as '250ms'"),
+        ({"max_age": "5s", "fills": "book"}, "max_age='5s' is of quotes: only with fills='touch' or 'mid'"),
+    ],
+)
+def test_an_age_that_cannot_be_meant_is_refused(asked: dict[str, Any], problem: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(problem)):
+        replayed(stopped(), (1, "A", bt.buy_yes(1)), **asked)

@@ -60,8 +60,10 @@ def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = No
     start, end = rng.choice([None, None, at(7.5)]), rng.choice([None, None, at(25.2)])
     params = {"half_cc": rng.choice([0, 200, 500]), "size": 150}
     tickers = [row["ticker"] for row in lake.rows["markets"]]
+    max_age_s = rng.choice([None, None, 1, 4]) if fills == "touch" else None
     arguments: dict[str, Any] = {
         "fills": fills,
+        "max_age": None if max_age_s is None else f"{max_age_s}s",
         "latency": f"{latency_us}us",
         "feed": f"{feed_us}us",
         "cash": cash,
@@ -79,6 +81,7 @@ def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = No
         None if cap is None else cap * 1_000_000,
         queue,
         basis="book" if fills == "queue" else fills,
+        max_age_us=NEVER if max_age_s is None else max_age_s * 1_000_000,
     )
     slow.desk = Desk(
         slow,

@@ -85,6 +85,7 @@ class Market:
     spent: int = 0
     is_traded: bool = False
     is_settled: bool = False
+    shown_us: int = 0  # when somebody last said what is displayed
     was_known: bool = False  # before the instant that is being looked at
     paid_for: int = 0  # the position at the first payout
     value_cc: int = 0  # what was paid so far
@@ -124,6 +125,7 @@ class Oracle:
     equity: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     basis: str = "touch"
     refill_us: int = NEVER
+    max_age_us: int = NEVER
     slips: bool = False  # to whole cents
     worse: Callable[[float], float] | None = None  # the impact, where no size is shown
     desk: "Asked | None" = None  # a policy
@@ -209,6 +211,7 @@ class Oracle:
 
     def show(self, market: Market, t: int) -> None:
         market.was_known = market.is_known
+        market.shown_us = t if t in market.instants else market.shown_us
         for kind, *rest in market.instants.get(t, ()):
             if kind == "quote":
                 show_quote(market, *rest)
@@ -245,7 +248,7 @@ class Oracle:
                 order.reason, order.was_rejected = "nothing held", True
                 return
             order.action, order.side = "sell", "yes" if market.position > 0 else "no"
-        if not is_live(market):
+        if not is_live(market) or t - market.shown_us > self.max_age_us:
             order.reason = "book unknown"
         elif order.is_post_only:
             if self.crosses(order):

@@ -91,7 +91,8 @@ class Desk:
                 del self.working[ticker, way]
         known, changed_us, trade = self.known(ticker, known_us)
         wanted = SimpleNamespace(bid_cc=0, bid_centi=0, ask_cc=0, ask_centi=0)
-        if t < self.until_us and is_live(known):
+        is_fresh = known_us - changed_us <= self.oracle.max_age_us
+        if t < self.until_us and is_live(known) and is_fresh:
             at = SimpleNamespace(
                 ts_us=t, changed_us=changed_us, **trade, **self.shown(known), **self.own(ticker)
             )
