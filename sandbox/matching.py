@@ -49,12 +49,13 @@ class _Ladder:
             insort(self.prices, price_cc)
         level[order_id] = order
 
-    def drop(self, price_cc: int, order_id: int) -> None:
+    def drop(self, price_cc: int, order_id: int) -> _Resting:
         level = self.orders[price_cc]
-        del level[order_id]
+        order = level.pop(order_id)
         if not level:
             del self.orders[price_cc]
             del self.prices[bisect_left(self.prices, price_cc)]
+        return order
 
 
 class Engine:
@@ -122,7 +123,13 @@ class Engine:
 
     def cancel(self, order_id: int) -> int:
         """Take an order out of the book and return how much that was; 0 for one that is gone already."""
-        return self.decrease(order_id, by_centi=self.resting_centi(order_id))
+        found = self._where.pop(order_id, None)
+        if found is None:
+            return 0
+        side, price_cc = found
+        taken_centi = self._ladders[side].drop(price_cc, order_id).count_centi
+        self._changed(side, price_cc, -taken_centi, order_id)
+        return taken_centi
 
     def decrease(self, order_id: int, *, by_centi: int) -> int:
         """Make an order smaller where it stands and return by how much; it keeps its place in the queue."""
