@@ -27,6 +27,17 @@ def a_world(seed: int = 7) -> World:
     return World(seed, activity=0.25)
 
 
+def a_standing_world(seed: int = 7, **more: Any) -> World:  # noqa: ANN401
+    """Return a world for one test alone that no clock moves: made once and copied, like the next."""
+    copied: World = pickle.loads(_standing(seed, tuple(sorted(more.items()))))  # noqa: S301
+    return copied
+
+
+@cache
+def _standing(seed: int, more: tuple[tuple[str, Any], ...]) -> bytes:
+    return pickle.dumps(World(seed, **dict(more)))
+
+
 def a_copied_world(seed: int = 7, *, before: timedelta, **more: Any) -> tuple[World, Stepped]:  # noqa: ANN401
     """Return a world for one test alone, and its clock: it stands some time before the world's end.
 

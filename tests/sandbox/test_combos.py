@@ -13,15 +13,15 @@ from sandbox.combos import COLLECTION, SERIES
 from sandbox.floor import Listener
 from sandbox.lifecycle import LifecycleChange
 from sandbox.world import DEFAULT_END_TS, World
-from tests.sandbox.places import Json, a_client, every_page
+from tests.sandbox.places import Json, a_client, a_standing_world, every_page
 
 N = 300
 END_US = to_us(DEFAULT_END_TS)
 HOUR_US = 3_600_000_000
 
 
-def a_flooded_world(clock: Stepped | Frozen | None = None, n: int = N) -> World:
-    return World(3, days=6, activity=0.02, combos=n, clock=clock)
+def a_flooded_world(clock: Frozen | None = None, n: int = N) -> World:
+    return a_standing_world(3, days=6, activity=0.02, combos=n, clock=clock)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_combos_come_and_go_while_the_clock_runs() -> None:
                 self.heard.append(change)
 
     clock = Stepped(END_US - 60 * HOUR_US)
-    world = a_flooded_world(clock)
+    world = World(3, days=6, activity=0.02, combos=N, clock=clock)
     ear = Ear()
     ear.heard = []
     world.floor.listen(ear)

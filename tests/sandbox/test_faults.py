@@ -16,7 +16,7 @@ from sandbox.faults import Faults
 from sandbox.serve import Running, running
 from sandbox.world import World
 from tests.sandbox.customers import V2, an_order
-from tests.sandbox.places import Json, a_world, every_page, fill_no_more
+from tests.sandbox.places import Json, a_standing_world, a_world, every_page, fill_no_more
 from tests.sandbox.test_gate import KEYS, signed
 
 TRADES = "/markets/trades"
@@ -85,7 +85,7 @@ def test_an_answer_can_be_lost_after_the_work_was_done() -> None:
 def test_an_order_may_be_placed_though_its_sender_cannot_tell(made: Json) -> None:
     """Whatever the sender saw, the order rests; before the fault nothing did."""
     script = Faults((fault(**made, method="POST", route="/portfolio/events/orders"),))
-    world = World(7, days=6, activity=0.02)
+    world = a_standing_world(days=6, activity=0.02)
     with (
         running(world, tier="prestige", keys=KEYS, faults=script) as server,
         httpx.Client(base_url=server.base_url) as client,
@@ -101,7 +101,7 @@ def test_an_order_may_be_placed_though_its_sender_cannot_tell(made: Json) -> Non
 
 def test_an_answer_without_a_body_can_be_slow_too() -> None:
     """A cancel-all says 204 and nothing else; a fault of pages does not apply to it."""
-    world = World(7, days=6, activity=0.02)
+    world = a_standing_world(days=6, activity=0.02)
     script = Faults((fault("slow", delay_s=0.0), fault("truncate")))
     with running(world, keys=KEYS, faults=script) as server:
         headers = signed(method="DELETE", path=f"/trade-api/v2{V2}")

@@ -15,6 +15,7 @@ from sandbox.floor import Listener
 from sandbox.lifecycle import LifecycleChange
 from sandbox.matching import Fill
 from sandbox.world import DEFAULT_END_TS, World
+from tests.sandbox.places import a_standing_world
 
 END_US = to_us(DEFAULT_END_TS)
 HOUR_US = 3_600_000_000
@@ -23,6 +24,8 @@ ME = 1_000
 
 
 def a_world(clock: Clock | None = None) -> World:
+    if clock is None:
+        return a_standing_world(3, days=6, activity=0.05)
     return World(3, days=6, activity=0.05, clock=clock)
 
 

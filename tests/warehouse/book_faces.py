@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final, cast
 
 import duckdb
@@ -98,16 +99,24 @@ def in_frame(row: Row) -> Levels | None:
     return [*(("yes", *bid) for bid in bids), *(("no", 10_000 - price, count) for price, count in asks)]
 
 
+@cache
+def _blank() -> duckdb.DuckDBPyConnection:
+    """Return a catalog without tables of books: to make one for every few rows took most of the time."""
+    connection = duckdb.connect()
+    build(connection, {}, "nowhere")
+    for table in (BOOK_SNAPSHOTS, BOOK_DELTAS, BOOK_GAPS):
+        connection.execute(f"drop view raw.{table.name}")
+    return connection
+
+
 @contextmanager
 def catalog(tables: Tables) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a catalog whose tables of books hold these rows."""
-    with duckdb.connect() as connection:
-        build(connection, {}, "nowhere")
+    """Open a catalog whose tables of books hold these rows, until the next is opened."""
+    with _blank().cursor() as connection:
         for table in (BOOK_SNAPSHOTS, BOOK_DELTAS, BOOK_GAPS):
             rows = tables.lake().scan(table).with_columns(date=pl.lit(None, pl.Date)).collect()
             assert table.name in TABLES
-            connection.execute(f"drop view raw.{table.name}")
-            connection.execute(f"create table raw.{table.name} as select * from rows")
+            connection.execute(f"create or replace table raw.{table.name} as select * from rows")
             assert rows is not None
         yield connection
 
