@@ -3,8 +3,9 @@
 Every function takes frames of ONE parameter row (see `row_of`) and mutates nothing. Money stays integer
 micros; shares, rates and intervals are floats and never turn back into money.
 
-An event is one trial: twenty strikes of one event settle together, so averages and intervals are taken
-over events, not over fills or markets.
+Averages are taken over events, not over fills or markets: twenty strikes of one event settle together.
+Intervals draw whole days: what moves one event can move all of its day, as the weather does two cities,
+bitcoin its quarters of an hour, and one number every ladder that asks for it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
 MICROS_PER_DOLLAR: Final = 1_000_000
 US_PER_DAY: Final = 86_400_000_000
 _DRAWS_MAX: Final = 40_000
-_CELLS_PER_CHUNK: Final = 4_000_000  # bootstrap draws x events held in memory at once: 32 MB
+_CELLS_PER_CHUNK: Final = 400_000  # bootstrap draws x days held in memory at once: 3 MB, which caches hold
+_AMOUNTS: Final = ("cash_micros", "fee_micros", "payout_micros", "marked_micros")
 
 
 def row_of(frame: pl.DataFrame, params: Mapping[str, Any]) -> pl.DataFrame:
@@ -53,14 +57,18 @@ def by_event(fills: pl.DataFrame, settlements: pl.DataFrame, positions: pl.DataF
     """Return one row per event that was traded, sorted by event_ticker.
 
     Returns:
-        event_ticker, series_ticker, n_markets, n_fills, stake_micros (cash that left to buy), fees_micros,
-        gross_micros, net_micros, is_open (something is held at the end of the data).
+        event_ticker, series_ticker, day (UTC, of its last fill or payout; corrections, which come after all
+        is decided, and payouts of what was closed do not count), n_markets, n_fills, stake_micros (cash that
+        left to buy), fees_micros, gross_micros, net_micros, is_open (something is held at the end of the
+        data).
     """
+    tells_nothing = pl.col("is_correction") | (pl.col("position_centi") == 0)
+    paid_ts = pl.when(tells_nothing).then(None).otherwise("settled_ts")
     rows = pl.concat(
         [
-            _ledger(fills, "cash_micros", "fee_micros", "", ""),
-            _ledger(settlements, "", "", "payout_micros", ""),
-            _ledger(positions, "", "", "", "marked_micros"),
+            _ledger(fills, pl.col("fill_ts"), "cash_micros", "fee_micros"),
+            _ledger(settlements, paid_ts, "payout_micros"),
+            _ledger(positions, pl.lit(None, fills.schema["fill_ts"]), "marked_micros"),
         ]
     )
     gross = pl.col("cash_micros").sum() + pl.col("payout_micros").sum() + pl.col("marked_micros").sum()
@@ -68,6 +76,7 @@ def by_event(fills: pl.DataFrame, settlements: pl.DataFrame, positions: pl.DataF
         rows.group_by("event_ticker")
         .agg(
             series_ticker=pl.col("series_ticker").drop_nulls().first(),
+            day=pl.col("moved_ts").max().dt.date(),
             n_markets=pl.col("ticker").n_unique(),
             n_fills=pl.col("is_fill").sum().cast(pl.Int64),
             stake_micros=-pl.col("cash_micros").filter(pl.col("cash_micros") < 0).sum(),
@@ -81,11 +90,15 @@ def by_event(fills: pl.DataFrame, settlements: pl.DataFrame, positions: pl.DataF
 
 
 def by_series(events: pl.DataFrame) -> pl.DataFrame:
-    """Return `by_event` summed per series: series_ticker, n_events, n_fills, stake, fees, gross, net."""
+    """Return `by_event` per series: series_ticker, n_events, n_days, n_fills, stake, fees, gross, net."""
     money = ("n_fills", "stake_micros", "fees_micros", "gross_micros", "net_micros")
     return (
         events.group_by("series_ticker")
-        .agg(n_events=pl.len().cast(pl.Int64), **{name: pl.col(name).sum() for name in money})
+        .agg(
+            n_events=pl.len().cast(pl.Int64),
+            n_days=pl.col("day").n_unique().cast(pl.Int64),
+            **{name: pl.col(name).sum() for name in money},
+        )
         .sort("series_ticker")
     )
 
@@ -179,7 +192,7 @@ def evidence(fills: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def interval_by_event(
+def interval_by_day(
     events: pl.DataFrame,
     *,
     seed: int = 20_260_101,
@@ -187,34 +200,39 @@ def interval_by_event(
     level: float = 0.95,
     n_tried: int = 1,
 ) -> dict[str, Any]:
-    """Return the mean net P&L per event and a percentile bootstrap interval that resamples whole events.
+    """Return the mean net P&L per event and a percentile bootstrap interval that draws whole days.
+
+    A draw has as many days as there are, each with all its events; its mean is over the events drawn. Of few
+    days the interval is too narrow: 95 % holds 93 times of 100 with 20 days (normal, one event each), 84
+    times with 5, 50 times with 2.
 
     Args:
-        events: a frame of `by_event`; n = its height.
-        seed: of the resampling; the same seed and events give the same interval.
-        n_draws: how many resamples.
+        events: a frame of `by_event`.
+        seed: of the draws; the same seed and events give the same interval.
+        n_draws: how many.
         level: two-sided coverage, 0.95 = from the 2.5 % to the 97.5 % point.
         n_tried: of how many settings this is the best. The interval is then as wide as it must be to hold for
             all of them at once (Bonferroni: the chance to miss is divided by their number), as far as 40,000
             draws can tell.
 
     Returns:
-        n_events, level, n_tried, mean_micros, low_micros, high_micros (the last three floats, or None with
-        fewer than two events).
+        n_events, n_days, level, n_tried, mean_micros (a float, None without events), low_micros, high_micros
+        (floats, None with fewer than two days).
     """
-    net = events["net_micros"].to_numpy().astype(np.float64)
-    n_events = int(net.size)
-    answer: dict[str, Any] = {"n_events": n_events, "level": level, "n_tried": n_tried, "mean_micros": None}
+    days = events.group_by("day", maintain_order=True).agg(pl.col("net_micros").sum(), n_events=pl.len())
+    answer: dict[str, Any] = {
+        "n_events": events.height,
+        "n_days": days.height,
+        "level": level,
+        "n_tried": n_tried,
+        "mean_micros": events["net_micros"].mean(),
+        "low_micros": None,
+        "high_micros": None,
+    }
+    if days.height < 2:  # noqa: PLR2004 - one day drawn again and again is always that day
+        return answer
     missed, n_draws = (1 - level) / n_tried, min(n_draws * n_tried, max(n_draws, _DRAWS_MAX))
-    if n_events == 0:
-        return {**answer, "low_micros": None, "high_micros": None}
-    answer["mean_micros"] = float(net.mean())
-    if n_events == 1:
-        return {**answer, "low_micros": None, "high_micros": None}
-    rng = np.random.default_rng(seed)
-    per_chunk = max(1, _CELLS_PER_CHUNK // n_events)
-    sizes = [min(per_chunk, n_draws - done) for done in range(0, n_draws, per_chunk)]
-    means = np.concatenate([net[rng.integers(0, n_events, (size, n_events))].mean(axis=1) for size in sizes])
+    means = _means_of_draws(days, n_draws, seed)
     low, high = np.quantile(means, [missed / 2, 1 - missed / 2])
     return {**answer, "low_micros": float(low), "high_micros": float(high)}
 
@@ -239,17 +257,29 @@ def known_time(coverage: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _ledger(frame: pl.DataFrame, cash: str, fee: str, payout: str, mark: str) -> pl.DataFrame:
-    """The rows of any money frame in one shape; "" for the amounts it does not have."""
-    amounts = {"cash_micros": cash, "fee_micros": fee, "payout_micros": payout, "marked_micros": mark}
+def _means_of_draws(days: pl.DataFrame, n_draws: int, seed: int) -> NDArray[np.float64]:
+    """The mean per event of every draw of whole days; `days` has their net_micros and n_events."""
+    net, n_events = (days[name].to_numpy().astype(np.int64) for name in ("net_micros", "n_events"))
+    rng, means = np.random.default_rng(seed), np.empty(n_draws)
+    per_chunk = max(1, _CELLS_PER_CHUNK // net.size)
+    for start in range(0, n_draws, per_chunk):
+        chunk = means[start : start + per_chunk]
+        drawn = rng.integers(0, net.size, (chunk.size, net.size))
+        np.divide(net.take(drawn).sum(axis=1), n_events.take(drawn).sum(axis=1), out=chunk)
+    return means
+
+
+def _ledger(frame: pl.DataFrame, moved_ts: pl.Expr, *amounts: str) -> pl.DataFrame:
+    """The rows of any money frame in one shape; amounts that it does not have are 0."""
     zero = pl.lit(0, pl.Int64)
     return frame.select(
         "ticker",
         "event_ticker",
         "series_ticker",
-        is_fill=pl.lit(bool(cash)),
-        is_open=pl.lit(bool(mark)),
-        **{name: pl.col(column) if column else zero for name, column in amounts.items()},
+        moved_ts=moved_ts,
+        is_fill=pl.lit("cash_micros" in amounts),
+        is_open=pl.lit("marked_micros" in amounts),
+        **{name: pl.col(name) if name in amounts else zero for name in _AMOUNTS},
     )
 
 

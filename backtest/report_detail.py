@@ -12,7 +12,7 @@ from backtest.metrics import (
     evidence,
     exposure,
     fill_rate,
-    interval_by_event,
+    interval_by_day,
     profit,
     row_of,
 )
@@ -114,7 +114,7 @@ def detail_of(run: Run, summary_row: dict[str, Any], label: str, *, n_tried: int
         drawdown=drawdown(equity),
         exposure=exposure(summary_row, earned["net_micros"]),
         fill_rate=fill_rate(orders),
-        interval=interval_by_event(events, n_tried=n_tried),
+        interval=interval_by_day(events, n_tried=n_tried),
     )
 
 

@@ -24,6 +24,7 @@ _EQUITY_LEAD: Final = (
 )
 _EVENT_TITLES: Final = {
     "event_ticker": "Event",
+    "day": "Day (UTC)",
     "n_fills": "Fills",
     "stake_micros": "Bought for",
     "fees_micros": "Fees",
@@ -69,11 +70,11 @@ def headline(detail: Detail) -> Markup:
     rate, fall = detail.fill_rate, detail.drawdown
     tone = "loss" if net < 0 else "gain" if net > 0 else ""
     mean = interval["mean_micros"]
-    band = "needs two events"
+    band = "an interval needs two days"
     if interval["low_micros"] is not None:
         low, high = (dollars(interval[side], is_signed=True) for side in ("low_micros", "high_micros"))
         allowing = f", allowing for {interval['n_tried']:,} tries" if interval["n_tried"] > 1 else ""
-        band = f"{share(interval['level'], 0)} interval {low} to {high}{allowing}"
+        band = f"{share(interval['level'], 0)} interval {low} to {high}, drawn by day{allowing}"
     cells = [
         ("Net P&L", dollars(net, is_signed=True), _of_cash(net, detail.cash_start_micros), tone),
         (
@@ -155,8 +156,8 @@ def events(detail: Detail) -> Markup:
         )
         worst = titled(f"Worst {EXTREMES}", table(ranked.head(EXTREMES), _EVENT_TITLES, signed=signed))
         tables = joined([best, worst])
-    per_series = {"series_ticker": "Series", "n_events": "Events", **_EVENT_TITLES}
-    del per_series["event_ticker"]
+    per_series = {"series_ticker": "Series", "n_events": "Events", "n_days": "Days", **_EVENT_TITLES}
+    del per_series["event_ticker"], per_series["day"]
     parts = [Markup(chart), tables, titled("By series", table(detail.series, per_series, signed=signed))]
     return section("P&L by event", *parts, lead=_event_lead(detail))
 
@@ -248,7 +249,8 @@ def _fee_load(detail: Detail) -> str:
 
 def _trials(detail: Detail) -> str:
     markets = int(detail.fills["ticker"].n_unique()) if not detail.fills.is_empty() else 0
-    return f"effective n; {several(markets, 'market')}, {several(detail.fills.height, 'fill')}"
+    days = several(detail.interval["n_days"], "day")
+    return f"on {days}, the effective n; {several(markets, 'market')}, {several(detail.fills.height, 'fill')}"
 
 
 def _filled(rate: dict[str, int]) -> str:
@@ -264,7 +266,8 @@ def _event_lead(detail: Detail) -> str:
     nets = detail.events["net_micros"]
     n_won = int((nets > 0).sum() or 0)
     won = f"{n_won} of {nets.len()} events gained."
-    return f"{won} Markets of one event settle together, so an event is one trial."
+    shared = "Markets of one event settle together, and events of one day can share a cause"
+    return f"{won} {shared}: the interval draws whole days, by each event's last fill or payout."
 
 
 __all__ = ["results"]

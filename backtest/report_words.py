@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from backtest.report_numbers import dollars, several, share
 
 if TYPE_CHECKING:
     from backtest.report_detail import Detail
 
-EVENTS_FEW: Final = 20  # below this, an interval over events says little; we say so instead of printing less
+DAYS_FEW: Final = 20  # below this, an interval is too narrow (see `interval_by_day`); we say so and print it
 
 
 def verdict(shown: list[Detail], n_settings: int) -> tuple[str, str]:
-    """Return one sentence on what the run showed and its tone: "gain", "loss" or "".
+    """Return one sentence on what the run showed and its tone: "gain", "loss" or "" where it may be luck.
 
     A sweep is judged by its median setting: the best of many is high by construction.
     """
@@ -28,7 +28,7 @@ def verdict(shown: list[Detail], n_settings: int) -> tuple[str, str]:
 
 
 def _one(detail: Detail) -> tuple[str, str]:
-    net, n_events = detail.profit["net_micros"], detail.interval["n_events"]
+    net, interval = detail.profit["net_micros"], detail.interval
     if detail.orders.is_empty():
         return "Placed no orders: there is nothing to judge.", ""
     if detail.fills.is_empty():
@@ -41,21 +41,25 @@ def _one(detail: Detail) -> tuple[str, str]:
     part = f" ({share(abs(net) / detail.cash_start_micros)} of cash)" if detail.cash_start_micros else ""
     told = (
         f"{did} {size}{part} after {dollars(detail.profit['fees_micros'])} of fees "
-        f"in {several(n_events, 'event')}; {_chance(detail)}"
+        f"in {several(interval['n_events'], 'event')} on {several(interval['n_days'], 'day')}; "
+        f"{_chance(interval)}"
     )
-    low, high = detail.interval["low_micros"], detail.interval["high_micros"]
-    return told, "" if low is None or low <= 0 <= high else "gain" if low > 0 else "loss"
+    low, high = interval["low_micros"], interval["high_micros"]
+    if low is None or low <= 0 <= high or interval["n_days"] < DAYS_FEW:
+        return told, ""
+    return told, "gain" if low > 0 else "loss"
 
 
-def _chance(detail: Detail) -> str:
-    interval = detail.interval
-    low, high, n_events = interval["low_micros"], interval["high_micros"], interval["n_events"]
+def _chance(interval: dict[str, Any]) -> str:
+    low, high, n_days = interval["low_micros"], interval["high_micros"], interval["n_days"]
     if low is None:
-        return "one event is a single trial and supports no conclusion."
+        return "what moves one event of a day can move all: a single trial, which supports no conclusion."
     ends = f"{dollars(low, is_signed=True)} to {dollars(high, is_signed=True)}"
-    span = f"({ends} per event at {share(interval['level'], 0)})"
-    few = f", and {n_events} events are few" if n_events < EVENTS_FEW else ""
+    span = f"({ends} per event at {share(interval['level'], 0)}, drawn by day)"
+    few = f"{n_days} days are few" if n_days < DAYS_FEW else ""
     if low <= 0 <= high:
-        return f"the interval {span} includes zero, so this does not tell skill from luck{few}."
+        and_few = f", and {few}" if few else ""
+        return f"the interval {span} includes zero, so this does not tell skill from luck{and_few}."
     side = "above" if low > 0 else "below"
-    return f"the interval {span} lies {side} zero{few}."
+    but_few = f", but {few} and make it too narrow" if few else ""
+    return f"the interval {span} lies {side} zero{but_few}."

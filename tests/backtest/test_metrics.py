@@ -1,8 +1,10 @@
 """What a run's frames say, worked by hand."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -13,7 +15,7 @@ from backtest.metrics import (
     evidence,
     exposure,
     fill_rate,
-    interval_by_event,
+    interval_by_day,
     known_time,
     profit,
     row_of,
@@ -36,8 +38,18 @@ def an_equity(*points: tuple[float, int, int]) -> pl.DataFrame:
     return a_frame("equity", rows)
 
 
-def events_of(*nets: int) -> pl.DataFrame:
-    return pl.DataFrame({"event_ticker": [f"E{i}" for i in range(len(nets))], "net_micros": list(nets)})
+def events_of(*nets: int, days: Sequence[int] | None = None) -> pl.DataFrame:
+    """Return events with these nets, each on a day of its own or on the days of these numbers."""
+    numbers = range(len(nets)) if days is None else days
+    rows = [
+        {"event_ticker": f"E{number}", "day": T0.date() + timedelta(days=day), "net_micros": net}
+        for number, (net, day) in enumerate(zip(nets, numbers, strict=True))
+    ]
+    return pl.DataFrame(rows, schema={"event_ticker": pl.String, "day": pl.Date, "net_micros": pl.Int64})
+
+
+def ends(interval: dict[str, Any]) -> tuple[float | None, float | None]:
+    return interval["low_micros"], interval["high_micros"]
 
 
 def test_net_is_gross_minus_fees_and_gross_is_cash_payouts_and_marks() -> None:
@@ -69,6 +81,7 @@ def test_an_event_gathers_its_markets() -> None:
         {
             "event_ticker": "KXTEST-000",
             "series_ticker": "KXTEST",
+            "day": T0.date(),
             "n_markets": 2,
             "n_fills": 2,
             "stake_micros": 10_000_000,
@@ -79,6 +92,27 @@ def test_an_event_gathers_its_markets() -> None:
         }
     ]
     assert by_series(rows)["net_micros"].to_list() == [-350_000]
+
+
+def test_an_event_belongs_to_the_day_on_which_its_money_last_moved() -> None:
+    """Five events bought at noon of day 0: what comes after decides, to the microsecond, in UTC.
+
+    0 paid a microsecond before midnight, 1 at midnight; 2 never paid, and was bought again on day 3; 3 was
+    sold on day 1 and its market settled on day 4; 4 paid on day 2, which was corrected on day 9.
+    """
+    noon, midnight = T0 + timedelta(hours=12), T0 + timedelta(days=1)
+    fills = [a_fill(event, fill_ts=noon) for event in range(5)]
+    again = [a_fill(2, fill_ts=noon + timedelta(days=3)), a_fill(3, fill_ts=noon + timedelta(days=1))]
+    paid = [
+        a_settlement(0, settled_ts=midnight - timedelta(microseconds=1)),
+        a_settlement(1, settled_ts=midnight),
+        a_settlement(3, settled_ts=noon + timedelta(days=4), position_centi=0),
+        a_settlement(4, settled_ts=noon + timedelta(days=2), is_correction=False),
+        a_settlement(4, settled_ts=noon + timedelta(days=9), is_correction=True),
+    ]
+    rows = by_event(a_frame("fills", fills + again), a_frame("settlements", paid), a_frame("positions", []))
+    assert [(day - T0.date()).days for day in rows["day"]] == [0, 1, 3, 1, 2]
+    assert by_series(rows).select("n_events", "n_days").rows() == [(5, 4)]
 
 
 def test_events_sum_to_the_profit_of_the_run() -> None:
@@ -160,36 +194,61 @@ def test_evidence_is_weighed_by_contracts() -> None:
     ]
 
 
-def test_the_interval_resamples_events_and_is_repeatable() -> None:
-    """Trap 35: events are drawn, half +1, half -1: 95 % of means of 100 lie within about 0.2."""
-    nets = [1_000_000, -1_000_000] * 50
-    first, again = interval_by_event(events_of(*nets)), interval_by_event(events_of(*nets))
-    assert first == again
-    assert first["mean_micros"] == 0.0
-    assert -240_000 < first["low_micros"] < -160_000
-    assert 160_000 < first["high_micros"] < 240_000
+def test_of_two_days_there_are_three_means_with_known_chances() -> None:
+    """Trap 35: a day of three events at +1 and a day of one at -5, drawn twice, with all their events.
+
+    A quarter of all draws has the first twice: 6/6 = 1. Half has both: (3 - 5)/4 = -0.5. A quarter has the
+    second twice: -10/2 = -5. So the point of 23 % is -5, and that of 27 % is -0.5.
+    """
+    events = events_of(1, 1, 1, -5, days=[0, 0, 0, 1])
+    wide, narrow = (interval_by_day(events, level=level, n_draws=40_000) for level in (0.54, 0.46))
+    assert (wide["n_events"], wide["n_days"], wide["mean_micros"]) == (4, 2, -0.5)
+    assert ends(wide) == (-5.0, 1.0)
+    assert ends(narrow) == (-0.5, -0.5)
+
+
+def test_ten_equal_events_of_a_day_say_no_more_than_one() -> None:
+    """Trap 35: twelve days, on each of which one cause moves all: the interval is that of twelve trials."""
+    shocks = [3_100_000, -2_400_000, 900_000, -4_000_000, 5_200_000, -700_000] * 2
+    ten = interval_by_day(
+        events_of(*(each for each in shocks for _ in range(10)), days=[i // 10 for i in range(120)])
+    )
+    one = interval_by_day(events_of(*shocks))
+    assert ten == {**one, "n_events": 120}
+    assert ten["n_days"] == 12
+
+
+def test_with_an_event_a_day_it_is_the_bootstrap_of_events() -> None:
+    """The textbook's, to the bit: as many events as there are, drawn with replacement 2,000 times."""
+    nets = np.random.default_rng(3).integers(-5_000_000, 6_000_000, 700)
+    drawn = nets[np.random.default_rng(11).integers(0, 700, (2_000, 700))].mean(axis=1)
+    interval = interval_by_day(events_of(*nets.tolist()), seed=11, level=0.5)
+    assert ends(interval) == tuple(np.quantile(drawn, [0.25, 0.75]))
+
+
+def test_the_interval_is_repeatable_and_depends_on_its_seed() -> None:
     uneven = events_of(*range(1_000))
-    assert interval_by_event(uneven, seed=1) != interval_by_event(uneven, seed=2)
+    assert interval_by_day(uneven, seed=1) == interval_by_day(uneven, seed=1)
+    assert interval_by_day(uneven, seed=1) != interval_by_day(uneven, seed=2)
 
 
 def test_the_interval_of_the_best_of_many_allows_for_all_that_were_tried() -> None:
     """Trap 46: one miss in 20 among 50 tries is one in 1,000 each, as 99.9 % of a single one would be."""
     events = events_of(*[1_000_000, -1_000_000] * 50)
-    one, best = interval_by_event(events), interval_by_event(events, n_tried=50)
-    strict = interval_by_event(events, level=0.999, n_draws=40_000)
-    assert (best["low_micros"], best["high_micros"]) == (strict["low_micros"], strict["high_micros"])
+    one, best = interval_by_day(events), interval_by_day(events, n_tried=50)
+    assert ends(best) == ends(interval_by_day(events, level=0.999, n_draws=40_000))
     assert best["low_micros"] < one["low_micros"] < one["high_micros"] < best["high_micros"]
 
 
 def test_equal_events_have_an_interval_without_width() -> None:
-    interval = interval_by_event(events_of(7, 7, 7))
-    assert (interval["low_micros"], interval["high_micros"]) == (7.0, 7.0)
+    assert ends(interval_by_day(events_of(7, 7, 7, 7, days=[0, 0, 1, 2]))) == (7.0, 7.0)
 
 
-@pytest.mark.parametrize(("nets", "mean"), [((), None), ((5,), 5.0)])
-def test_fewer_than_two_events_have_no_interval(nets: tuple[int, ...], mean: float | None) -> None:
-    interval = interval_by_event(events_of(*nets).cast({"net_micros": pl.Int64}))
-    assert (interval["mean_micros"], interval["low_micros"], interval["n_events"]) == (mean, None, len(nets))
+@pytest.mark.parametrize(("nets", "mean", "n_days"), [((), None, 0), ((5,), 5.0, 1), ((5, 9, 1), 5.0, 1)])
+def test_fewer_than_two_days_have_no_interval(nets: tuple[int, ...], mean: float | None, n_days: int) -> None:
+    interval = interval_by_day(events_of(*nets, days=[0] * len(nets)))
+    assert (interval["mean_micros"], *ends(interval)) == (mean, None, None)
+    assert (interval["n_events"], interval["n_days"]) == (len(nets), n_days)
 
 
 def test_known_time_is_weighed_by_each_markets_length() -> None:

@@ -106,12 +106,26 @@ def test_the_verdict_says_when_luck_is_enough() -> None:
         "includes zero, so this does not tell skill from luck" in Page(report_html(a_run(60, edge=0.0))).text
     )
     assert "lies above zero" in Page(report_html(a_run(200, edge=0.3))).text
-    assert "5 events are few" in Page(report_html(a_run(5))).text
+
+
+def test_the_verdict_counts_days_besides_events() -> None:
+    """Trap 35: with an event an hour, 60 last three days, 480 twenty, which are enough, and 5 one."""
+    pages = [report_html(a_run(n, edge=0.3)) for n in (60, 480, 5)]
+    assert ['class="verdict gain"' in page for page in pages] == [False, True, False]
+    some, many, one = (Page(page).text for page in pages)
+    assert "in 60 events on 3 days; the interval" in some
+    assert "per event at 95 %, drawn by day)" in some
+    assert "lies above zero, but 3 days are few and make it too narrow." in some
+    assert "Events traded 60 on 3 days, the effective n;" in some
+    assert "in 480 events on 20 days; the interval" in many
+    assert "are few" not in many
+    assert "in 5 events on 1 day; what moves one event of a day can move all: a single trial" in one
+    assert "an interval needs two days" in one
 
 
 def test_a_sweep_shows_every_setting_and_judges_by_the_median() -> None:
     """Trap 46: the whole surface, the median first, and the interval of the best allows for all tries."""
-    run = a_run(20, SWEEP)
+    run = a_run(30, SWEEP)
     text = Page(report_html(run)).text
     assert "The median of 6 settings" in text
     assert "6 settings were tried on the same data" in text

@@ -18,7 +18,7 @@ from typing import Any, Final
 import polars as pl
 
 import backtest as bt
-from backtest.metrics import by_event, interval_by_event
+from backtest.metrics import by_event, interval_by_day
 from backtest.results import Run
 from backtest.strategies.registry import STRATEGIES
 from pipelines.ingest.import_books import import_books
@@ -207,10 +207,11 @@ def _told(run: Run, swept: tuple[str, ...]) -> Iterator[dict[str, Any]]:
             frame.filter(*mine) for frame in (run.fills, run.settlements, run.positions, run.baskets)
         )
         events = by_event(fills, paid, held)
-        interval = interval_by_event(events)
+        interval = interval_by_day(events)
         yield {
             **{name: row[name] for name in swept},
-            "events": events.height,
+            "events": interval["n_events"],
+            "days": interval["n_days"],
             "fills": fills.height,
             "fees": f"${row['fees_micros'] / 1e6:.2f}",
             "net": f"${row['pnl_micros'] / 1e6:.2f}",

@@ -17,9 +17,11 @@ SAID = PAGE.replace(f"{MINUS}$", "$-")
 def test_the_page_tells_what_every_run_comes_to(tmp_path: Path) -> None:
     """Pairs on candles are summed over both series there, so their lines are not looked for."""
     told = [row for row in results(imported(tmp_path)) if row["strategy"] != "cross_strike"]
-    assert len(told) == 22
+    assert len(told) == 34
     for row in told:
-        assert f"| {row['events']} | {row['fees']} | {row['net']} | {row['per event']} |" in SAID, row
+        fills = f"{row['fills']:,} | " if row["strategy"] == "market_making" else ""
+        counts = f"| {row['events']} | {row['days']} | {fills}"
+        assert f"{counts}{row['fees']} | {row['net']} | {row['per event']} |" in SAID, row
 
 
 @pytest.mark.long
