@@ -31,6 +31,11 @@ def frame(*parts: Records) -> pl.DataFrame:
     return pl.DataFrame({name: np.concatenate([each[name] for each in parts]) for name in names})
 
 
+def of_fills(done: Sequence[Outcome], name: str) -> I64:
+    """Return for each fill what a column of orders has for its order."""
+    return np.concatenate([each.orders[name][each.fills["order_id"]] for each in done]).astype(np.int64)
+
+
 def home(stage: "Stage", market: I64, *names: str) -> list[pl.Series]:
     """Return columns of markets by number; null for -1, a market that the lake lacks."""
     number = pl.Series(market, dtype=pl.Int64)

@@ -11,17 +11,10 @@ from backtest.baskets import baskets, contract_ends, no_baskets
 from backtest.columns import HOME, finished, frame, home, numbers
 from backtest.coverage import coverage
 from backtest.exposures import exposures
+from backtest.frames_fees import fees
 from backtest.frames_orders import fills, orders
-from backtest.kernels.arrays import (
-    NEVER,
-)
-from backtest.outcomes import (
-    Outcome,
-    line,
-    marked,
-    n_filled_markets,
-    n_settled_markets,
-)
+from backtest.kernels.arrays import NEVER
+from backtest.outcomes import Outcome, line, marked, n_filled_markets, n_settled_markets
 from backtest.results import TIME, Frames
 from backtest.tape import Tape
 
@@ -36,6 +29,7 @@ def frames_of(done: Sequence[Outcome], stage: "Stage", n_universe: int) -> Frame
             "summary": partial(_summary, done),
             "orders": partial(orders, done, stage),
             "fills": partial(fills, done, stage),
+            "fees": partial(fees, done, stage),
             "settlements": partial(_settlements, done, stage),
             "positions": partial(_positions, done, stage),
             "baskets": partial(_baskets, done, stage),

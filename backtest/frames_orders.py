@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from backtest.columns import HOME, finished, frame, home, numbers, places
+from backtest.columns import HOME, finished, frame, home, numbers, of_fills, places
 from backtest.intents import type_of_action, type_of_side
 from backtest.kernels.arrays import (
     CROSSED,
@@ -89,10 +89,7 @@ def fills(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
     """Return every fill, in order of time."""
     lengths = [len(each.fills) for each in done]
     filled = [each.fills["order_id"] for each in done]
-    market, way = (
-        np.concatenate([each.orders[name][ids] for each, ids in zip(done, filled, strict=True)])
-        for name in ("market", "direction")
-    )
+    market, way = of_fills(done, "market"), of_fills(done, "direction")
     wanted = (
         each.asked.intents.select(pl.col("known_ts", "arrival_us", "action", "side").gather(pl.Series(ids)))
         for each, ids in zip(done, filled, strict=True)

@@ -33,6 +33,7 @@ class Detail:
     cash_start_micros: int
     orders: pl.DataFrame
     fills: pl.DataFrame
+    fees: pl.DataFrame
     equity: pl.DataFrame
     settlements: pl.DataFrame
     positions: pl.DataFrame
@@ -101,6 +102,7 @@ def detail_of(run: Run, summary_row: dict[str, Any], label: str, *, n_tried: int
         cash_start_micros=summary_row["cash_start_micros"],
         orders=orders,
         fills=fills,
+        fees=row_of(run.fees, params),
         equity=equity,
         settlements=settlements,
         positions=positions,

@@ -31,6 +31,18 @@ _EVENT_TITLES: Final = {
     "gross_micros": "Gross",
     "net_micros": "Net",
 }
+_RATES: Final = {
+    "series_ticker": "Series",
+    "role": "Role",
+    "fee_rate": "Rate",
+    "n_fills": "Fills",
+    "count_centi": "Contracts",
+    "model_micros": "By the formula",
+    "fee_micros": "Charged",
+}
+_RATES_NOTE: Final = (
+    "The formula: rate times price times (1 - price) times contracts. What was charged beyond it is rounding."
+)
 _SETTLEMENT_TITLES: Final = {
     "ticker": "Market",
     "settled_ts": "Paid (UTC)",
@@ -197,6 +209,7 @@ def costs(detail: Detail) -> Markup:
     return section(
         "Costs and evidence",
         titled("Fees", table(by_kind, fee_titles)),
+        titled("Fees by rate", table(detail.fees, _RATES), note=_RATES_NOTE),
         titled(
             "What the fills rested on",
             table(detail.evidence, rests_on, meters={"count_share": 1.0}),

@@ -76,6 +76,20 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "position_after_centi": pl.Int64(),  # signed YES contracts
         }
     ),
+    # One row per series, role and rate; the fee beyond the model's is what the exchange rounded up.
+    "fees": pl.Schema(
+        {
+            "series_ticker": pl.String(),
+            "role": pl.String(),  # taker | maker
+            "fee_rate": pl.Float64(),  # x price x (1 - price) x contracts, in dollars; 0 where nothing is due
+            "n_fills": pl.Int64(),
+            "count_centi": pl.Int64(),
+            "model_micros": pl.Float64(),  # what the formula gives, not rounded
+            "fee_micros": pl.Int64(),  # what was charged
+            "first_ts": TIME,  # of a fill
+            "last_ts": TIME,
+        }
+    ),
     "settlements": pl.Schema(
         {
             **_MARKET,
@@ -232,6 +246,11 @@ class Run:
     def fills(self) -> pl.DataFrame:
         """Every fill, in order of time."""
         return self.frames["fills"]
+
+    @property
+    def fees(self) -> pl.DataFrame:
+        """What was charged at which rate."""
+        return self.frames["fees"]
 
     @property
     def settlements(self) -> pl.DataFrame:
