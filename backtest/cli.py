@@ -86,6 +86,32 @@ def run(
 
 
 @app.command()
+def ladder(
+    config: Annotated[Path, typer.Argument(help="A TOML file, as for `run`.", metavar="CONFIG.toml")],
+    lake: LakeAt = None,
+    as_json: Json = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Fill the same intents in every way there is, from the fantasy to the end of the queue.
+
+    One line for each rung: mid, touch, book, and a queue's pessimistic, proportional and front place. What is
+    left on the way down is what spread, depth and queue take. Known is the share of the time for which the
+    lake has what a rung needs: a rung without data fills nothing. Nothing is written.
+
+    Exits 0 when done, 2 when the configuration or the data cannot be used.
+    """
+    from backtest.config import read_config
+    from backtest.running import climb
+
+    rows = climb(read_config(config), lake=lake)
+    if as_json:
+        _print_json({"ladder": rows.to_dicts()})
+        return
+    from backtest.printing import print_ladder
+
+    print_ladder(rows)
+
+
+@app.command()
 def fees(
     files: Annotated[
         list[Path],

@@ -10,18 +10,21 @@ from rich.table import Table
 
 from backtest.metrics import row_of
 from backtest.report_detail import details, swept
-from backtest.report_numbers import dollars, number, plain, several, share
+from backtest.report_numbers import contracts, dollars, number, plain, several, share
 from backtest.report_words import verdict
 from exchange.units import format_micros
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import polars as pl
+
     from backtest.account_fees import FeeAudit
     from backtest.running import Finished
     from backtest.strategies.registry import Strategy
 
 ROWS_MAX: Final = 20
+RUNGS_MAX: Final = 120
 WIDTH_PIPED: Final = 160
 ORDER_MAX: Final = 24
 
@@ -51,6 +54,27 @@ def print_run(finished: Finished) -> None:
         console.print(f"{ROWS_MAX} of {ranked.height:,} settings; all of them are in the report.")
     console.print(verdict(details(run), ranked.height)[0], highlight=False)
     console.print(f"Report: {escape(str(finished.out / 'report.html'))}", highlight=False, soft_wrap=True)
+
+
+def print_ladder(rows: pl.DataFrame) -> None:
+    """Print one line per setting and rung."""
+    given = rows.columns[: rows.columns.index("rung")]
+    names = [name for name in given if rows[name].n_unique() > 1]
+    table = _table("Rung", *names, "Known", "Net P&L", "Fees", "Orders", "Fills", "Contracts", n_text=1)
+    for row in rows.head(RUNGS_MAX).iter_rows(named=True):
+        table.add_row(
+            row["rung"],
+            *(plain(row[name]) for name in names),
+            share(row["known_share"]),
+            dollars(row["pnl_micros"], is_signed=True),
+            dollars(row["fees_micros"]),
+            *(number(row[name]) for name in ("n_orders", "n_fills")),
+            contracts(row["filled_centi"]),
+        )
+    console = _console()
+    console.print(table)
+    if rows.height > RUNGS_MAX:
+        console.print(f"{RUNGS_MAX} of {rows.height:,} lines; --json has all of them.")
 
 
 def print_audit(audit: FeeAudit) -> None:

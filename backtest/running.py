@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import polars as pl
+
     from backtest.config import RunConfig
     from backtest.results import Run
 
@@ -73,17 +75,29 @@ def _opened(config: RunConfig, note: str) -> RunConfig:
 
 def execute(config: RunConfig, *, lake: str | None = None) -> Run:
     """Run a configuration without writing anything; the strategy's assumptions join the run's."""
-    opened = Lake(lake if lake is not None else config.lake)
-    if not opened.exists():
-        raise NoLake(f"{opened.uri}: there is no lake; run `tapehouse sync` or `tapehouse import` first")
-    pinned = opened.pinned()
-    told = {} if config.forecast is None else {"forecast": read_forecast(config.forecast)}
-    plan = config.strategy.plan(pinned, **told, **config.selection)
+    plan, pinned = _planned(config, lake)
     run = bt.run(plan, pinned, params=config.params, **_engine_arguments(config))
     manifest = {**run.manifest, "strategy": config.strategy.name, "selection": _told(config.selection)}
     if config.forecast is not None:
         manifest["forecast"] = {"file": config.forecast.name, "sha256": _digest(config.forecast)}
     return replace(run, assumptions=(*run.assumptions, *config.strategy.assumptions), manifest=manifest)
+
+
+def climb(config: RunConfig, *, lake: str | None = None) -> pl.DataFrame:
+    """Return `bt.ladder` of a configuration: its intents on every rung, whatever its own fills and queue."""
+    plan, pinned = _planned(config, lake)
+    arguments = _engine_arguments(config)
+    given = {name: value for name, value in arguments.items() if name not in ("fills", "queue")}
+    return bt.ladder(plan, pinned, params=config.params, **given)
+
+
+def _planned(config: RunConfig, lake: str | None) -> tuple[pl.LazyFrame | bt.Quoting, Lake]:
+    opened = Lake(lake if lake is not None else config.lake)
+    if not opened.exists():
+        raise NoLake(f"{opened.uri}: there is no lake; run `tapehouse sync` or `tapehouse import` first")
+    pinned = opened.pinned()
+    told = {} if config.forecast is None else {"forecast": read_forecast(config.forecast)}
+    return config.strategy.plan(pinned, **told, **config.selection), pinned
 
 
 def summary_rows(run: Run) -> list[dict[str, Any]]:

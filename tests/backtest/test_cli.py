@@ -136,6 +136,23 @@ def test_a_holdout_is_opened_beside_the_other_results_once(tmp_path: Path) -> No
         said("run", a_config(tmp_path / "other"), "--open-holdout", "nothing to open")
 
 
+def test_a_ladder_says_what_every_way_to_fill_leaves(tmp_path: Path) -> None:
+    """Trap 4: 10 YES at the ask of .92, or at the middle of .91; nobody recorded books."""
+    config = a_config(tmp_path, CONFIG.replace("[0.90, 0.99]", "0.90"))
+    rows = json.loads(said("ladder", config, "--json").stdout)["ladder"]
+    assert [row["rung"] for row in rows][:3] == ["mid", "touch", "book"]
+    assert [row["filled_centi"] for row in rows] == [1_000, 1_000, 0, 0, 0, 0]
+    assert rows[1]["pnl_micros"] == 748_400
+    assert rows[0]["pnl_micros"] > rows[1]["pnl_micros"]
+    assert {path.name for path in tmp_path.iterdir()} == {"lake", "my.toml"}
+    printed = said("ladder", config).stdout.splitlines()
+    assert printed[0].split() == ["Rung", "Known", "Net", "P&L", "Fees", "Orders", "Fills", "Contracts"]
+    assert printed[2].split()[0] == "touch"
+    assert "+$0.75" in printed[2]
+    swept = said("ladder", a_config(tmp_path / "swept")).stdout
+    assert swept.splitlines()[0].split()[:2] == ["Rung", "beyond"]
+
+
 def test_a_lake_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
     config = a_config(tmp_path)
     with pytest.raises(BadInput, match="there is no lake"):
