@@ -32,6 +32,7 @@ def pem(kind: str, *, is_pkcs1: bool = False, password: bytes | None = None) -> 
     return text.decode()
 
 
+@cache
 def public_pem(private_pem: str) -> str:
     """Return the public half of a key."""
     public = load_pem_private_key(private_pem.encode(), None).public_key()
