@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from backtest.strategies.registry import near
 from exchange.errors import BadInput, UnitError
-from exchange.units import aware, parse_duration, parse_when
+from exchange.units import moment_of, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from pathlib import Path
 
 
@@ -22,20 +21,12 @@ def refuse_unknown(path: Path, what: str, given: Mapping[str, Any], known: tuple
             raise BadInput(f"{path}: {what} {name!r} is unknown; {near(name, known)}")
 
 
-def moment(path: Path, key: str, value: object) -> datetime:
-    """Return a moment: a date is its UTC midnight, a time has a zone."""
+def moment(path: Path, key: str, value: Any) -> datetime:  # noqa: ANN401 -- what a file says
+    """Return a moment, as `exchange.units.moment_of` reads it."""
     try:
-        if isinstance(value, str):
-            return parse_when(value)
-        if isinstance(value, datetime):
-            return aware(value)
-        if isinstance(value, date):
-            return datetime.combine(value, time(), tzinfo=UTC)
+        return moment_of(value)
     except UnitError as error:
         raise BadInput(f"{path}: {key}: {error}") from error
-    raise BadInput(
-        f"{path}: {key} = {value!r} is not a date or time, such as 2026-05-11 or 2026-05-11T12:00:00Z"
-    )
 
 
 def duration(path: Path, table: Mapping[str, Any], key: str) -> timedelta | None:

@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +22,7 @@ import polars as pl
 from backtest.errors import PlanError
 from backtest.results import Run
 from exchange.errors import UnitError
-from exchange.units import aware, format_ts, parse_when
+from exchange.units import format_ts, moment_of
 from warehouse.storage import collected
 from warehouse.tables import MARKETS
 
@@ -63,22 +63,16 @@ def holdout(since: date | datetime | str, *, log: str | Path) -> Holdout:
     """Hold out the events that are not over before `since`.
 
     Args:
-        since: a date is its UTC midnight, a time needs a zone.
+        since: a date is its UTC midnight, a time needs a zone; as text, too.
         log: a file for the openings of this holdout, and of no other; it need not exist.
 
     Raises:
         PlanError: no date or time.
     """
     try:
-        if isinstance(since, str):
-            since = parse_when(since)
-        elif isinstance(since, datetime):
-            since = aware(since)
-        else:
-            since = datetime.combine(since, time(), tzinfo=UTC)
-    except (UnitError, TypeError) as error:
-        raise PlanError(f"holdout since {since!r}: write a date such as '2026-09-01'") from error
-    return Holdout(since, Path(log))
+        return Holdout(moment_of(since), Path(log))
+    except UnitError as error:
+        raise PlanError(f"holdout since: {error}; a date such as '2026-09-01' will do") from error
 
 
 @dataclass(frozen=True, slots=True)

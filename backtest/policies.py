@@ -18,7 +18,7 @@ results, for print and debuggers.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -27,6 +27,8 @@ import polars as pl
 from backtest.errors import ParameterError, PlanError
 from backtest.latency import as_us
 from backtest.plan import RESULT_COLUMNS
+from exchange.errors import UnitError
+from exchange.units import moment_of
 
 _NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _MEMORY_MAX: Final = 10_000
@@ -60,18 +62,18 @@ class Policy:
         self,
         tickers: Sequence[str] | pl.Series | pl.DataFrame | pl.LazyFrame,
         *,
-        start: datetime | None = None,
-        end: datetime | None = None,
+        start: str | date | datetime | None = None,
+        end: str | date | datetime | None = None,
     ) -> "Quoting":
         """Return the policy applied to markets, for `bt.run`.
 
         Args:
             tickers: names, or a frame with a column `ticker`, such as `lake.markets(...)`.
-            start: quotes nothing before.
+            start: quotes nothing before; a date is its UTC midnight, a time needs a zone.
             end: takes all quotes back then.
 
         Raises:
-            PlanError: no ticker, times that are not aware, or an end that is not after the start.
+            PlanError: no ticker, no times, or an end that is not after the start.
         """
         if isinstance(tickers, pl.DataFrame | pl.LazyFrame):
             if "ticker" not in tickers.collect_schema():
@@ -82,12 +84,10 @@ class Policy:
         names = frozenset(str(each) for each in tickers)
         if not names:
             raise PlanError("a policy needs a market: the list of tickers is empty")
-        for name, moment in (("start", start), ("end", end)):
-            if moment is not None and moment.tzinfo is None:
-                raise PlanError(f"{name}={moment} has no time zone: write datetime(…, tzinfo=UTC)")
-        if start is not None and end is not None and start >= end:
+        start_ts, end_ts = _moment_or_none("start", start), _moment_or_none("end", end)
+        if start_ts is not None and end_ts is not None and start_ts >= end_ts:
             raise PlanError(f"end={end} must come after start={start}")
-        return Quoting(policy=self, tickers=names, start=start, end=end)
+        return Quoting(policy=self, tickers=names, start=start_ts, end=end_ts)
 
     def in_python(self) -> "Policy":
         """Return the same policy uncompiled: equal results, and open to print and debuggers."""
@@ -102,6 +102,13 @@ class Quoting:
     tickers: frozenset[str]
     start: datetime | None
     end: datetime | None
+
+
+def _moment_or_none(name: str, said: str | date | datetime | None) -> datetime | None:
+    try:
+        return None if said is None else moment_of(said)
+    except UnitError as error:
+        raise PlanError(f"{name}: {error}") from error
 
 
 def policy(

@@ -8,7 +8,7 @@ Source: KALSHI.md §4 (OpenAPI 3.34.0, read 2026-10-09).
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from exchange.errors import UnitError
@@ -118,6 +118,21 @@ def parse_when(text: str) -> datetime:
     """
     text = text.strip()
     return parse_ts(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
+
+
+def moment_of(said: str | date | datetime) -> datetime:
+    """Return the moment that a person gives: a date is its UTC midnight, a time has a zone, text is either.
+
+    Raises:
+        UnitError: something else, or a time without a zone.
+    """
+    if isinstance(said, str):
+        return parse_when(said)
+    if isinstance(said, datetime):
+        return aware(said)
+    if isinstance(said, date):
+        return datetime.combine(said, time(), tzinfo=UTC)
+    raise UnitError(f"{said!r} is not a date or time, such as 2026-05-11 or 2026-05-11T12:00:00Z")
 
 
 def parse_duration(text: str) -> timedelta:

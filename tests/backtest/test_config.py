@@ -121,7 +121,7 @@ def test_what_is_left_out_is_left_to_the_engine(tmp_path: Path) -> None:
         (LEAST + 'legs = "at once"', "legs = 'at once' is unknown; known are together, one by one"),
         (LEAST + "holdout = 2026-09-01", "should be a table with both of them, such as { since = 2026-09-01"),
         (LEAST + "holdout = { since = 2026-09-01 }", 'log = "holdout.jsonl" }'),
-        (LEAST + 'holdout = { since = 5, log = "x" }', "holdout.since = 5 is not a date or time"),
+        (LEAST + 'holdout = { since = 5, log = "x" }', "holdout.since: 5 is not a date or time"),
         (LEAST + 'holdout = { since = 2026-09-01, lok = "x", log = "y" }', "key of holdout 'lok' is unknown"),
         (LEAST + 'forecast = "mine.csv"', "favourite_longshot reads no forecast"),
         ('strategy = "calibration_edge"\nfills = "touch"', "calibration_edge reads a forecast"),

@@ -3,7 +3,7 @@
 tests/backtest/test_policies_oracle.py has the same for any world; here the numbers can be followed.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -373,17 +373,26 @@ def test_an_argument_of_policy_that_cannot_be_meant_is_refused(arguments: dict[s
         ("A", {}, r"give a list of tickers, \['A'\]"),
         ([], {}, "a policy needs a market"),
         (pl.DataFrame({"name": ["A"]}), {}, "the frame has no column ticker"),
-        (["A"], {"start": at(0).replace(tzinfo=None)}, "has no time zone"),
+        (["A"], {"start": at(0).replace(tzinfo=None)}, "start: 2026-09-01T12:00:00 has no time zone"),
+        (["A"], {"end": "soon"}, "end: 'soon' is not an RFC 3339 time"),
+        (["A"], {"end": 5}, "end: 5 is not a date or time"),
         (["A"], {"start": at(1), "end": at(1)}, "must come after start"),
     ],
 )
 def test_markets_and_times_that_cannot_be_meant_are_refused(
     tickers: Any,  # noqa: ANN401 -- what a user may write
-    times: dict[str, datetime],
+    times: dict[str, Any],
     said: str,
 ) -> None:
     with pytest.raises(PlanError, match=said):
         FIXED.on(tickers, **times)
+
+
+def test_a_date_or_text_bounds_a_policy_like_a_moment() -> None:
+    midnight = datetime(2026, 9, 1, tzinfo=UTC)
+    asked = FIXED.on(["A"], start=midnight, end=midnight + timedelta(days=1))
+    assert FIXED.on(["A"], start="2026-09-01", end="2026-09-02T02:00:00+02:00") == asked
+    assert FIXED.on(["A"], start=date(2026, 9, 1), end=date(2026, 9, 2)) == asked
 
 
 def test_a_policy_without_markets_is_told_what_to_do() -> None:

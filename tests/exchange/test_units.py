@@ -1,6 +1,6 @@
 """Text becomes an exact integer or an error, and comes back as the same text."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,7 @@ from exchange.units import (
     format_micros,
     format_ts,
     from_us,
+    moment_of,
     parse_cc,
     parse_centi,
     parse_duration,
@@ -88,6 +89,8 @@ def test_every_printed_time_reads_back(at_ts: datetime) -> None:
 def test_a_date_means_its_utc_midnight() -> None:
     assert parse_when("2026-05-13") == datetime(2026, 5, 13, tzinfo=UTC)
     assert parse_when("2026-05-13T01:00:00+01:00") == datetime(2026, 5, 13, tzinfo=UTC)
+    for said in ("2026-05-13", date(2026, 5, 13), datetime(2026, 5, 13, tzinfo=UTC)):
+        assert moment_of(said) == datetime(2026, 5, 13, tzinfo=UTC)
 
 
 def test_a_naive_datetime_never_becomes_a_number() -> None:
