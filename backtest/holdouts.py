@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from backtest.errors import PlanError
-from backtest.results import Run
+from backtest.results import Run, as_text
 from exchange.errors import UnitError
 from exchange.units import format_ts, moment_of
 from warehouse.storage import collected
@@ -134,7 +134,7 @@ class Split:
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+                stream.write(json.dumps(line, ensure_ascii=False, default=as_text) + "\n")
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:

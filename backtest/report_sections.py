@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from backtest.metrics import known_time
 from backtest.report_numbers import number, printer, share
 from backtest.report_page import Markup, bars, facts, figures, section, sentences, table, text, titled
+from backtest.results import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,7 +94,7 @@ def _funnel(shown: Detail) -> Markup:
 def reproduce(run: Run) -> Markup:
     """Say what to run, on which data and with which versions, to get the same numbers."""
     told = {name: value for name, value in run.manifest.items() if name != "config"}
-    whole = json.dumps(dict(run.manifest), indent=2, default=str, ensure_ascii=False, sort_keys=True)
+    whole = json.dumps(dict(run.manifest), indent=2, default=as_text, ensure_ascii=False, sort_keys=True)
     if len(whole) > MANIFEST_MAX:
         whole = f"{whole[:MANIFEST_MAX]}\n… the rest is in manifest.json"
     return section(

@@ -9,10 +9,13 @@ counts in hundredths of a contract, prices in centicents. To the micro-dollar, f
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+
+from exchange.units import format_ts
 
 TIME: Final = pl.Datetime("us", "UTC")
 _MARKET: Final = {"ticker": pl.String(), "event_ticker": pl.String(), "series_ticker": pl.String()}
@@ -185,6 +188,11 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
 }
 
 
+def as_text(value: object) -> str:
+    """Return what JSON has no word for as text: parameters that are times, lengths of time or decimals."""
+    return format_ts(value) if isinstance(value, datetime) and value.tzinfo is not None else str(value)
+
+
 class Frames(Mapping[str, pl.DataFrame]):
     """Frames by name, each made when somebody first asks for it: a sweep rarely reads every row's fills."""
 
@@ -297,7 +305,8 @@ class Run:
         for name, frame in self.frames.items():
             frame.write_parquet(target / f"{name}.parquet", compression="zstd", statistics=True)
         told = {**self.manifest, "assumptions": list(self.assumptions), "params": list(self.param_names)}
-        (target / "manifest.json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+        text = json.dumps(told, indent=2, sort_keys=True, default=as_text)
+        (target / "manifest.json").write_text(text + "\n")
         return target
 
     def report(self, path: str | Path) -> Path:

@@ -3,10 +3,14 @@
 import json
 import subprocess
 import sys
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import polars as pl
+import pytest
 
 import backtest as bt
 from backtest.results import SCHEMAS, Run
@@ -35,6 +39,40 @@ def test_every_frame_has_its_declared_columns_after_the_parameters() -> None:
         own = frame if name == "coverage" else frame.drop("n")
         assert own.schema == SCHEMAS[name], name
         assert name == "coverage" or frame.columns[0] == "n"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "told", "printed"),
+    [
+        (
+            pl.Datetime("us", "UTC"),
+            [at(1), at(0.5)],
+            ["2026-09-01T12:00:01Z", "2026-09-01T12:00:00.5Z"],
+            "2026-09-01 12:00:01",
+        ),
+        (pl.Date, [date(2026, 9, 1), date(2026, 9, 2)], ["2026-09-01", "2026-09-02"], "2026-09-01"),
+        (
+            pl.Duration,
+            [timedelta(seconds=90), timedelta(days=2)],
+            ["0:01:30", "2 days, 0:00:00"],
+            "1 min 30 s",
+        ),
+        (pl.Decimal(9, 2), [Decimal("1.25"), Decimal("2.50")], ["1.25", "2.50"], "1.25"),
+    ],
+)
+def test_times_and_decimals_are_parameters_that_a_run_saves_and_prints(
+    dtype: pl.DataType, values: list[Any], told: list[str], printed: str, tmp_path: Path
+) -> None:
+    """The manifest has them as text, the summary as they are, and the report as people write them."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
+    wish = bt.buy_yes(1).when(bt.param("p", dtype).is_not_null())
+    run = replayed(lake, (1, "A", wish), params={"p": values})
+    assert run.summary["p"].to_list() == values
+    manifest = json.loads((run.save(tmp_path) / "manifest.json").read_text())
+    assert manifest["config"]["params"] == [{"p": each} for each in told]
+    page = run.report(tmp_path / "report.html").read_text()
+    assert f"p = {printed}" in page
+    assert all(each in page for each in told)
 
 
 def test_attrition_counts_markets_from_universe_to_outcome() -> None:
