@@ -105,9 +105,10 @@ def run(
             included; 100 ms by default. A plan's rows have their known_ts already.
         cash: dollars at the start; one purse for all markets. What an order cannot pay for (fee included) is
             not bought; what it can pay for is, to 0.01 contract. Orders that wait reserve their cost.
-        params: values for `bt.param` or of a policy: {name: value or list}, every combination; or a frame of
-            rows. A plan is collected once for each: collect before it what no parameter reads, and drop rows
-            by parameters with `filter`, which takes a third of the time of `when`.
+        params: values for `bt.param` or of a policy: {name: value, or list, range, array or Series of them},
+            every combination; or a frame of rows. A plan is collected once for each: collect before it what
+            no parameter reads, and drop rows by parameters with `filter`, which takes a third of the time of
+            `when`.
         per_event: most that open positions of one event may have cost: up to 1 a share of `cash`, above 1
             dollars.
         per_series: the same for all events of one series.

@@ -178,12 +178,24 @@ def param(name: str, dtype: pl.DataType | type[pl.DataType] = pl.Float64) -> pl.
             raise ParameterError(
                 f"bt.param({name!r}) has no value here: keep the plan lazy and give it to bt.run(params=...)"
             )
-        return pl.Series([_values[name]], dtype=dtype)
+        return _one_value(name, _values[name], dtype)
 
     # The text of the literal is how `parameters_in` finds the name in a plan; `first` tells polars that it is
     # one value, so that it compares with a scalar and does not spell it out for every row.
     named = pl.lit(f"bt.param({name})")
     return named.map_batches(read, return_dtype=dtype, is_elementwise=True).first()
+
+
+def _one_value(name: str, value: object, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
+    if isinstance(value, float) and value.is_integer() and dtype.is_integer():
+        value = int(value)  # of [1, 2.5] both are floats, and the 1 is not to blame
+    try:
+        return pl.Series([value], dtype=dtype)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise ParameterError(
+            f"parameter {name}={value!r} is no {dtype}, and that is what the plan reads: give it one, or "
+            f"read another type with bt.param({name!r}, dtype)"
+        ) from error
 
 
 def parameters_in(plan: pl.LazyFrame) -> frozenset[str]:
@@ -199,6 +211,8 @@ def bound(values: Mapping[str, object]) -> Iterator[None]:
         _values.update(values)
         try:
             yield
+        except ParameterError as error:  # polars appends the whole expression
+            raise ParameterError(str(error).partition("\n")[0]) from error
         finally:
             _values.clear()
             _values.update(before)

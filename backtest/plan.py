@@ -5,7 +5,7 @@ so by ticker, then by known_ts, then in the plan's own order.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -91,7 +91,8 @@ def given_rows(params: Params) -> tuple[list[dict[str, Any]], Sequence[str]]:
     """Return one dict per parameter row, the rows of a frame or every combination of values, and the names.
 
     Raises:
-        ParameterError: not a mapping or frame, a name that results have as a column, or no value at all.
+        ParameterError: not a mapping or frame, a name that results have as a column, values without an order
+            or of several kinds, or no value at all.
     """
     if not (params is None or isinstance(params, Mapping | pl.DataFrame)):
         raise ParameterError(
@@ -103,11 +104,7 @@ def given_rows(params: Params) -> tuple[list[dict[str, Any]], Sequence[str]]:
     elif isinstance(params, pl.DataFrame):
         rows, names = params.unique(maintain_order=True).to_dicts(), params.columns
     else:
-        values = [each if isinstance(each, list | tuple) else [each] for each in params.values()]
-        names = list(params)
-        rows = [dict(zip(names, each, strict=True)) for each in itertools.product(*values)]
-        # One type per parameter: of [1, 2.5] both are floats.
-        rows = pl.DataFrame(rows, strict=False, infer_schema_length=None).to_dicts() if names else [{}]
+        rows, names = _combinations(params), list(params)
     if taken := sorted(set(names) & RESULT_COLUMNS):
         raise ParameterError(
             f"a parameter cannot be called {', '.join(taken)}: results have a column of that name"
@@ -115,6 +112,31 @@ def given_rows(params: Params) -> tuple[list[dict[str, Any]], Sequence[str]]:
     if not rows:
         raise ParameterError("params names no value: give at least one per parameter")
     return rows, names
+
+
+def _combinations(params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    values = [_values(name, given) for name, given in params.items()]
+    rows = [dict(zip(params, each, strict=True)) for each in itertools.product(*values)]
+    try:  # one type per parameter: of [1, 2.5] both are floats
+        return pl.DataFrame(rows, strict=False, infer_schema_length=None).to_dicts() if params else [{}]
+    except pl.exceptions.PolarsError as error:
+        raise ParameterError(f"params={params!r}: give each name values of one kind") from error
+
+
+def _values(name: str, given: object) -> list[Any]:
+    """Return one parameter's values: what a list, tuple, range, iterator, array or Series has, or the one."""
+    if isinstance(given, set | frozenset):
+        raise ParameterError(f"params: {name}={given!r} is a set, which has no order: give a list")
+    if isinstance(given, np.ndarray | np.generic):
+        given = pl.Series(np.atleast_1d(given))
+    if isinstance(given, pl.Series):
+        return given.to_list()
+    if not isinstance(given, list | tuple | range | Iterator):
+        return [given]
+    values = list(given)
+    if len({isinstance(each, str) for each in values if each is not None}) > 1:
+        raise ParameterError(f"params: {name}={values!r}: give it values of one kind, all text or none")
+    return values
 
 
 def universe(plan: pl.LazyFrame, params: Mapping[str, Any]) -> set[str]:

@@ -1,0 +1,88 @@
+"""Values of parameters: in which forms a sweep takes them, and which it refuses with which words."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import backtest as bt
+from backtest.errors import ParameterError
+from tests.backtest.worlds import a_lake, a_market, a_quote, replayed
+
+LAKE = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000), a_quote(5, 4_800, 5_000)])
+FORMS = [
+    tuple,
+    iter,
+    np.array,
+    pl.Series,
+    pytest.param(lambda values: np.array(values, np.float32), id="floats"),
+    pytest.param(lambda _: range(1, 3), id="range"),
+]
+
+
+def swept(given: Any, dtype: pl.DataType | type[pl.DataType] = pl.Int64) -> bt.Run:  # noqa: ANN401 -- what a user may write
+    """Buy as many contracts as the parameter says."""
+    return replayed(LAKE, (1, "A", bt.buy_yes(bt.param("n", dtype))), params={"n": given})
+
+
+@bt.policy(every="1s", params={"n": 1}, post_only=False)
+def buying(at: Any, params: Any, _memory: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba
+    """Buy until so many contracts are held."""
+    return bt.Quotes(at.ask_cc, params.n * 100 - at.position_centi, 10_000, 0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dtype", [pl.Float64, pl.Int64])
+def test_a_plan_takes_values_in_whatever_has_an_order(
+    form: Callable[[list[int]], Any], dtype: type[pl.DataType]
+) -> None:
+    """One run with 1 contract, one with 2."""
+    run = swept(form([1, 2]), dtype)
+    assert run.summary["n"].to_list() == [1, 2]
+    assert run.fills["count_centi"].to_list() == [100, 200]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_policy_takes_values_in_whatever_has_an_order(form: Callable[[list[int]], Any]) -> None:
+    asked = buying.in_python().on(["A"])
+    run = bt.run(asked, LAKE, fills="touch", params={"n": form([1, 2])})
+    assert run.summary["n"].to_list() == [1, 2]
+    assert run.summary["filled_centi"].to_list() == [100, 200]
+
+
+@pytest.mark.parametrize(
+    ("given", "dtype", "said"),
+    [
+        ({1, 2}, pl.Int64, r"params: n=\{1, 2\} is a set, which has no order: give a list"),
+        ([1, "x"], pl.Int64, r"params: n=\[1, 'x'\]: give it values of one kind, all text or none"),
+        ([[1], 2], pl.Int64, r"params=.*\[\[1\], 2\].*: give each name values of one kind"),
+        (np.array([[1, 2]]), pl.Int64, r"parameter n=\[1, 2\] is no Int64"),
+        ("1", pl.Float64, r"parameter n='1' is no Float64, .*: give it one, or .* bt\.param\('n', dtype\)$"),
+        ([1, 2.5], pl.Int64, "parameter n=2.5 is no Int64, and that is what the plan reads"),
+        ([300], pl.Int8, "parameter n=300 is no Int8"),
+        ([], pl.Int64, "params names no value"),
+    ],
+)
+def test_values_that_a_plan_cannot_read_are_refused(
+    given: Any,  # noqa: ANN401 -- what is wrong
+    dtype: type[pl.DataType],
+    said: str,
+) -> None:
+    with pytest.raises(ParameterError, match=said):
+        swept(given, dtype)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({1, 2}, r"params: n=\{1, 2\} is a set"),
+        (["1"], "parameter n='1' should be a number"),
+        (np.array([[1, 2]]), r"parameter n=\[1, 2\] should be a number"),
+        (np.array([1, 2.5]), "parameter n=2.5: the policy's default 1 makes it a whole number"),
+    ],
+)
+def test_values_that_a_policy_cannot_read_are_refused(given: Any, said: str) -> None:  # noqa: ANN401 -- what is wrong
+    with pytest.raises(ParameterError, match=said):
+        bt.run(buying.in_python().on(["A"]), LAKE, fills="touch", params={"n": given})
