@@ -46,9 +46,9 @@ def run(
     """Replay a strategy and write its report and frames to a folder.
 
     The folder holds report.html (one page, nothing fetched), a Parquet file per frame (summary, orders,
-    fills, fees, settlements, positions, baskets, exposures, equity, attrition, coverage) and manifest.json.
-    It appears whole or not at all; an earlier result in the same place is replaced, any other folder is left
-    alone.
+    fills, markouts, fees, settlements, positions, baskets, exposures, equity, attrition, coverage) and
+    manifest.json. It appears whole or not at all; an earlier result in the same place is replaced, any other
+    folder is left alone.
 
     A configuration:
 

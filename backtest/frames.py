@@ -12,6 +12,7 @@ from backtest.columns import HOME, finished, frame, home, numbers
 from backtest.coverage import coverage
 from backtest.exposures import exposures
 from backtest.frames_fees import fees
+from backtest.frames_markouts import markouts
 from backtest.frames_orders import fills, orders
 from backtest.kernels.arrays import NEVER
 from backtest.outcomes import Outcome, line, marked, n_filled_markets, n_settled_markets
@@ -29,6 +30,7 @@ def frames_of(done: Sequence[Outcome], stage: "Stage", n_universe: int) -> Frame
             "summary": partial(_summary, done),
             "orders": partial(orders, done, stage),
             "fills": partial(fills, done, stage),
+            "markouts": partial(markouts, done, stage),
             "fees": partial(fees, done, stage),
             "settlements": partial(_settlements, done, stage),
             "positions": partial(_positions, done, stage),

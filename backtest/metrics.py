@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
+from backtest.results import HORIZONS_S
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
 MICROS_PER_DOLLAR: Final = 1_000_000
+MICROS_PER_CC: Final = 100
 US_PER_DAY: Final = 86_400_000_000
 _DRAWS_MAX: Final = 40_000
 _CELLS_PER_CHUNK: Final = 400_000  # bootstrap draws x days held in memory at once: 3 MB, which caches hold
@@ -178,6 +181,27 @@ def shortfalls(orders: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(missing_share=pl.col("missing_centi") / max(total, 1))
         .sort("missing_centi", "status", "reason", descending=[True, False, False])
+    )
+
+
+def against_the_middle(markouts: pl.DataFrame) -> pl.DataFrame:
+    """Return by role what a contract paid to the spread and where the middle went afterwards, on average.
+
+    In micro-dollars a contract, each over the contracts for which it is known (null: for none); `known_share`
+    is of the contracts whose middle was known at the fill.
+    """
+    weight = pl.col("count_centi")
+    means = {
+        name.replace("_cc", "_micros"): (
+            (pl.col(name) * weight).sum() * MICROS_PER_CC / weight.filter(pl.col(name).is_not_null()).sum()
+        ).fill_nan(None)
+        for name in ("spread_cc", *(f"after_{after}s_cc" for after in HORIZONS_S))
+    }
+    known = weight.filter(pl.col("mid_cc").is_not_null()).sum() / weight.sum()
+    return (
+        markouts.group_by("role")
+        .agg(n_fills=pl.len().cast(pl.Int64), known_share=known, **means)
+        .sort("role")
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backtest.metrics import (
+    against_the_middle,
     by_event,
     by_series,
     drawdown,
@@ -34,6 +35,7 @@ class Detail:
     orders: pl.DataFrame
     fills: pl.DataFrame
     fees: pl.DataFrame
+    against_the_middle: pl.DataFrame
     equity: pl.DataFrame
     settlements: pl.DataFrame
     positions: pl.DataFrame
@@ -103,6 +105,7 @@ def detail_of(run: Run, summary_row: dict[str, Any], label: str, *, n_tried: int
         orders=orders,
         fills=fills,
         fees=row_of(run.fees, params),
+        against_the_middle=against_the_middle(row_of(run.markouts, params)),
         equity=equity,
         settlements=settlements,
         positions=positions,

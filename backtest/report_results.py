@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import polars as pl
-
 from backtest.charts import equity_chart, profit_bars
 from backtest.metrics import shortfalls
 from backtest.report_baskets import baskets
+from backtest.report_costs import costs
 from backtest.report_exposures import exposures
 from backtest.report_numbers import contracts, dollars, number, several, share, when
 from backtest.report_page import Markup, figures, joined, section, table, text, titled
@@ -31,18 +30,6 @@ _EVENT_TITLES: Final = {
     "gross_micros": "Gross",
     "net_micros": "Net",
 }
-_RATES: Final = {
-    "series_ticker": "Series",
-    "role": "Role",
-    "fee_rate": "Rate",
-    "n_fills": "Fills",
-    "count_centi": "Contracts",
-    "model_micros": "By the formula",
-    "fee_micros": "Charged",
-}
-_RATES_NOTE: Final = (
-    "The formula: rate times price times (1 - price) times contracts. What was charged beyond it is rounding."
-)
 _SETTLEMENT_TITLES: Final = {
     "ticker": "Market",
     "settled_ts": "Paid (UTC)",
@@ -172,54 +159,6 @@ def events(detail: Detail) -> Markup:
     del per_series["event_ticker"], per_series["day"]
     parts = [Markup(chart), tables, titled("By series", table(detail.series, per_series, signed=signed))]
     return section("P&L by event", *parts, lead=_event_lead(detail))
-
-
-def costs(detail: Detail) -> Markup:
-    """Show what the fees were and what each fill's price rested on."""
-    by_kind = (
-        detail.fills.group_by("series_ticker", "action")
-        .agg(
-            n_fills=pl.len().cast(pl.Int64),
-            count_centi=pl.col("count_centi").sum(),
-            traded_micros=pl.col("cash_micros").abs().sum(),
-            fees_micros=pl.col("fee_micros").sum(),
-        )
-        .with_columns(
-            per_contract_micros=(pl.col("fees_micros") * 100 // pl.col("count_centi").clip(1)),
-            fee_share=pl.col("fees_micros") / pl.col("traded_micros").clip(1),
-        )
-        .sort("series_ticker", "action")
-    )
-    fee_titles = {
-        "series_ticker": "Series",
-        "action": "Action",
-        "n_fills": "Fills",
-        "count_centi": "Contracts",
-        "traded_micros": "Traded",
-        "fees_micros": "Fees",
-        "per_contract_micros": "Fee per contract",
-        "fee_share": "Of traded",
-    }
-    rests_on = {
-        "evidence": "Evidence",
-        "n_fills": "Fills",
-        "count_centi": "Contracts",
-        "count_share": "Share",
-    }
-    return section(
-        "Costs and evidence",
-        titled("Fees", table(by_kind, fee_titles)),
-        titled("Fees by rate", table(detail.fees, _RATES), note=_RATES_NOTE),
-        titled(
-            "What the fills rested on",
-            table(detail.evidence, rests_on, meters={"count_share": 1.0}),
-            note="touch: the best quote of that moment, up to its size. touch:no-size: a quote without a "
-            "recorded size. trades: a touch made of the last trades. book: displayed depth, walked level by "
-            "level. …:impact: prices beyond the touch that the slippage model says. …:crossed: an order that "
-            "waited until the other side came.",
-        ),
-        lead="The spread is inside the prices: purchases fill at the ask, sales at the bid.",
-    )
 
 
 def settlements(detail: Detail) -> Markup:

@@ -18,6 +18,7 @@ import polars as pl
 from exchange.units import format_ts
 
 TIME: Final = pl.Datetime("us", "UTC")
+HORIZONS_S: Final = (5, 60, 600)  # after a fill
 _MARKET: Final = {"ticker": pl.String(), "event_ticker": pl.String(), "series_ticker": pl.String()}
 
 # Columns after the parameters', in order.
@@ -77,6 +78,22 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "role": pl.String(),  # taker | maker
             "evidence": pl.String(),  # mid | touch | touch:no-size | book, …:crossed | queue | queue:through
             "position_after_centi": pl.Int64(),  # signed YES contracts
+        }
+    ),
+    # One row per fill, prices of its side; null where the book was unknown, one-sided or closed.
+    "markouts": pl.Schema(
+        {
+            "fill_id": pl.Int64(),
+            **_MARKET,
+            "fill_ts": TIME,
+            "action": pl.String(),
+            "side": pl.String(),
+            "role": pl.String(),
+            "count_centi": pl.Int64(),
+            "price_cc": pl.Int64(),
+            "mid_cc": pl.Float64(),  # after everything of the fill's instant
+            "spread_cc": pl.Float64(),  # paid beyond the middle; < 0: earned
+            **{f"after_{after}s_cc": pl.Float64() for after in HORIZONS_S},  # middle, > 0 in our favour
         }
     ),
     # One row per series, role and rate; the fee beyond the model's is what the exchange rounded up.
@@ -254,6 +271,11 @@ class Run:
     def fills(self) -> pl.DataFrame:
         """Every fill, in order of time."""
         return self.frames["fills"]
+
+    @property
+    def markouts(self) -> pl.DataFrame:
+        """What each fill paid to the spread, and where the middle went afterwards."""
+        return self.frames["markouts"]
 
     @property
     def fees(self) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from backtest.metrics import by_event
 from backtest.report import PAGE_BYTES_MAX, report_html, write_report
 from backtest.report_numbers import MINUS, NONE
 from backtest.results import SCHEMAS, Run
-from tests.backtest.a_run import T0, a_frame, a_run, names
+from tests.backtest.a_run import T0, a_fill, a_frame, a_run, names
 from tests.backtest.worlds import a_lake, a_market, a_quote, replayed
 
 VOID = {"meta", "line", "circle", "rect", "path", "br"}
@@ -189,6 +189,14 @@ def test_costs_of_cheap_contracts_are_told_as_shares_of_the_stake() -> None:
     assert "sell 1 10 $0.20 $0.0138 $0.0014 6.9" in text
     event = by_event(run.fills, run.settlements, run.positions)
     assert event.select("stake_micros", "gross_micros").row(0) == (300_000, -100_000)
+
+
+def test_the_page_says_what_contracts_paid_to_the_spread_and_what_came_after() -> None:
+    """Half a cent paid, and two cents lost a minute later; what nobody knows is no number."""
+    row = {**a_fill(), "role": "taker", "mid_cc": 4_950.0, "spread_cc": 50.0, "after_60s_cc": -200.0}
+    rows = [{name: row.get(name) for name in SCHEMAS["markouts"]}]
+    text = Page(report_html(a_run(3, markouts=a_frame("markouts", rows)))).text
+    assert f"taker 1 100.0 % $0.0050 {NONE} {MINUS}$0.02 {NONE}" in text
 
 
 def test_stranded_legs_are_counted_beside_the_sets() -> None:

@@ -1,0 +1,61 @@
+"""The frame of markouts: what each fill paid to the spread, and where the middle went afterwards."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from backtest.columns import HOME, finished, numbers, of_fills
+from backtest.kernels.arrays import DOLLAR_CC, I64
+from backtest.results import HORIZONS_S, Frames
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from backtest.outcomes import Outcome
+    from backtest.replay import Stage
+    from backtest.tape import Tape
+
+_KEPT = ("fill_id", *HOME, "fill_ts", "action", "side", "role", "count_centi", "price_cc")
+
+
+def markouts(done: "Sequence[Outcome]", stage: "Stage", frames: Frames) -> pl.DataFrame:
+    """Return one row per fill, in prices of its side; null where the book was unknown or one-sided."""
+    fills, market = frames["fills"], of_fills(done, "market")
+    at_us = fills["fill_ts"].dt.epoch("us").to_numpy()
+    middle = {after: _middle(stage, market, at_us + after * 1_000_000) for after in (0, *HORIZONS_S)}
+    is_no, way = pl.col("side") == "no", pl.when(pl.col("action") == "buy").then(1).otherwise(-1)
+    own = {
+        after: pl.when(is_no).then(DOLLAR_CC - pl.Series(each)).otherwise(pl.Series(each)).fill_nan(None)
+        for after, each in middle.items()
+    }
+    shown = fills.select(
+        *_KEPT,
+        row=pl.Series(numbers([len(each.fills) for each in done])),
+        mid_cc=own[0],
+        spread_cc=way * (pl.col("price_cc") - own[0]),
+        **{f"after_{after}s_cc": way * (own[after] - own[0]) for after in HORIZONS_S},
+    )
+    return finished(shown, "markouts", done)
+
+
+def _middle(stage: "Stage", market: I64, at_us: I64) -> npt.NDArray[np.float64]:
+    """Return the middle of YES in each market after everything up to a time; NaN where there is none."""
+    tape, row = stage.tape, _rows_at(stage.tape, market, at_us)
+    top = tape.tops[row]
+    bid, ask = top["bid_cc"].astype(np.float64), top["ask_cc"].astype(np.float64)
+    is_known = (row >= 0) & (top["is_live"] == 1) & (at_us - top["ts_us"] <= tape.holds_us)
+    is_known &= (bid > 0) & (ask < DOLLAR_CC) & (at_us < stage.rules.column("close_us")[market])
+    return np.where(is_known, (bid + ask) / 2, np.nan)
+
+
+def _rows_at(tape: "Tape", market: I64, at_us: I64) -> I64:
+    """Return the last row of each market at or before each time, -1 where none is."""
+    first, low, high = tape.offsets[market], tape.offsets[market], tape.offsets[market + 1]
+    times = tape.tops["ts_us"]
+    while (is_open := low < high).any():
+        middle = (low + high) // 2
+        is_past = is_open & (times[np.minimum(middle, len(times) - 1)] <= at_us)
+        low, high = np.where(is_past, middle + 1, low), np.where(is_open & ~is_past, middle, high)
+    return np.where(low > first, low - 1, -1)
