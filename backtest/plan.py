@@ -117,8 +117,11 @@ def given_rows(params: Params) -> tuple[list[dict[str, Any]], Sequence[str]]:
 def _combinations(params: Mapping[str, Any]) -> list[dict[str, Any]]:
     values = [_values(name, given) for name, given in params.items()]
     rows = [dict(zip(params, each, strict=True)) for each in itertools.product(*values)]
-    try:  # one type per parameter: of [1, 2.5] both are floats
-        return pl.DataFrame(rows, strict=False, infer_schema_length=None).to_dicts() if params else [{}]
+    if not params:
+        return [{}]
+    try:  # one type per parameter: of [1, 2.5] both are floats, and of [1, 1.0] there is one
+        found = pl.DataFrame(rows, strict=False, infer_schema_length=None)
+        return found.unique(maintain_order=True).to_dicts()
     except pl.exceptions.PolarsError as error:
         raise ParameterError(f"params={params!r}: give each name values of one kind") from error
 

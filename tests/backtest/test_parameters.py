@@ -52,6 +52,12 @@ def test_a_policy_takes_values_in_whatever_has_an_order(form: Callable[[list[int
     assert run.summary["filled_centi"].to_list() == [100, 200]
 
 
+def test_a_value_that_is_given_twice_is_one_setting() -> None:
+    """Otherwise its report adds up the fills of both: 2 contracts, bought once."""
+    run = swept([2, 1, 2.0], pl.Float64)
+    assert run.summary.select("n", "filled_centi").rows() == [(2.0, 200), (1.0, 100)]
+
+
 @pytest.mark.parametrize(
     ("given", "dtype", "said"),
     [
