@@ -36,7 +36,7 @@ def assumed(settings: "Settings", stage: "Stage", done: "Sequence[Outcome]") -> 
         f"fills against {BASIS[settings.fills]}",
         f"orders arrive {settings.latency} after the row they were decided on was known",
         "orders that wait are filled at their own limit and pay the maker fee",
-        "our own orders move nobody, nor meet each other: the recorded market goes on as if we had not traded",
+        "our own orders move nobody, nor meet each other: the tape goes on as if we had not traded",
         "the plan was not checked for look-ahead: it may read anything in the lake, results included",
         *stage.assumptions,
     ]
