@@ -51,10 +51,16 @@ def notice(w: World, o: int, t: int, has_traded: bool) -> None:  # noqa: FBT001 
 
 @inlined
 def plan_next(w: World, m: int) -> None:
-    """Ask about market m again when its next row is known, or when quoting ends; not after the close."""
-    market, until_us = w.markets[m], w.purse[0].until_us
+    """Ask about market m again when its next row is known, or when quoting ends; not after the close.
+
+    That the last row holds no longer is news as well.
+    """
+    market, until_us, holds_us = w.markets[m], w.purse[0].until_us, w.purse[0].holds_us
     r = market.seen_row + 1
     due_us = _due(w, w.tops[r].ts_us) if r < market.end_row else NEVER
+    if holds_us < NEVER and r > market.first_row:
+        aged_us = _due(w, w.tops[r - 1].ts_us + holds_us + 1)
+        due_us = min(due_us, aged_us) if aged_us > market.asked_us else due_us
     if until_us < NEVER:
         due_us = min(due_us, -(-until_us // w.purse[0].every_us) * w.purse[0].every_us)
     if due_us < market.close_us and due_us != market.next_us:

@@ -64,7 +64,10 @@ class Desk:
                 self.ended_us[order.order_id] = t
 
     def news(self, ticker: str) -> set[int]:
-        """When something happened that the policy hears of: rows, fills, ends that it did not ask for."""
+        """When something happened that the policy hears of: rows, fills, ends that it did not ask for.
+
+        And when the last row is too old to say what is shown.
+        """
         of_us = {order.order_id for order in self.oracle.orders if order.ticker == ticker}
         ends = {
             t
@@ -73,7 +76,11 @@ class Desk:
             if self.oracle.orders[o].reason != "cancelled"
         }
         fills = {fill["fill_us"] for fill in self.oracle.fills if fill["ticker"] == ticker}
-        return {*self.oracle.markets[ticker].instants} | ends | fills
+        rows, age_us = sorted(self.oracle.markets[ticker].instants), self.oracle.max_age_us
+        aged = {
+            t + age_us + 1 for t, after in zip(rows, [*rows[1:], NEVER], strict=True) if after > t + age_us
+        }
+        return {*rows} | ends | fills | (aged if age_us < NEVER else set())
 
     def is_due(self, ticker: str, t: int) -> bool:
         market = self.oracle.markets[ticker]
