@@ -99,7 +99,8 @@ def run(
             below it or empties), or "queue" (as "book", and trades fill orders that wait, once what is ahead
             of them has traded).
         queue: for fills="queue", where waiting orders stand: "pessimistic" (cancels are all from behind),
-            "proportional" or "front"; the truth lies between the first and the last.
+            "proportional" or "front"; the truth lies between the first and the last, but for what no tape
+            tells (docs/fills.md).
         latency: from decision to arrival, more than 0; or drawn from measured ones, `bt.sample_latency`.
         feed: for a policy, from what happens at the exchange to when the policy knows of it, its own fills
             included; 100 ms by default. A plan's rows have their known_ts already.
@@ -162,10 +163,10 @@ def run(
     lake = lake.pinned()
     if isinstance(plan, Quoting):
         rows = policy_rows(*given_rows(params), plan.policy)
-        return _quoted(lake, settings, plan, rows, split_of(holdout, lake, len(rows)))
+        return _quoted(lake, settings, plan, rows, split_of(holdout, lake, len(rows), settings.payout_delay))
     assert lazy is not None
     rows = parameter_rows(params, lazy)
-    return _replayed(lake, settings, lazy, rows, split_of(holdout, lake, len(rows)))
+    return _replayed(lake, settings, lazy, rows, split_of(holdout, lake, len(rows), settings.payout_delay))
 
 
 def _replayed(

@@ -9,20 +9,22 @@
 Whole events are held out, for markets of one event resolve together: twenty strikes are not twenty trials.
 """
 
+import fcntl
 import json
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from backtest.errors import PlanError
+from backtest.lifecycle import payouts
 from backtest.results import Run, as_text
 from exchange.errors import UnitError
-from exchange.units import format_ts, moment_of
+from exchange.units import format_ts, moment_of, to_us
 from warehouse.storage import collected
 from warehouse.tables import MARKETS
 
@@ -30,20 +32,28 @@ if TYPE_CHECKING:
     from backtest.engine import LakeReader
 
 _TOLD: Final = ("opened_ts", "since", "note")  # of what is in a line of the log, what is asked of it
+_STATES: Final = (
+    *("ticker", "event_ticker", "observed_ts", "status", "result", "settlement_value_cc"),
+    *("settlement_ts", "close_ts"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
     """Which events are held out: those that are not over before `since`; and who opened them, in `log`.
 
-    An event is over when its last market was paid or, where that is not on record, has closed. `note` says
-    why it was opened; None as long as it is not.
+    An event is over when the last money of its markets moved, as a run would pay it, or where none is known
+    to, when they have closed. `note` says why it was opened; None as long as it is not.
     """
 
     since: datetime
     log: Path
     note: str | None = None
     is_again: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a moment without a zone, as `holdout` does."""
+        object.__setattr__(self, "since", _moment(self.since))
 
     def open(self, note: str, *, again: bool = False) -> "Holdout":
         """Return it opened: a run of one parameter row then sees these events and no others.
@@ -54,7 +64,7 @@ class Holdout:
         Raises:
             PlanError: a note without words.
         """
-        if not note.strip():
+        if not isinstance(note, str) or not note.strip():
             raise PlanError("open() needs a note: say which setting was chosen, and why")
         return replace(self, note=note.strip(), is_again=again)
 
@@ -69,8 +79,12 @@ def holdout(since: date | datetime | str, *, log: str | Path) -> Holdout:
     Raises:
         PlanError: no date or time.
     """
+    return Holdout(_moment(since), Path(log))
+
+
+def _moment(since: date | datetime | str) -> datetime:
     try:
-        return Holdout(moment_of(since), Path(log))
+        return moment_of(since)
     except UnitError as error:
         raise PlanError(f"holdout since: {error}; a date such as '2026-09-01' will do") from error
 
@@ -134,6 +148,8 @@ class Split:
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("a", encoding="utf-8") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX)  # until it is closed
+                self._check_alone()
                 stream.write(json.dumps(line, ensure_ascii=False, default=as_text) + "\n")
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -143,8 +159,22 @@ class Split:
                 "result is not shown: give a log that can be written"
             ) from error
 
+    def _check_alone(self) -> None:
+        """Refuse a result that somebody else got while this one was worked out."""
+        since_then = _openings(self.holdout)[len(self.openings) :]
+        if since_then and not self.holdout.is_again:
+            raise _opened_already(self.holdout, since_then[-1])
 
-def split_of(held: Holdout | None, lake: "LakeReader", n_rows: int) -> Split | None:
+
+def _opened_already(held: Holdout, last: dict[str, Any]) -> PlanError:
+    return PlanError(
+        f"{held.log}: this holdout was opened on {last['opened_ts']} ({last['note']}), and what is chosen "
+        "after a look is not out of sample: hold out later events with a log of their own; in Python "
+        "open(…, again=True) looks again, and that is logged as well"
+    )
+
+
+def split_of(held: Holdout | None, lake: "LakeReader", n_rows: int, payout_delay: timedelta) -> Split | None:
     """Return a holdout on a lake, for a run of so many parameter rows; None without one.
 
     Raises:
@@ -153,6 +183,8 @@ def split_of(held: Holdout | None, lake: "LakeReader", n_rows: int) -> Split | N
     """
     if held is None:
         return None
+    if not isinstance(held, Holdout):
+        raise PlanError(f"holdout={held!r}: give bt.holdout('2026-09-01', log='holdout.jsonl')")
     openings = _openings(held)
     if held.note is not None and n_rows > 1:
         raise PlanError(
@@ -160,18 +192,15 @@ def split_of(held: Holdout | None, lake: "LakeReader", n_rows: int) -> Split | N
             "without open()"
         )
     if held.note is not None and openings and not held.is_again:
-        last = openings[-1]
-        raise PlanError(
-            f"{held.log}: this holdout was opened on {last['opened_ts']} ({last['note']}), and what is chosen"
-            " after a look is not out of sample: hold out later events with a log of their own, or say"
-            " open(…, again=True), which is logged as well"
-        )
+        raise _opened_already(held, openings[-1])
     # How it came, not what was known of it: a split is no strategy.
-    over_ts = pl.coalesce("settlement_ts", "close_ts")
-    states = lake.scan(MARKETS).select("ticker", "event_ticker", "observed_ts", over_ts=over_ts)
-    newest = states.group_by("ticker").agg(pl.col("event_ticker", "over_ts").sort_by("observed_ts").last())
-    is_held = (pl.col("over_ts").is_null() | (pl.col("over_ts") >= held.since)).any().over("event_ticker")
-    found = collected(newest.filter(is_held), MARKETS.name)
+    states = collected(lake.scan(MARKETS).select(_STATES), MARKETS.name)
+    states = states.sort("ticker", "observed_ts", maintain_order=True)
+    paid = payouts(states, payout_delay).group_by("ticker").agg(pl.col("settle_us").max())
+    newest = states.unique("ticker", keep="last").join(paid, on="ticker", how="left")
+    over_us = pl.coalesce("settle_us", pl.col("close_ts").dt.epoch("us"))
+    is_held = (over_us.is_null() | (over_us >= to_us(held.since))).any().over("event_ticker")
+    found = newest.filter(is_held)
     return Split(held, frozenset(found["ticker"]), found["event_ticker"].n_unique(), openings)
 
 

@@ -1,7 +1,7 @@
 """Trap 46: what a setting was chosen on is no test of it; the rest is looked at once, and that is logged."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 import backtest as bt
 from backtest.errors import PlanError
+from backtest.holdouts import Split, split_of
 from tests.backtest.worlds import a_lake, a_market, a_plan, a_quote, at, replayed, settled
 
 SINCE = at(3_000)
@@ -198,3 +199,47 @@ def test_a_holdout_without_a_moment_is_refused(since: str, said: str) -> None:
 def test_opening_needs_a_reason() -> None:
     with pytest.raises(PlanError, match="needs a note: say which setting was chosen, and why"):
         bt.holdout("2026-09-01", log="log.jsonl").open("  ")
+
+
+def test_a_payment_that_a_later_observation_leaves_out_still_counts(tmp_path: Path) -> None:
+    """Paid at 4,000 s, after the holdout began; the market's last row has no time of payment any more."""
+    paid = settled("A", pays_cc=10_000, settlement_ts=at(4_000))
+    later = paid | {"observed_ts": at(6_000), "settlement_ts": None}
+    lake = a_lake(markets=[paid, later], quotes=[a_quote(0, 4_000, 5_000)])
+    with pytest.raises(PlanError, match="no market of the plan is over before"):
+        replayed(lake, (1, "A", bt.buy_yes(1)), holdout=held(tmp_path))
+
+
+def test_a_market_without_a_time_of_payment_is_over_when_a_run_would_pay_it(tmp_path: Path) -> None:
+    """Closed at 1,000 s with a result: paid an hour later, after the holdout began, or at once, before."""
+    decided = settled("A", pays_cc=10_000, settlement_ts=None)
+    lake = a_lake(markets=[decided], quotes=[a_quote(0, 4_000, 5_000)])
+    with pytest.raises(PlanError, match="no market of the plan is over before"):
+        replayed(lake, (1, "A", bt.buy_yes(1)), holdout=held(tmp_path))
+    soon = replayed(lake, (1, "A", bt.buy_yes(1)), holdout=held(tmp_path), payout_delay="1s")
+    assert soon.fills.height == 1
+
+
+def test_of_two_looks_at_once_one_is_shown(tmp_path: Path) -> None:
+    """Both found an empty log when they began; the second to end finds the line of the first."""
+    opened = held(tmp_path).open("one of two")
+    first, second = read_holdout(opened, 2)
+    run = replayed(LAKE, *EVERYWHERE)
+    assert first.told(run).assumptions[0].startswith("on a holdout and nothing else")
+    with pytest.raises(PlanError, match="this holdout was opened on"):
+        second.told(run)
+    assert len(opened.log.read_text().splitlines()) == 1
+
+
+def read_holdout(opened: bt.Holdout, times: int) -> list[Split]:
+    """Return what so many runs know of a holdout when they begin."""
+    found = [split_of(opened, LAKE, 1, timedelta(hours=1)) for _ in range(times)]
+    return [each for each in found if each is not None]
+
+
+def test_what_is_no_holdout_is_refused() -> None:
+    wrong: Any = "2026-09-01"
+    with pytest.raises(PlanError, match=r"holdout='2026-09-01': give bt\.holdout"):
+        replayed(LAKE, *EVERYWHERE, holdout=wrong)
+    with pytest.raises(PlanError, match="holdout since: 2026-09-01T00:00:00 has no time zone"):
+        bt.Holdout(datetime(2026, 9, 1), Path("log.jsonl"))  # noqa: DTZ001 -- what is wrong
