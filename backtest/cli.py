@@ -91,11 +91,12 @@ def ladder(
     lake: LakeAt = None,
     as_json: Json = False,  # noqa: FBT002 - a command-line flag
 ) -> None:
-    """Fill the same intents in every way there is, from the fantasy to the end of the queue.
+    """Fill the same intents in one way after the other, from the fantasy to the end of the queue.
 
-    One line for each rung: mid, touch, book, and a queue's pessimistic, proportional and front place. What is
-    left on the way down is what spread, depth and queue take. Known is the share of the time for which the
-    lake has what a rung needs: a rung without data fills nothing. Nothing is written.
+    One line for each rung: mid, touch, book, and a queue's pessimistic, proportional and front place; and
+    trades, where the configuration says so. What is left on the way down is what spread, depth and queue
+    take. Known is the share of the time for which the lake has what a rung needs: a rung without data fills
+    nothing. Nothing is written.
 
     Exits 0 when done, 2 when the configuration or the data cannot be used.
     """

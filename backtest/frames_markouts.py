@@ -47,6 +47,11 @@ def _middle(stage: "Stage", market: I64, at_us: I64) -> npt.NDArray[np.float64]:
     bid, ask = top["bid_cc"].astype(np.float64), top["ask_cc"].astype(np.float64)
     is_known = (row >= 0) & (top["is_live"] == 1) & (at_us - top["ts_us"] <= tape.holds_us)
     is_known &= (bid > 0) & (ask < DOLLAR_CC) & (at_us < stage.rules.column("close_us")[market])
+    # Of a market that is still open somebody must have seen more than that: a row, or the market itself.
+    seen_us = np.maximum(
+        stage.rules.column("seen_us")[market], tape.tops["ts_us"][tape.offsets[market + 1] - 1]
+    )
+    is_known &= at_us <= seen_us
     return np.where(is_known, (bid + ask) / 2, np.nan)
 
 

@@ -137,9 +137,15 @@ def _values(name: str, given: object) -> list[Any]:
     if not isinstance(given, list | tuple | range | Iterator):
         return [given]
     values = list(given)
-    if len({isinstance(each, str) for each in values if each is not None}) > 1:
-        raise ParameterError(f"params: {name}={values!r}: give it values of one kind, all text or none")
+    if len({_kind(each) for each in values if each is not None}) > 1:
+        raise ParameterError(f"params: {name}={values!r}: give it values of one kind")
     return values
+
+
+def _kind(value: object) -> type:
+    """Return what a value is of: a number of any sort, true or false, or its own type."""
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return float if is_number else type(value)
 
 
 def universe(plan: pl.LazyFrame, params: Mapping[str, Any]) -> set[str]:

@@ -91,7 +91,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "role": pl.String(),
             "count_centi": pl.Int64(),
             "price_cc": pl.Int64(),
-            "mid_cc": pl.Float64(),  # after everything of the fill's instant
+            "mid_cc": pl.Float64(),  # a middle may lie half-way; after everything of the fill's instant
             "spread_cc": pl.Float64(),  # paid beyond the middle; < 0: earned
             **{f"after_{after}s_cc": pl.Float64() for after in HORIZONS_S},  # middle, > 0 in our favour
         }

@@ -47,6 +47,11 @@ def ladder(
     """
     if taken := sorted({"fills", "queue"} & set(arguments)):
         raise PlanError(f"{' and '.join(taken)}: a ladder has them in rungs, such as {RUNGS[-1]!r}")
+    params = arguments.get("params")
+    if taken := sorted({"rung", "known_share"}.intersection(getattr(params, "columns", params) or ())):
+        raise PlanError(
+            f"a parameter cannot be called {', '.join(taken)}: ladders have a column of that name"
+        )
     if unknown := [each for each in rungs if each not in (*RUNGS, TRADES)]:
         raise PlanError(f"rung {unknown[0]!r} is unknown: use {', '.join((*RUNGS, TRADES))}")
     held = arguments.get("holdout")

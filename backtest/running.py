@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import backtest as bt
 from backtest.forecasts import read_forecast
 from backtest.report import write_report
+from backtest.rungs import RUNGS, TRADES
 from exchange.errors import BadInput, TapehouseError
 from exchange.units import format_ts
 from warehouse import Lake
@@ -47,7 +48,8 @@ def run_config(
         config: as read from a file.
         lake: where the lake lies, instead of the configuration's.
         out: the folder to write, instead of the configuration's.
-        note: why its holdout is opened; the results then lie beside the others, in a folder of their own.
+        note: why its holdout is opened; without `out` the results then lie beside the others, in a folder of
+            their own. The look counts as soon as there is a result, even if the disk is full.
 
     Raises:
         BadInput: the folder holds something else, the lake is not there, or the configuration has no holdout
@@ -84,11 +86,12 @@ def execute(config: RunConfig, *, lake: str | None = None) -> Run:
 
 
 def climb(config: RunConfig, *, lake: str | None = None) -> pl.DataFrame:
-    """Return `bt.ladder` of a configuration: its intents on every rung, whatever its own fills and queue."""
+    """Return `bt.ladder` of a configuration: its intents on every rung, on `trades` if it says so itself."""
     plan, pinned = _planned(config, lake)
     arguments = _engine_arguments(config)
     given = {name: value for name, value in arguments.items() if name not in ("fills", "queue")}
-    return bt.ladder(plan, pinned, params=config.params, **given)
+    rungs = (*RUNGS, TRADES) if config.fills == TRADES else RUNGS
+    return bt.ladder(plan, pinned, rungs=rungs, params=config.params, **given)
 
 
 def _planned(config: RunConfig, lake: str | None) -> tuple[pl.LazyFrame | bt.Quoting, Lake]:

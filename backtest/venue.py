@@ -46,7 +46,7 @@ class Rules:
     """One row per market in `markets`, sorted by ticker; arrays in its order.
 
     `markets`: ticker, event_ticker, series_ticker, open_us (0 where unknown), close_us (NEVER where
-    unknown), waiver_us, is_exclusive and is_netted (of its event),
+    unknown), seen_us (last), waiver_us, is_exclusive and is_netted (of its event),
     traded_centi (by all, as last observed; null where unknown).
     `places`: of each ticker in `markets`.
     `payouts`, `pauses`, `grid_times`: as in `backtest.lifecycle`, with the number of the market for its
@@ -292,6 +292,7 @@ def _hours(last: pl.DataFrame, paid: pl.DataFrame, *, netting: bool) -> pl.DataF
         series_ticker=pl.coalesce("series_ticker", "home"),
         open_us=pl.col("open_ts").dt.epoch("us").fill_null(0),
         close_us=pl.min_horizontal(close, "settle_us"),
+        seen_us=pl.col("observed_ts").dt.epoch("us"),
         waiver_us=pl.col("fee_waiver_expiration_ts").dt.epoch("us").fill_null(0),
         is_exclusive=is_exclusive,
         is_netted=is_exclusive & netting & (pl.col("collateral_return_type").fill_null(_NETTED) == _NETTED),

@@ -69,3 +69,10 @@ def test_a_rung_without_data_says_so() -> None:
 def test_a_ladder_that_cannot_be_meant_is_refused(arguments: dict[str, object], said: str) -> None:
     with pytest.raises(PlanError, match=said):
         bt.ladder(BUY, LAKE, **arguments)  # type: ignore[arg-type]  # that is the test
+
+
+@pytest.mark.parametrize("name", ["rung", "known_share"])
+def test_a_parameter_cannot_have_the_name_of_a_ladders_column(name: str) -> None:
+    plan = a_plan((1, "A", bt.buy_yes(bt.param(name))))
+    with pytest.raises(PlanError, match=f"cannot be called {name}: ladders have a column of that name"):
+        bt.ladder(plan, LAKE, rungs=("touch",), params={name: [1, 2]})

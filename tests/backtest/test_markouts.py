@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 import backtest as bt
 from backtest.metrics import against_the_middle
-from tests.backtest.worlds import a_delta, a_gap, a_lake, a_market, a_quote, a_snapshot, at, replayed
+from tests.backtest.worlds import (
+    a_delta,
+    a_gap,
+    a_lake,
+    a_market,
+    a_plan,
+    a_quote,
+    a_snapshot,
+    at,
+    replayed,
+)
 
 # The middle is .41, from 6 s on .45, from 60 s on .38.
 QUOTES = [a_quote(0, 4_000, 4_200), a_quote(6, 4_400, 4_600), a_quote(60, 3_700, 3_900)]
@@ -64,6 +74,22 @@ def test_nothing_is_told_of_a_middle_that_nobody_knows() -> None:
     whole = a_lake(markets=[a_market()], quotes=QUOTES)
     assert replayed(whole, buy, max_age="20s").markouts.select(MOVES).rows() == [
         (4_100, 100, 400, -300, None)
+    ]
+
+
+def test_of_a_market_that_is_still_open_the_future_is_not_made_up() -> None:
+    """Seen last at 62 s: what is quoted 600 s after the fill of 2 s nobody has seen yet."""
+    lake = a_lake(markets=[a_market(close_ts=None, observed_ts=at(62))], quotes=QUOTES)
+    run = replayed(lake, (1, "A", bt.buy_yes(1)))
+    assert run.markouts.select(MOVES).rows() == [(4_100, 100, 400, -300, None)]
+
+
+def test_a_sweep_has_the_markouts_of_each_setting() -> None:
+    plan = a_plan((1, "A", bt.buy_yes(bt.param("size"))), (7, "A", bt.close()))
+    run = bt.run(plan, a_lake(markets=[a_market()], quotes=QUOTES), fills="touch", params={"size": [1, 2]})
+    told = run.markouts.select("size", "action", "side", "spread_cc", "after_5s_cc").rows()
+    assert told == [
+        (n, *each) for n in (1.0, 2.0) for each in (("buy", "yes", 100, 400), ("sell", "yes", 100, 0))
     ]
 
 

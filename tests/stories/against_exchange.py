@@ -54,6 +54,7 @@ class Score:
     n_waiting: int = 0
     n_waiting_filled: int = 0
     n_tight: int = 0
+    n_unanswered: int = 0  # of those that were filled: nobody answered before
     waiting_apart: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)  # of these
 
@@ -160,6 +161,7 @@ class Market:
         for (order, true), low, high in zip(sent, least, most, strict=True):
             score.n_waiting += 1
             score.n_waiting_filled += true.count_centi > 0
+            score.n_unanswered += true.count_centi > 0 and not true.is_answered
             score.n_tight += low.count_centi == high.count_centi
             if not low.count_centi <= true.count_centi <= high.count_centi:
                 counts = f"{low.count_centi} <= {true.count_centi} <= {high.count_centi}"
@@ -232,8 +234,11 @@ class Market:
 
 
 def _reason(true: Got, high: Got) -> str:
-    """Return why an order got what no tape tells, or nothing."""
-    if true.answer:
+    """Return why an order got what no tape tells, or nothing.
+
+    What it got too much of must come after an answer, or of one; what it did not get, by its end.
+    """
+    if true.is_answered or (true.answer and true.count_centi < high.count_centi):
         return f"others answered with their bid number {true.answer} after it"
     if 0 < true.count_centi - high.count_centi <= true.unseen_centi:
         return f"others wanted {true.unseen_centi} more there than they got without it"

@@ -43,8 +43,9 @@ class Bid(NamedTuple):
 class Got:
     """What an order got: (price of its side, is_taker) -> contracts; and fee and cash in micro-dollars.
 
-    `answer`: which bid after it, up to its last fill or its end, was the first that is another without it; 0
-    for none. `unseen_centi`: what bids until then wanted at its price, and without it did not get.
+    `answer`: which bid after it, until its end, was the first that is another without it; 0 for none.
+    `is_answered`: whether that came before its last fill, or was it. `unseen_centi`: what bids until its end
+    wanted at its price, and without it did not get.
     """
 
     filled: dict[tuple[int, bool], int] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class Got:
     cash: int = 0  # before the fee
     n_fills: int = 0
     answer: int = 0
+    is_answered: bool = False
     unseen_centi: int = 0
 
     @property
@@ -92,10 +94,10 @@ def truth(before: Run, order: Order, terms: FeeTerms, close_us: int, alone: Over
     run, got, accumulated = copy.deepcopy(before), Got(), 0
     engine = run.engine
     assert isinstance(engine, Overheard)
-    first = last = len(engine.bids)
+    first = last = filled = len(engine.bids)
 
     def on_print(printed: Print, fill: Fill) -> None:
-        nonlocal accumulated, last
+        nonlocal accumulated, filled
         if OWNER not in (fill.taker, fill.maker):
             return
         is_taker = fill.taker == OWNER
@@ -114,7 +116,7 @@ def truth(before: Run, order: Order, terms: FeeTerms, close_us: int, alone: Over
         got.fee += charge.fee_micros
         got.cash -= price * printed.count_centi
         got.n_fills += 1
-        last = len(engine.bids)
+        filled = len(engine.bids)
 
     run.listen(lambda *_: None, on_print)
     run.submit(
@@ -122,9 +124,9 @@ def truth(before: Run, order: Order, terms: FeeTerms, close_us: int, alone: Over
         rests=order.ttl_us > 0,
     )  # fmt: skip
     run.to(min(order.at_us + order.ttl_us, close_us) - 1)
-    if got.count_centi < order.count_centi:
-        last = len(engine.bids)
+    last = filled if got.count_centi == order.count_centi else len(engine.bids)
     _compare(got, order, engine.bids[first:last], alone.bids[first:last], alone.dropped_centi[first:last])
+    got.is_answered = 0 < got.answer <= filled - first
     return got
 
 
