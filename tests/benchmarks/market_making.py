@@ -7,7 +7,7 @@ feed and orders are under way for 10 ms, so that each order is confirmed before 
 get the same changes and trades as arrays in memory, and let trades alone move an order up its queue. Ours has
 exact fees, one purse for all markets, settlement, equity and a log of orders and fills; hftbacktest replays
 one market after the other without fees. Loading and compiling is not counted. Fills are compared market by
-market before anything is timed.
+market. Both take turns, for the machine drifts by a third within a minute, and the least time of each counts.
 """
 
 import json
@@ -45,6 +45,7 @@ SEED: Final = 20261126
 N_CHANGES: Final = 10_000_000  # of two days, of which the first is used
 N_MARKETS: Final = 20
 N_TIMES: Final = 7
+N_TURNS: Final = 3
 TRADED: Final = 0.3  # of what leaves the best level
 LIMIT_S: Final = 1_200
 TERMS: Final = {"every_us": 50_000, "latency_us": 10_000, "size": 0.01, "most": 0.10}
@@ -80,13 +81,17 @@ def figures(work: Path) -> Iterator[Figure]:
     made = _made(scene, row, ask)
     n_fills, n_orders = len(made.fills), len(made.orders["market"])
     on = f"{n_changes:,} changes of {n_markets} markets, {n_orders:,} orders, {n_fills:,} fills"
-    took = timed(lambda: _made(scene, row, ask), n_times=N_TIMES)
-    ours = took.cpu_s / n_changes
+    folder = _events(scene, work) if HFTBACKTEST.is_made else None
+    took, told = [], []
+    for _ in range(N_TURNS):
+        took.append(timed(lambda: _made(scene, row, ask), n_times=N_TIMES).cpu_s / n_changes)
+        told += [] if folder is None else [_asked(folder)]
+    ours = min(took)
     yield Figure(what="a market maker, tape in memory", value=1 / ours / 1e6, unit="M changes/CPU-s", work=on)
     whole = timed(lambda: bt.run(scene.quoting, scene.lake, **_arguments()).fills)
     yield Figure(what="... from Parquet to fills", value=whole.wall_s, unit="s", work=on)
-    if HFTBACKTEST.is_made:
-        yield from _theirs(scene, work, made, ours)
+    if told:
+        yield from _theirs(scene, made, ours, told)
 
 
 def a_scene(work: Path) -> Scene:
@@ -174,9 +179,13 @@ def _made(scene: Scene, row: dict[str, Any], ask: Any) -> Outcome:  # noqa: ANN4
     return quote(scene.stage, scene.settings, scene.quoting, row, ask)
 
 
-def _theirs(scene: Scene, work: Path, made: Outcome, ours: float) -> Iterator[Figure]:
-    """Let hftbacktest make the same market, and compare fills market by market."""
-    folder = hft_events(scene.streams, work / "making-hft", feed=timedelta(microseconds=TERMS["latency_us"]))
+def _events(scene: Scene, work: Path) -> Path:
+    """Write the same changes and trades in the form that hftbacktest reads."""
+    return hft_events(scene.streams, work / "making-hft", feed=timedelta(microseconds=TERMS["latency_us"]))
+
+
+def _asked(folder: Path) -> dict[str, Any]:
+    """Let hftbacktest make the same market, in a process of its own, and return what it tells."""
     command = [str(HFTBACKTEST.python), "-m", "tests.benchmarks.hftbacktest_making", str(folder)]
     done = subprocess.run(
         [*command, json.dumps(TERMS), str(N_TIMES)],
@@ -185,7 +194,13 @@ def _theirs(scene: Scene, work: Path, made: Outcome, ours: float) -> Iterator[Fi
         stdout=subprocess.PIPE,
         timeout=LIMIT_S,
     )
-    told = json.loads(done.stdout)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def _theirs(scene: Scene, made: Outcome, ours: float, turns: list[dict[str, Any]]) -> Iterator[Figure]:
+    """Compare fills market by market, and yield what hftbacktest took at its best."""
+    told = min(turns, key=lambda each: float(each["cpu_s"]))
     counts = np.bincount(made.orders["market"][made.fills["order_id"]], minlength=N_MARKETS)
     fills = dict(zip(sorted(scene.quoting.tickers), counts.tolist(), strict=True))
     n_theirs = sum(told["fills"].values())
