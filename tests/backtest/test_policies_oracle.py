@@ -136,7 +136,7 @@ def test_the_random_policies_reach_every_kind_of_outcome() -> None:
     reasons: set[str | None] = set()
     roles: set[str] = set()
     n_several = n_cancels = 0
-    for seed in range(40):
+    for seed in range(60):
         rng = Random(seed)
         fills = ("touch", "book", "queue")[seed % 3]
         queue = rng.choice(list(QUEUES)) if fills == "queue" else None
