@@ -43,11 +43,6 @@ def home(stage: "Stage", market: I64, *names: str) -> list[pl.Series]:
     return [stage.rules.markets[name].gather(number) for name in names]
 
 
-def firsts(lengths: Sequence[int]) -> I64:
-    """Return where each of some parts begins in their concatenation."""
-    return np.cumsum([0, *lengths[:-1]], dtype=np.int64)
-
-
 def numbers(lengths: Sequence[int]) -> I64:
     """Return for each row of a concatenation which part it is of."""
     return np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
@@ -55,4 +50,5 @@ def numbers(lengths: Sequence[int]) -> I64:
 
 def places(lengths: Sequence[int]) -> I64:
     """Return for each row of a concatenation its place in its part."""
-    return np.arange(sum(lengths), dtype=np.int64) - np.repeat(firsts(lengths), lengths)
+    firsts = np.cumsum([0, *lengths[:-1]], dtype=np.int64)
+    return np.arange(sum(lengths), dtype=np.int64) - np.repeat(firsts, lengths)
