@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backtest.policies import Policy, Quotes, Quoting, policy
     from backtest.results import Run
     from backtest.rungs import ladder
+    from backtest.sensitivities import sensitivity
     from backtest.slippage import Slippage
     from backtest.slippage_measured import calibrate_slippage
 
@@ -47,6 +48,7 @@ _HOMES = {
     "sample_latency": "latency",
     "sell_no": "intents",
     "sell_yes": "intents",
+    "sensitivity": "sensitivities",
 }
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "sample_latency",
     "sell_no",
     "sell_yes",
+    "sensitivity",
 ]
 
 

@@ -113,6 +113,33 @@ def ladder(
 
 
 @app.command()
+def sensitivity(
+    config: Annotated[Path, typer.Argument(help="A TOML file, as for `run`.", metavar="CONFIG.toml")],
+    lake: LakeAt = None,
+    as_json: Json = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Move one assumption at a time: what is left with slower orders, wider spreads, higher fees, more size?
+
+    One line for each value of each assumption, the configuration's own among them: latency; for a policy, how
+    late it hears; for touch, ticks more than was shown, or the slippage times as much; all fees times as
+    much; for a plan, the counts of its orders times as much. Change is against the configuration as it is.
+    `bt.sensitivity` moves others, and to values of yours. Nothing is written.
+
+    Exits 0 when done, 2 when the configuration or the data cannot be used.
+    """
+    from backtest.config import read_config
+    from backtest.running import shake
+
+    rows = shake(read_config(config), lake=lake)
+    if as_json:
+        _print_json({"sensitivity": rows.to_dicts()})
+        return
+    from backtest.printing import print_sensitivity
+
+    print_sensitivity(rows)
+
+
+@app.command()
 def fees(
     files: Annotated[
         list[Path],

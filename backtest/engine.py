@@ -137,8 +137,6 @@ def run(
     """
     if isinstance(plan, Policy):
         raise PlanError("a policy is asked about markets: run policy.on([…])")
-    if isinstance(lake, str | Path):
-        raise PlanError(f"lake={str(lake)!r} is a path, and a run reads a lake: give it Lake({str(lake)!r})")
     lazy = None if isinstance(plan, Quoting) else read_plan(plan)
     if lazy is not None and feed is not None:
         raise PlanError("feed= is for policies: a plan's rows have their known_ts already, move that instead")
@@ -160,13 +158,24 @@ def run(
         max_age=max_age,
         legs=read_legs(legs, has_baskets=lazy is not None and "basket" in lazy.collect_schema()),
     )
-    lake = lake.pinned()
+    lake = opened(lake)
     if isinstance(plan, Quoting):
         rows = policy_rows(*given_rows(params), plan.policy)
         return _quoted(lake, settings, plan, rows, split_of(holdout, lake, len(rows), settings.payout_delay))
     assert lazy is not None
     rows = parameter_rows(params, lazy)
     return _replayed(lake, settings, lazy, rows, split_of(holdout, lake, len(rows), settings.payout_delay))
+
+
+def opened(lake: LakeReader) -> LakeReader:
+    """Return the lake as it is now.
+
+    Raises:
+        PlanError: it is a path.
+    """
+    if isinstance(lake, str | Path):
+        raise PlanError(f"lake={str(lake)!r} is a path, and a run reads a lake: give it Lake({str(lake)!r})")
+    return lake.pinned()
 
 
 def _replayed(

@@ -53,6 +53,10 @@ class Latency:
         digest = hashlib.sha256(repr(self.lengths_us).encode()).hexdigest()
         return {"n": len(self.lengths_us), "sha256": digest, "seed": self.seed}
 
+    def longer(self, times: int) -> "Latency":
+        """Return the same latencies, each so many times as long."""
+        return Latency(tuple(times * each for each in self.lengths_us), self.seed)
+
     def of(self, intents: pl.DataFrame) -> I64:
         """Return how long each order is under way, in microseconds; `intents` has ticker and known_ts."""
         lengths = np.array(self.lengths_us, np.int64)

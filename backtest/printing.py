@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from backtest.strategies.registry import Strategy
 
 ROWS_MAX: Final = 20
-RUNGS_MAX: Final = 120
+LINES_MAX: Final = 120
 WIDTH_PIPED: Final = 160
 ORDER_MAX: Final = 24
 
@@ -61,7 +61,7 @@ def print_ladder(rows: pl.DataFrame) -> None:
     given = rows.columns[: rows.columns.index("rung")]
     names = [name for name in given if rows[name].n_unique() > 1]
     table = _table("Rung", *names, "Known", "Net P&L", "Fees", "Orders", "Fills", "Contracts", n_text=1)
-    for row in rows.head(RUNGS_MAX).iter_rows(named=True):
+    for row in rows.head(LINES_MAX).iter_rows(named=True):
         table.add_row(
             row["rung"],
             *(plain(row[name]) for name in names),
@@ -71,10 +71,35 @@ def print_ladder(rows: pl.DataFrame) -> None:
             *(number(row[name]) for name in ("n_orders", "n_fills")),
             contracts(row["filled_centi"]),
         )
+    _print_lines(table, rows.height)
+
+
+def print_sensitivity(rows: pl.DataFrame) -> None:
+    """Print one line per setting, assumption and value."""
+    given = rows.columns[: rows.columns.index("assumption")]
+    names = [name for name in given if rows[name].n_unique() > 1]
+    table = _table(
+        "Assumption", "Value", *names, "Net P&L", "Change", "Fees", "Orders", "Fills", "Contracts", n_text=1
+    )
+    for row in rows.head(LINES_MAX).iter_rows(named=True):
+        table.add_row(
+            row["assumption"],
+            escape(row["value"]),
+            *(plain(row[name]) for name in names),
+            dollars(row["pnl_micros"], is_signed=True),
+            "base" if row["is_base"] else dollars(row["change_micros"], is_signed=True),
+            dollars(row["fees_micros"]),
+            *(number(row[name]) for name in ("n_orders", "n_fills")),
+            contracts(row["filled_centi"]),
+        )
+    _print_lines(table, rows.height)
+
+
+def _print_lines(table: Table, n_rows: int) -> None:
     console = _console()
     console.print(table)
-    if rows.height > RUNGS_MAX:
-        console.print(f"{RUNGS_MAX} of {rows.height:,} lines; --json has all of them.")
+    if n_rows > LINES_MAX:
+        console.print(f"{LINES_MAX} of {n_rows:,} lines; --json has all of them.")
 
 
 def print_audit(audit: FeeAudit) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from backtest.engine import LakeReader, run
+from backtest.engine import LakeReader, opened, run
 from backtest.errors import PlanError
 from backtest.holdouts import Holdout
 from backtest.plan import Plan
@@ -59,7 +59,7 @@ def ladder(
         raise PlanError("a holdout is opened for one run: choose a rung, and give it to bt.run")
     if not rungs:
         raise PlanError("a ladder needs a rung")
-    pinned, names = lake.pinned(), tuple[str, ...]()
+    pinned, names = opened(lake), tuple[str, ...]()
     told = []
     for number, rung in enumerate(rungs):
         fills, _, place = rung.partition(":")

@@ -94,6 +94,12 @@ def climb(config: RunConfig, *, lake: str | None = None) -> pl.DataFrame:
     return bt.ladder(plan, pinned, rungs=rungs, params=config.params, **given)
 
 
+def shake(config: RunConfig, *, lake: str | None = None) -> pl.DataFrame:
+    """Return `bt.sensitivity` of a configuration: what it says is the base of the usual assumptions."""
+    plan, pinned = _planned(config, lake)
+    return bt.sensitivity(plan, pinned, params=config.params, **_engine_arguments(config))
+
+
 def _planned(config: RunConfig, lake: str | None) -> tuple[pl.LazyFrame | bt.Quoting, Lake]:
     opened = Lake(lake if lake is not None else config.lake)
     if not opened.exists():

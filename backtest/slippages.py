@@ -1,15 +1,18 @@
 """One slippage for all markets, or one for each series, for how liquid they are differs by far."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from backtest.errors import PlanError
 from backtest.kernels.arrays import I64
-from backtest.slippage import Slippage
+from backtest.slippage import Impact, Slippage
 
 _ALL: Final = ""  # no series has that name
 
@@ -30,6 +33,13 @@ class Slippages:
     def has_impact(self) -> bool:
         """Whether any model has one."""
         return any(each.impact is not None for each in self.models.values())
+
+    @property
+    def is_named(self) -> bool:
+        """Whether any model says a half-spread or an impact."""
+        return any(
+            each.half_spread_cc is not None or each.impact is not None for each in self.models.values()
+        )
 
     def sentences(self, *, has_spread: bool) -> list[str]:
         """Return what a reader of the report must know, series by series."""
@@ -76,3 +86,35 @@ def read_slippages(given: Any) -> Slippages | None:  # noqa: ANN401 -- a user's 
             "them by series"
         )
     return Slippages(models)
+
+
+def times_as_much(
+    given: Slippage | Mapping[str, Slippage], times: float
+) -> Slippage | Mapping[str, Slippage]:
+    """Return the argument of `bt.run` with half-spreads and impacts so many times as large.
+
+    Half-spreads are rounded up to a centicent; those that are estimated from trades stay.
+
+    Raises:
+        PlanError: a half-spread of a dollar and more.
+    """
+    if isinstance(given, Mapping):
+        return {series: _times(each, times) for series, each in given.items()}
+    return _times(given, times)
+
+
+def _times(model: Slippage, times: float) -> Slippage:
+    spread, impact, coefficient_cc = model.half_spread_cc, model.impact, model.coefficient_cc
+    if isinstance(spread, Mapping):
+        spread = {start: math.ceil(half * times) for start, half in spread.items()}
+    elif spread is not None:
+        spread = math.ceil(spread * times)
+    if coefficient_cc is not None:
+        coefficient_cc *= times
+    elif callable(impact):
+        impact = partial(_more, impact, times)
+    return replace(model, half_spread_cc=spread, impact=impact, coefficient_cc=coefficient_cc)
+
+
+def _more(impact: Impact, times: float, contracts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return times * np.asarray(impact(contracts))

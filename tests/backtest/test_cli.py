@@ -153,6 +153,30 @@ def test_a_ladder_says_what_every_way_to_fill_leaves(tmp_path: Path) -> None:
     assert swept.splitlines()[0].split()[:2] == ["Rung", "beyond"]
 
 
+MOVED = ("extra_ticks", "fees", "size")
+
+
+def test_a_sensitivity_says_what_every_assumption_leaves(tmp_path: Path) -> None:
+    """10 YES at their limit of .92 gain .80 less a fee of .0516, of nothing, or of .1031 (.10304 doubled)."""
+    config = a_config(tmp_path, CONFIG.replace("[0.90, 0.99]", "0.90"))
+    rows = json.loads(said("sensitivity", config, "--json").stdout)["sensitivity"]
+    assert [row["assumption"] for row in rows] == [
+        *(["latency"] * 4),
+        *(each for each in MOVED for _ in range(3)),
+    ]
+    told = {name: [row["pnl_micros"] for row in rows if row["assumption"] == name] for name in MOVED}
+    assert told["extra_ticks"] == [748_400, 0, 0]
+    assert told["fees"] == [800_000, 748_400, 696_900]
+    assert [row["change_micros"] for row in rows if row["assumption"] == "fees"] == [51_600, 0, -51_500]
+    assert {path.name for path in tmp_path.iterdir()} == {"lake", "my.toml"}
+    printed = [line.split() for line in said("sensitivity", config).stdout.splitlines()]
+    assert " ".join(printed[0]) == "Assumption Value Net P&L Change Fees Orders Fills Contracts"
+    assert printed[2] == ["latency", "250ms", "+$0.75", "base", "$0.05", "1", "1", "10"]
+    assert printed[6] == ["extra_ticks", "1", "$0.00", "\N{MINUS SIGN}$0.75", "$0.00", "1", "0", "0"]
+    swept = said("sensitivity", a_config(tmp_path / "swept")).stdout
+    assert swept.splitlines()[0].split()[:3] == ["Assumption", "Value", "beyond"]
+
+
 def test_a_lake_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
     config = a_config(tmp_path)
     with pytest.raises(BadInput, match="there is no lake"):
