@@ -235,17 +235,20 @@ def _quoted(
     from backtest.kernels.asking import compiled
     from backtest.quoting import quote, said, told
     from backtest.replay import prepare
+    from backtest.signals import laid
 
     if split is not None:
         quoting = replace(quoting, tickers=frozenset(split.visible(quoting.tickers)))
         if not quoting.tickers:
             raise split.sees_none()
-    policy = quoting.policy
-    ask = compiled(policy.function, params_record(rows[0]).dtype) if policy.is_compiled else None
+    policy, signals = quoting.policy, quoting.signals
+    kinds = params_record(rows[0]).dtype, None if signals is None else signals.dtype
+    ask = compiled(policy.function, *kinds) if policy.is_compiled else None
     stage = prepare(lake, settings, set(quoting.tickers))
+    own = laid(signals, stage.rules.places)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        done = list(pool.map(lambda row: quote(stage, settings, quoting, row, ask), rows))
-    stage = replace(stage, assumptions=(*said(settings), *stage.assumptions))
+        done = list(pool.map(lambda row: quote(stage, settings, quoting, own, row, ask), rows))
+    stage = replace(stage, assumptions=(*said(quoting, settings), *stage.assumptions))
     run = _finished(lake, settings, stage, done, len(quoting.tickers), split)
     run.manifest["config"]["policy"] = told(quoting, settings)
     return run

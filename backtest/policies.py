@@ -15,6 +15,7 @@ The function is compiled together with the clock; `.in_python()` gives the same 
 results, for print and debuggers.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,24 +28,27 @@ import polars as pl
 from backtest.errors import ParameterError, PlanError
 from backtest.latency import as_us
 from backtest.plan import RESULT_COLUMNS
+from backtest.signals import Signals, read_signals
 from exchange.errors import UnitError
 from exchange.units import moment_of
 
 _NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _MEMORY_MAX: Final = 10_000
 _NUMBER_END: Final = 2**63
+_WITH_SIGNALS: Final = 4  # arguments
 
 
 class Quotes(NamedTuple):
     """What should wait in a market from now on: at most one order to buy YES and one to sell it.
 
-    Prices are YES prices in centicents, sizes hundredths of a contract. A size of 0 wants no order there.
+    Prices are YES prices in centicents, sizes hundredths of a contract. A size of 0 wants no order there, and
+    Quotes(0, 0, 0, 0) none at all. None of the four has a default, for compiled code would not know it.
     """
 
-    bid_cc: int = 0
-    bid_centi: int = 0
-    ask_cc: int = 0
-    ask_centi: int = 0
+    bid_cc: int
+    bid_centi: int
+    ask_cc: int
+    ask_centi: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,7 @@ class Policy:
         *,
         start: str | date | datetime | None = None,
         end: str | date | datetime | None = None,
+        signals: pl.DataFrame | pl.LazyFrame | None = None,
     ) -> "Quoting":
         """Return the policy applied to markets, for `bt.run`.
 
@@ -71,10 +76,21 @@ class Policy:
             tickers: names, or a frame with a column `ticker`, such as `lake.markets(...)`.
             start: quotes nothing before; a date is its UTC midnight, a time needs a zone.
             end: takes all quotes back then.
+            signals: numbers of your own for the policy's fourth argument: known_ts (UTC), from when on a row
+                counts until the next one; ticker, unless all rows are about all markets; and numeric columns,
+                which it reads by name, as floats: NaN before the first row, and for null. Collected here.
 
         Raises:
-            PlanError: no ticker, no times, or an end that is not after the start.
+            PlanError: no ticker, no times, an end that is not after the start, or signals that are none, that
+                it does not take, or that it takes and is not given.
         """
+        if (signals is not None) != self.reads_signals:
+            name = self.function.__name__
+            raise PlanError(
+                f"on(…, signals=…): {name} takes no signals: make it {name}(at, params, memory, signals)"
+                if signals is not None
+                else f"{name} takes signals: give on(…, signals=frame with known_ts, ticker and numbers)"
+            )
         if isinstance(tickers, pl.DataFrame | pl.LazyFrame):
             if "ticker" not in tickers.collect_schema():
                 raise PlanError("on(frame): the frame has no column ticker")
@@ -87,7 +103,13 @@ class Policy:
         start_ts, end_ts = _moment_or_none("start", start), _moment_or_none("end", end)
         if start_ts is not None and end_ts is not None and start_ts >= end_ts:
             raise PlanError(f"end={end} must come after start={start}")
-        return Quoting(policy=self, tickers=names, start=start_ts, end=end_ts)
+        own = None if signals is None else read_signals(signals)
+        return Quoting(policy=self, tickers=names, start=start_ts, end=end_ts, signals=own)
+
+    @property
+    def reads_signals(self) -> bool:
+        """Whether its function takes them, as a fourth argument."""
+        return _n_arguments(self.function) == _WITH_SIGNALS
 
     def in_python(self) -> "Policy":
         """Return the same policy uncompiled: equal results, and open to print and debuggers."""
@@ -102,6 +124,7 @@ class Quoting:
     tickers: frozenset[str]
     start: datetime | None
     end: datetime | None
+    signals: Signals | None = None
 
 
 def _moment_or_none(name: str, said: str | date | datetime | None) -> datetime | None:
@@ -118,11 +141,12 @@ def policy(
     memory: int = 0,
     post_only: bool = True,
 ) -> Callable[[Callable[..., Any]], Policy]:
-    """Make a policy of a function `(at, params, memory) -> bt.Quotes`.
+    """Make a policy of a function `(at, params, memory) -> bt.Quotes`, or `(at, params, memory, signals)`.
 
     It is asked about one market at a time, at whole multiples of `every` (counted from 1970), when something
     happened there that it has not been told of: a change of quotes or book, a trade, a fill, the end of an
-    order of its own. Everything is known `feed` after it happened (see `bt.run`). It is not asked while the
+    order of its own, each known `feed` after it happened (see `bt.run`); or a new row of its signals, which
+    counts from its known_ts on (see `Policy.on`). It is not asked while the
     book is unknown or crossed: its quotes are taken back then.
 
     What it returns is compared with the order it sent last for each side: at the same price that order stays,
@@ -164,6 +188,11 @@ def policy(
         raise PlanError(f"memory={memory!r}: a whole number from 0 to {_MEMORY_MAX:,}")
 
     def decorate(function: Callable[..., Any]) -> Policy:
+        if not _WITH_SIGNALS - 1 <= _n_arguments(function) <= _WITH_SIGNALS:
+            raise PlanError(
+                f"a policy takes at, params, memory and, if it reads any, signals; {function.__name__} takes "
+                f"{_n_arguments(function)} arguments"
+            )
         return Policy(
             function=function, every_us=every_us, params=defaults, memory=memory, post_only=post_only
         )
@@ -195,6 +224,10 @@ def policy_rows(given: list[dict[str, Any]], names: Sequence[str], known: Policy
             full[name] = type(default)(value)
         rows.append(full)
     return rows
+
+
+def _n_arguments(function: Callable[..., Any]) -> int:
+    return len(inspect.signature(function).parameters)
 
 
 def _is_number(value: object) -> bool:

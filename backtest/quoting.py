@@ -29,6 +29,7 @@ from backtest.plan import Wanted
 from backtest.policies import Policy, Quoting, params_record
 from backtest.replay import Stage, mark_grid, new_world, refuse_unknown_fees
 from backtest.results import TIME
+from backtest.signals import Laid
 from exchange.units import to_us
 
 if TYPE_CHECKING:
@@ -49,10 +50,11 @@ def quote(
     stage: Stage,
     settings: "Settings",
     quoting: Quoting,
+    signals: Laid,
     row: dict[str, Any],
     ask: Any,  # noqa: ANN401 -- numba's
 ) -> Outcome:
-    """Run one parameter row of a policy.
+    """Run one parameter row of a policy; `signals`: its own, laid out for the stage's markets.
 
     Raises:
         FeesUnknown: an order could be filled at a time whose fees nobody knows.
@@ -72,16 +74,21 @@ def quote(
         refill_us=settings.refill_us,
         first_us=int(first_us.min()) if len(first_us) else None,
     )
-    world, fills, equity = _driven(
-        _with_policy(world, settings, quoting), quoting.policy, params_record(row), ask
-    )
+    world = _with_policy(world, settings, quoting, signals)
+    world, fills, equity = _driven(world, quoting.policy, params_record(row), signals.values, ask)
     sent = columns_of(world.orders, KEPT_OF_ORDERS | _SENT)
     asked = Wanted(row, list(stage.rules.places), _intents(sent))
     return outcome_of(asked, world, sent, fills, equity, stage.tape, cash_micros=settings.cash_micros)
 
 
-def _driven(world: World, policy: Policy, params: Records, ask: Any) -> tuple[World, Records, Records]:  # noqa: ANN401 -- numba's
-    asking = asking_about(world.at, params, len(world.markets), policy.memory)
+def _driven(
+    world: World,
+    policy: Policy,
+    params: Records,
+    signals: Records,
+    ask: Any,  # noqa: ANN401 -- numba's
+) -> tuple[World, Records, Records]:
+    asking = asking_about(world.at, params, signals, len(world.markets), policy.memory)
     ask = ask or plain(policy.function, asking)
     m, fills, equity = -1, np.zeros(64, FILL), np.zeros(64, EQUITY)
     while True:
@@ -92,7 +99,7 @@ def _driven(world: World, policy: Policy, params: Records, ask: Any) -> tuple[Wo
         if why == FAILED:
             if asking.failures:
                 raise asking.failures[0]
-            answer_of(policy.function, world.at, params, asking.memory[m])
+            answer_of(policy.function, asking)
             raise PlanError(
                 f"the policy {policy.function.__name__} fails when it is compiled and not in Python"
             )
@@ -108,8 +115,9 @@ def _roomier(world: World) -> World:
 
 def told(quoting: Quoting, settings: "Settings") -> dict[str, Any]:
     """Return what a manifest says of a policy: its source's digest and how it is asked."""
-    policy = quoting.policy
-    return {
+    policy, signals = quoting.policy, quoting.signals
+    known = {} if signals is None else {"signals": signals.told()}
+    return known | {
         "name": policy.function.__name__,
         "sha256": hashlib.sha256(_source(policy).encode()).hexdigest(),
         "every_us": policy.every_us,
@@ -121,10 +129,12 @@ def told(quoting: Quoting, settings: "Settings") -> dict[str, Any]:
     }
 
 
-def said(settings: "Settings") -> tuple[str, ...]:
+def said(quoting: Quoting, settings: "Settings") -> tuple[str, ...]:
     """Return what a reader of the report must know of how a policy is asked."""
-    feed_ms = settings.feed_us / 1_000
+    feed_ms, signals = settings.feed_us / 1_000, quoting.signals
+    own = f"signals ({', '.join(signals.names)}) count from their known_ts on" if signals else ""
     return (
+        *([own] if own else []),
         f"the policy knows of everything {feed_ms:g} ms after it happened, its own fills included",
         "messages about one market arrive in the order in which they were sent",
     )
@@ -153,8 +163,9 @@ def _active(stage: Stage, quoting: Quoting) -> tuple[I64, I64, I64]:
     return which[is_quoted], first_us[is_quoted], last_us[is_quoted]
 
 
-def _with_policy(world: World, settings: "Settings", quoting: Quoting) -> World:
+def _with_policy(world: World, settings: "Settings", quoting: Quoting, signals: Laid) -> World:
     purse = world.purse
+    world.markets["first_signal"], world.markets["end_signal"] = signals.first, signals.end
     purse["every_us"], purse["feed_us"] = quoting.policy.every_us, settings.feed_us
     purse["from_us"] = 0 if quoting.start is None else to_us(quoting.start)
     purse["until_us"] = NEVER if quoting.end is None else to_us(quoting.end)
@@ -163,6 +174,7 @@ def _with_policy(world: World, settings: "Settings", quoting: Quoting) -> World:
         seen=np.zeros(len(world.levels), np.int64),
         latencies=settings.latency.drawn(_DRAWN),
         heap=np.zeros(_questions(world), EVENT),
+        signals=signals.times,
     )
 
 

@@ -22,6 +22,7 @@ from backtest.kernels.arrays import (
     PURSE,
     QUEUES,
     SETTLEMENT,
+    SIGNAL,
     VIEW,
     Records,
     World,
@@ -208,6 +209,7 @@ def new_world(
         at=np.zeros(1, VIEW),
         snapped=desk.snapped,
         latencies=np.zeros(1, np.int64),
+        signals=np.zeros(0, SIGNAL),
     )
 
 

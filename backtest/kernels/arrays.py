@@ -111,6 +111,7 @@ MARKET: Final = _record(
     *("asked_us", "next_us", "news_us", "seen_row", "trade_row"),  # of a policy: see quoting.py
     *("told_position", "bid_order", "ask_order", "sent_us"),
     *("bid_level", "ask_level"),  # where the known best prices stand among the levels, or stood
+    *("first_signal", "end_signal", "signal"),  # those about it, and the last known one or the one before all
 )
 # Direction is +1 to more YES, -1 to less, 0 to none, or for a cancellation; limits are YES prices; `waiting`:
 # what it still wants.
@@ -178,10 +179,13 @@ VIEW: Final = _record(
     *("trade_us", "trade_cc", "trade_centi", "trade_way"),
     *("position_centi", "my_bid_cc", "my_bid_centi", "my_ask_cc", "my_ask_centi"),
 )
+# When a policy knows of a signal; what it says is the policy's own affair.
+SIGNAL: Final = _record("ts_us")
+NO_SIGNAL: Final = np.dtype([("none", "f8")])  # what one would say if a policy had any
 # A question to a policy: the addresses of a VIEW, of its parameters, of its memory (`width` numbers a market)
-# and of room for as much; the market; and the answer.
+# and of room for as much, and of its signals; the market; which of the signals it knows; and the answer.
 ASKED: Final = _record(
-    *("at", "params", "memory", "kept", "width", "market"),
+    *("at", "params", "memory", "kept", "width", "signals", "market", "signal"),
     *("bid_cc", "bid_centi", "ask_cc", "ask_centi"),
 )
 
@@ -214,3 +218,4 @@ class World(NamedTuple):
     at: Records  # of length one: what it is asked about
     snapped: I32  # (2: down, up; grids; 10_001): the price itself if a limit may stand there, else the next
     latencies: I64  # to draw from for a policy's orders
+    signals: Records  # of a policy, market by market, or all of them of every market

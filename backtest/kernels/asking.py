@@ -14,7 +14,7 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numba.extending import intrinsic
 
 from backtest.errors import PlanError
-from backtest.kernels.arrays import ASKED, VIEW, Records
+from backtest.kernels.arrays import ASKED, NO_SIGNAL, VIEW, Records
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,28 +38,35 @@ _array_at: Any = numba.carray  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What questions to a policy need: the arrays whose addresses `asked` holds, and what went wrong."""
+    """What questions to a policy need: the arrays whose addresses `asked` holds, and what went wrong.
+
+    `signals` begin with a row for nothing known yet.
+    """
 
     at: Records
     params: Records
     memory: Floats
     kept: Floats
+    signals: Records
     asked: Records
     failures: list[BaseException]
 
 
-def asking_about(at: Records, params: Records, n_markets: int, width: int) -> Asking:
+def asking_about(at: Records, params: Records, signals: Records, n_markets: int, width: int) -> Asking:
     """Return the room for questions about some markets, each with `width` numbers of memory."""
-    memory, kept, asked = np.zeros((n_markets, width)), np.zeros(width), np.zeros(1, ASKED)
+    asked = np.zeros(1, ASKED)
+    asking = Asking(at, params, np.zeros((n_markets, width)), np.zeros(width), signals, asked, [])
     asked["width"] = width
-    for name, array in (("at", at), ("params", params), ("memory", memory), ("kept", kept)):
-        asked[name] = array.ctypes.data
-    return Asking(at, params, memory, kept, asked, [])
+    for name in ("at", "params", "memory", "kept", "signals"):
+        asked[name] = getattr(asking, name).ctypes.data
+    return asking
 
 
 @lru_cache(maxsize=64)
-def compiled(policy: Callable[..., Any], kind: "np.dtype[np.void]") -> Any:  # noqa: ANN401 -- numba's cfunc
-    """Return a policy compiled for parameters of this kind, to be called with the address of an ASKED.
+def compiled(
+    policy: Callable[..., Any], kind: "np.dtype[np.void]", signals: "np.dtype[np.void] | None" = None
+) -> Any:  # noqa: ANN401 -- numba's cfunc
+    """Return a policy compiled for parameters and signals of this kind, to be called with an ASKED's address.
 
     It returns 1, or 0 where the policy raised something.
 
@@ -68,16 +75,16 @@ def compiled(policy: Callable[..., Any], kind: "np.dtype[np.void]") -> Any:  # n
             whole numbers in Quotes.
     """
     inside = numba.njit(policy)
-    record = numba.from_dtype(kind)
+    more = [] if signals is None else [numba.from_dtype(signals)]
     try:
-        inside.compile((numba.from_dtype(VIEW), record, numba.float64[::1]))
+        inside.compile((numba.from_dtype(VIEW), numba.from_dtype(kind), numba.float64[::1], *more))
     except KeyError as error:  # what numba raises for a field that a record does not have
-        seen, params = (", ".join(each.names or ()) for each in (VIEW, kind))
+        known = {"at": VIEW, "params": kind} | ({} if signals is None else {"signals": signals})
+        places = [f"in {name} ({', '.join(each.names or ())})" for name, each in known.items()]
         raise PlanError(
-            f"the policy {policy.__name__} reads {error}, which is neither in at ({seen}) nor in params "
-            f"({params})"
+            f"the policy {policy.__name__} reads {error}, which is neither {' nor '.join(places)}"
         ) from error
-    except (NumbaError, UnsupportedBytecodeError) as error:
+    except (NumbaError, UnsupportedBytecodeError, TypeError) as error:  # a call that lacks an argument: last
         raise PlanError(
             f"the policy {policy.__name__} does not compile: {_cause(error)}; in_python() runs it "
             "uncompiled, and numba's documentation lists what it understands"
@@ -92,16 +99,24 @@ def compiled(policy: Callable[..., Any], kind: "np.dtype[np.void]") -> Any:  # n
             "int(…) makes one"
         )
 
+    def without(at: Any, params: Any, memory: Any, _signals: Any) -> Any:  # noqa: ANN401 -- records, to numba
+        return inside(at, params, memory)
+
+    answer = numba.njit(without) if signals is None else inside
+    row = NO_SIGNAL if signals is None else signals
+    row_bytes = row.itemsize
+
     def ask(address: int) -> int:
         asked = _array_at(_pointer(address), 1, ASKED)[0]
         memory = _array_at(_pointer(asked.memory + 8 * asked.width * asked.market), asked.width, np.float64)
         kept = _array_at(_pointer(asked.kept), asked.width, np.float64)
         kept[:] = memory
         try:
-            quotes = inside(
+            quotes = answer(
                 _array_at(_pointer(asked.at), 1, VIEW)[0],
                 _array_at(_pointer(asked.params), 1, kind)[0],
                 memory,
+                _array_at(_pointer(asked.signals + row_bytes * asked.signal), 1, row)[0],
             )
         except Exception:  # noqa: BLE001 -- the caller asks again in Python, where it can be seen
             memory[:] = kept
@@ -123,9 +138,9 @@ def _cause(error: Exception) -> str:
 def plain(policy: Callable[..., Any], asking: Asking) -> Any:  # noqa: ANN401 -- as above
     """Return the same for a policy that stays in Python; what it raises is added to the failures."""
 
-    def answered(m: int) -> int:
+    def answered() -> int:
         try:
-            answer = answer_of(policy, asking.at, asking.params, asking.memory[m])
+            answer = answer_of(policy, asking)
         except Exception as error:  # noqa: BLE001 -- raised again by the caller, outside of the compiled clock
             asking.failures.append(error)
             return 0
@@ -133,27 +148,31 @@ def plain(policy: Callable[..., Any], asking: Asking) -> Any:  # noqa: ANN401 --
             asking.asked[name] = value
         return 1
 
-    def in_python(m: int) -> int:
+    def in_python() -> int:
         with numba.objmode(done="int64"):
-            done = answered(m)
+            done = answered()
         return int(done)
 
     inside: Any = numba.njit(in_python)
 
-    def ask(address: int) -> int:
-        return int(inside(_array_at(_pointer(address), 1, ASKED)[0].market))
+    def ask(_address: int) -> int:
+        return int(inside())
 
-    inside.compile((numba.int64,))  # with what Python needs, which a cfunc leaves out
+    inside.compile(())  # with what Python needs, which a cfunc leaves out
     return numba.cfunc(_ASK)(ask)
 
 
-def answer_of(policy: Callable[..., Any], at: Records, params: Records, memory: Records) -> list[int]:
-    """Ask a policy in Python.
+def answer_of(policy: Callable[..., Any], asking: Asking) -> list[int]:
+    """Ask a policy in Python what is asked now.
 
     Raises:
         PlanError: it returns something else than whole numbers in Quotes; and what the policy itself raises.
     """
-    given = policy(_named(at), _named(params), memory)
+    asked = asking.asked[0]
+    records = [_named(asking.at), _named(asking.params), asking.memory[asked["market"]]]
+    if asking.signals.dtype != NO_SIGNAL:
+        records.append(_named(asking.signals[asked["signal"]]))
+    given = policy(*records)
     values = [getattr(given, name, None) for name in FIELDS]
     if not all(isinstance(each, int | np.integer) for each in values):
         raise PlanError(

@@ -1,6 +1,6 @@
 """Displayed levels of one market as the clock reaches them, and what we took from them ourselves."""
 
-from backtest.kernels.arrays import SIZE_UNKNOWN, TRADED, World
+from backtest.kernels.arrays import SIZE_UNKNOWN, TRADED, Records, World
 from backtest.kernels.jit import inner
 from warehouse.rebuilding.ops import CLEAR, DELTA, END, SET, UNKNOWN
 
@@ -8,14 +8,20 @@ from warehouse.rebuilding.ops import CLEAR, DELTA, END, SET, UNKNOWN
 @inner
 def row_at(w: World, m: int, row: int, t: int) -> int:
     """Return the last row of market m at or before t, searching from `row`; first_row - 1 when none is."""
-    low, step, end = row, 1, w.markets[m].end_row
-    while low + step < end and w.tops[low + step].ts_us <= t:
+    return last_at(w.tops, row, w.markets[m].end_row, t)
+
+
+@inner
+def last_at(rows: Records, row: int, end: int, t: int) -> int:
+    """Return the last of some rows before `end` whose ts_us is at or before t, searching after `row`."""
+    low, step = row, 1
+    while low + step < end and rows[low + step].ts_us <= t:
         low += step
         step *= 2
     high = min(low + step, end)
     while high - low > 1:
         middle = (low + high) // 2
-        if w.tops[middle].ts_us <= t:
+        if rows[middle].ts_us <= t:
             low = middle
         else:
             high = middle

@@ -1,9 +1,10 @@
 """A policy's side of the clock: when it is asked, what it knows then, and how its quotes become orders.
 
 A policy is asked at whole multiples of `every_us`, about a market in which something happened that it has not
-been told of: a row of the tape, a fill, or the end of one of its orders. Everything becomes known `feed_us`
-after it happened. What a policy wants is compared with the order that it sent last for each side: at the same
-price that order stays and keeps its place in the queue, at another one it is replaced.
+been told of: a row of the tape, a fill, the end of one of its orders, or, once there was a row, a signal of
+its own. A signal is known at its time, everything else `feed_us` after it happened. What a policy wants is
+compared with the order that it sent last for each side: at the same price that order stays and keeps its
+place in the queue, at another one it is replaced.
 """
 
 from backtest.kernels.arrays import (
@@ -23,16 +24,21 @@ from backtest.kernels.arrays import (
 from backtest.kernels.heap import push
 from backtest.kernels.jit import inlined, inner
 from backtest.kernels.law import grid_at
-from backtest.kernels.levels import is_known, level_at, row_at, shown_size
+from backtest.kernels.levels import is_known, last_at, level_at, row_at, shown_size
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET
 
 
 @inlined
 def _due(w: World, t: int) -> int:
     """Return the first instant of the grid at which something of instant t is known."""
+    return _asks(w, t + w.purse[0].feed_us)
+
+
+@inlined
+def _asks(w: World, known_us: int) -> int:
+    """Return the first instant of the grid from `known_us` on."""
     every_us = w.purse[0].every_us
-    known_us = max(t + w.purse[0].feed_us, w.purse[0].from_us)
-    return int(-(-known_us // every_us) * every_us)
+    return int(-(-max(known_us, w.purse[0].from_us) // every_us) * every_us)
 
 
 @inner
@@ -51,13 +57,15 @@ def notice(w: World, o: int, t: int, has_traded: bool) -> None:  # noqa: FBT001 
 
 @inlined
 def plan_next(w: World, m: int) -> None:
-    """Ask about market m again when its next row is known, or when quoting ends; not after the close.
+    """Ask about market m again when its next row or signal is known, or quoting ends; not after the close.
 
     That the last row holds no longer is news as well.
     """
     market, until_us, holds_us = w.markets[m], w.purse[0].until_us, w.purse[0].holds_us
     r = market.seen_row + 1
     due_us = _due(w, w.tops[r].ts_us) if r < market.end_row else NEVER
+    if r > market.first_row and market.signal + 1 < market.end_signal:
+        due_us = min(due_us, _asks(w, w.signals[market.signal + 1].ts_us))
     if holds_us < NEVER and r > market.first_row:
         aged_us = _due(w, w.tops[r - 1].ts_us + holds_us + 1)
         due_us = min(due_us, aged_us) if aged_us > market.asked_us else due_us
@@ -76,6 +84,7 @@ def begin(w: World) -> None:
         market.seen_row, market.trade_row = market.first_row - 1, -1
         market.bid_order, market.ask_order = -1, -1
         market.bid_level, market.ask_level = market.first_level, market.split_level
+        market.signal = market.first_signal - 1
         if market.first_row < market.end_row:
             plan_next(w, m)
 
@@ -97,6 +106,7 @@ def tell(w: World, fills: Records, m: int, t: int) -> bool:
         purse.n_told += 1
     row = row_at(w, m, market.seen_row, known_us)
     _see(w, m, row)
+    market.signal = last_at(w.signals, market.signal, market.end_signal, t)
     if t < purse.until_us:
         plan_next(w, m)
     _forget(w, m, known_us)
@@ -116,6 +126,13 @@ def tell(w: World, fills: Records, m: int, t: int) -> bool:
     _view_trade(w, m)
     _view_orders(w, m)
     return True
+
+
+@inlined
+def known_signal(w: World, m: int) -> int:
+    """Return 1 + which signal about market m the policy knows, 0 before the first."""
+    market = w.markets[m]
+    return int(market.signal + 1) if market.signal >= market.first_signal else 0
 
 
 @inlined

@@ -26,7 +26,7 @@ from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "efb431a2748b"
+MADE_WITH: Final = "e962e4051a9a"
 
 
 @inner

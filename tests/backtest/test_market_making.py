@@ -133,6 +133,32 @@ def test_a_policy_of_the_users_own_is_found_and_run(tmp_path: Path) -> None:
         find_strategy("own.py:mime", beside=tmp_path)
 
 
+INFORMED = '''
+import math
+import backtest as bt
+
+@bt.policy(every="1s")
+def mine(at, params, memory, signals):
+    """Bid what a forecast says."""
+    return bt.Quotes(0 if math.isnan(signals.prob) else int(10_000 * signals.prob), 100, 0, 0)
+'''
+
+
+def test_a_policy_that_takes_signals_is_given_the_forecast(tmp_path: Path) -> None:
+    """What is known at minute 2 is bid from minute 2 on; and without a forecast it says what to add."""
+    a_rise(tmp_path)
+    (tmp_path / "own.py").write_text(INFORMED)
+    (tmp_path / "mine.csv").write_text("ticker,known_ts,prob\nKXT-1-A,2026-09-01T12:02:00Z,0.25\n")
+    told = told_by(tmp_path, 'strategy = "own.py:mine"\nforecast = "mine.csv"' + CONFIG)
+    assert told["summary"][0]["n_orders"] == 1
+    (bid,) = pl.read_parquet(tmp_path / "out" / "orders.parquet").rows(named=True)
+    assert (bid["decision_ts"], bid["limit_cc"]) == (at(2), 2_500)
+    (tmp_path / "my.toml").write_text('strategy = "own.py:mine"' + CONFIG)
+    answer = CliRunner().invoke(app, ["run", str(tmp_path / "my.toml")])
+    assert isinstance(answer.exception, BadInput)
+    assert "own.py:mine reads a forecast: add forecast" in str(answer.exception)
+
+
 def test_a_policy_is_asked_about_the_markets_that_may_trade_in_the_selection(tmp_path: Path) -> None:
     """A trades to minute 120, B to 600, C belongs to another event and series."""
     markets = [a_market(), a_market("KXT-1-B", close=600), a_market("KXU-1-C", series_ticker="KXU")]

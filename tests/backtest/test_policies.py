@@ -3,6 +3,7 @@
 tests/backtest/test_policies_oracle.py has the same for any world; here the numbers can be followed.
 """
 
+import math
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -176,6 +177,92 @@ def test_nothing_is_quoted_before_the_start_and_all_is_taken_back_at_the_end() -
     assert sent(run) == [(5, "buy", 4_500, 1_000), (10, "cancel", None, 0)]
 
 
+def _fair(_at: Any, _params: Any, _memory: Any, signals: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba
+    if math.isnan(signals.fair_cc):
+        return bt.Quotes(100, 100, 0, 0)
+    return bt.Quotes(int(signals.fair_cc), 100, 0, 0)
+
+
+FAIR = bt.policy(every="1s")(_fair)
+
+
+def fairly(*rows: tuple[float, str | None, float | None]) -> pl.DataFrame:
+    """Return signals of (seconds, ticker, fair price in cents)."""
+    known = pl.Series("known_ts", [at(seconds) for seconds, _, _ in rows], pl.Datetime("us", "UTC"))
+    cents = pl.Series("fair_cc", [fair and fair * 100 for *_, fair in rows], pl.Float64)
+    return pl.DataFrame([pl.Series("ticker", [name for _, name, _ in rows], pl.String), known, cents])
+
+
+@pytest.mark.parametrize("policy", [FAIR, FAIR.in_python()], ids=["compiled", "in Python"])
+def test_a_signal_counts_from_its_known_ts_on_and_is_news(policy: Policy) -> None:
+    """Before the first, and where it is null, nothing is known: a bid of .01. Feed delays none of them.
+
+    That of second 1 counts before the first quote (3) is known (at 4); of two at 8.25 the later row; B's
+    never.
+    """
+    early, late = [(6, "A", 43), (1, "A", None)], [(8.25, "A", 44), (8.25, "A", 45), (11, "A", None)]
+    told = fairly(*late, *early, (5, "B", 30))
+    quotes = [a_quote(3, 4_500, 5_500), a_quote(20, 4_500, 5_600)]
+    lake = a_lake(markets=[a_market()], quotes=quotes)
+    run = ran(policy.on(["A"], signals=told), lake, feed="500ms")
+    bids = [(4, 100), (6, 4_300), (9, 4_500), (11, 100)]
+    assert sent(run) == [(t, "buy", limit, 100) for t, limit in bids]
+
+
+def test_signals_without_a_ticker_are_about_all_markets() -> None:
+    quotes = [a_quote(0, 4_500, 5_500, ticker=name) for name in "AB"]
+    lake = a_lake(markets=[a_market(), a_market("B")], quotes=quotes)
+    told = fairly((0, None, 40), (5, None, 41)).drop("ticker")
+    run = ran(FAIR.on(["A", "B"], signals=told.lazy()), lake)
+    assert run.orders.select("ticker", "limit_cc").rows() == [
+        *((name, 4_000) for name in "AB"),
+        *((name, 4_100) for name in "AB"),
+    ]
+
+
+def test_a_run_says_which_signals_it_had() -> None:
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_500, 5_500)])
+    first, second = (
+        ran(FAIR.on(["A"], signals=fairly((0, "A", cents))), lake, params={}).manifest["config"]["policy"]
+        for cents in (40, 41)
+    )
+    assert (first["signals"]["names"], first["signals"]["n_rows"]) == (["fair_cc"], 1)
+    assert first["signals"]["sha256"] != second["signals"]["sha256"]
+    assert (
+        "signals (fair_cc) count from their known_ts on"
+        in ran(FAIR.on(["A"], signals=fairly((0, "A", 40))), lake).assumptions
+    )
+
+
+@pytest.mark.parametrize(
+    ("signals", "said"),
+    [
+        (None, r"_fair takes signals: give on\(…, signals=frame"),
+        ([1], "signals are a polars frame, not list"),
+        (fairly((0, "A", 1)).drop("known_ts"), "known_ts is None: it must be Datetime in UTC"),
+        (fairly((0, "A", 1)).drop("fair_cc"), "no column besides ticker and known_ts"),
+        (fairly((0, "A", 1)).with_columns(fair_cc=pl.lit("x")), "fair_cc is String: signals are numbers"),
+        (fairly((0, "A", 1)).rename({"fair_cc": "fair cc"}), "cannot read a column called 'fair cc'"),
+        (fairly((0, None, 1)), "rows without ticker or known_ts"),
+        (
+            fairly((0, "A", 1)).rename({"fair_cc": "fare_cc"}),
+            r"_fair reads 'fair_cc'.*nor in signals \(fare_cc",
+        ),
+    ],
+)
+def test_signals_that_cannot_be_meant_are_refused(signals: Any, said: str) -> None:  # noqa: ANN401 -- what a user may write
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_500, 5_500)])
+    with pytest.raises(PlanError, match=said):
+        ran(FAIR.on(["A"], signals=signals), lake)
+
+
+def test_a_policy_that_takes_no_signals_is_given_none() -> None:
+    with pytest.raises(PlanError, match=r"_fixed takes no signals: make it _fixed\(at, params, memory, "):
+        FIXED.on(["A"], signals=fairly((0, "A", 1)))
+    with pytest.raises(PlanError, match="<lambda> takes 2 arguments"):
+        bt.policy(every="1s")(lambda _at, _params: bt.Quotes(0, 0, 0, 0))
+
+
 def test_an_unknown_book_takes_quotes_back_and_a_known_one_brings_them_again() -> None:
     """A hole from second 4.5 on, repaired at 8."""
     lake = a_lake(
@@ -320,6 +407,10 @@ def _floats(told: Any, _params: Any, _memory: Any) -> bt.Quotes:  # noqa: ANN401
     return bt.Quotes(told.bid_cc / 2, 100, 0, 0)
 
 
+def _half(told: Any, _params: Any, _memory: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba
+    return bt.Quotes(told.bid_cc, 100)  # type: ignore[call-arg]  # the mistake
+
+
 def _bare(told: Any, _params: Any, _memory: Any) -> Any:  # noqa: ANN401 -- records, to numba
     return told.bid_cc, 100, 0, 0
 
@@ -335,6 +426,7 @@ def _bare(told: Any, _params: Any, _memory: Any) -> Any:  # noqa: ANN401 -- reco
         (_formatting, "_formatting does not compile: format spec in f-strings not supported"),
         (_silent, r"_silent returns OptionalType\(Quotes.* return bt.Quotes with whole numbers"),
         (_floats, r"the policy _floats returns Quotes\(float64.*whole numbers"),
+        (_half, "_half does not compile: In .*Quotes.*: missing a required argument: 'ask_cc'"),
         (_bare, "the policy _bare returns Tuple.*return bt.Quotes"),
     ],
 )

@@ -1,5 +1,6 @@
 """Policies against the slow oracle, compiled and in Python: every frame compared with ==."""
 
+import math
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +29,8 @@ from tests.backtest.worlds import MemoryLake, a_lake, a_market, a_quote, a_serie
 from tests.oracles.engine import NEVER, Oracle
 from tests.oracles.quoting import Desk
 
-SOME = settings(max_examples=15)
+SOME = settings(max_examples=20)
+KNOWN = pl.col("known_ts").cast(pl.Datetime("us", "UTC"))
 
 
 def restless(at: Any, params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba
@@ -45,14 +47,40 @@ def restless(at: Any, params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN401 --
     return bt.Quotes(bid_cc, size, ask_cc, size if turn % 5 else 0)
 
 
+def following(at: Any, params: Any, memory: Any, signals: Any) -> bt.Quotes:  # noqa: ANN401 -- as above
+    """Quote around a price of its own where it has one, the wider the less is known."""
+    memory[0] += 1
+    fair = (at.bid_cc + at.ask_cc) / 2 if math.isnan(signals.fair_cc) else signals.fair_cc
+    half = params.half_cc + (200 if math.isnan(signals.tilt) else int(300 * signals.tilt))
+    size = params.size + int(memory[0]) % 2 * 50
+    return bt.Quotes(int(fair - half), size, int(fair + half), 0 if at.position_centi < -500 else size)
+
+
 MAKER = bt.policy(every="1s", params={"half_cc": 300, "size": 150}, memory=1)(restless)
 EITHER = bt.policy(every="700ms", params={"half_cc": 300, "size": 150}, memory=1, post_only=False)(restless)
+FOLLOWER = bt.policy(every="900ms", params={"half_cc": 300, "size": 150}, memory=1, post_only=False)(
+    following
+)
+
+
+def some_signals(rng: Random, tickers: list[str]) -> list[dict[str, Any]]:
+    """Return signals of some markets and of one that nobody asks about, or of all; with ties and nulls."""
+    keys = [{}] if rng.random() < 0.3 else [{"ticker": each} for each in [*tickers, "NOBODYS"]]
+    return [
+        {
+            **rng.choice(keys),
+            "known_ts": at(rng.randrange(-20, 140) / 4),
+            "fair_cc": rng.choice([None, rng.randrange(1_000, 9_000)]),
+            "tilt": rng.choice([None, 0.5, 1.25]),
+        }
+        for _ in range(rng.randrange(1, 40))
+    ]
 
 
 def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = None) -> tuple[Run, Oracle]:
     """Run a policy on both engines, under terms that sometimes bind, and once more in Python."""
     policy, cash, cap = (
-        rng.choice([MAKER, EITHER]),
+        rng.choice([MAKER, EITHER, FOLLOWER]),
         rng.choice([3, 12, 1_000]),
         rng.choice([None, None, 2, 8]),
     )
@@ -70,7 +98,9 @@ def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = No
         "per_event": cap,
         "params": params,
     } | ({} if queue is None else {"queue": queue})
-    quoting = policy.on(tickers, start=start, end=end)
+    signals = some_signals(rng, tickers) if policy is FOLLOWER else None
+    frame = None if signals is None else pl.DataFrame(signals, infer_schema_length=None).with_columns(KNOWN)
+    quoting = policy.on(tickers, start=start, end=end, signals=frame)
     run = bt.run(quoting, lake, **arguments)
     (terms,) = (FeeTerms(each["fee_type"], each["fee_multiplier_ppm"]) for each in lake.rows["series"])
     slow = Oracle(
@@ -94,11 +124,12 @@ def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = No
         policy.post_only,
         0 if start is None else to_us(start),
         NEVER if end is None else to_us(end),
+        signals=signals,
     )
     slow.run()
     assert_same(run, slow)
     if rng.random() < 0.2:
-        quoting = policy.in_python().on(tickers, start=start, end=end)
+        quoting = policy.in_python().on(tickers, start=start, end=end, signals=frame)
         assert_equal(run, bt.run(quoting, lake, **arguments))
     return run, slow
 

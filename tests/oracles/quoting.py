@@ -1,5 +1,6 @@
 """A policy once more, slow and obvious: at every moment of its grid, look at all that it may know by then."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -27,6 +28,8 @@ class Desk:
     working: dict[tuple[str, int], Order] = field(default_factory=dict)  # by market and direction
     sent_us: dict[str, int] = field(default_factory=dict)
     ended_us: dict[int, int] = field(default_factory=dict)  # by order
+    asked_us: dict[str, int] = field(default_factory=dict)  # by market
+    signals: list[dict[str, Any]] | None = None  # of one market, or of all where they name none; in any order
 
     def moments(self) -> set[int]:
         """The grid, from the first row to the last close."""
@@ -86,12 +89,30 @@ class Desk:
         market = self.oracle.markets[ticker]
         if not market.instants or t >= market.close_us or t < self.from_us:
             return False
+        if ticker in self.told_us and any(
+            self.asked_us[ticker] < to_us(row["known_ts"]) <= t for row in self.about(ticker)
+        ):
+            return True
         told = self.told_us.get(ticker, -1)
         is_over = self.until_us < NEVER and t == -(-self.until_us // self.every_us) * self.every_us
         return is_over or any(told < s <= t - self.feed_us for s in self.news(ticker))
 
+    def about(self, ticker: str) -> list[dict[str, Any]]:
+        return [row for row in self.signals or [] if row.get("ticker", ticker) == ticker]
+
+    def signal(self, ticker: str, t: int) -> SimpleNamespace:
+        """Return the last row known by t, NaN for what is unknown or null."""
+        found = {"fair_cc": None, "tilt": None}
+        for row in sorted(self.about(ticker), key=lambda row: to_us(row["known_ts"])):
+            if to_us(row["known_ts"]) <= t:
+                found = {name: row[name] for name in found}
+        return SimpleNamespace(
+            **{name: math.nan if value is None else float(value) for name, value in found.items()}
+        )
+
     def ask(self, ticker: str, t: int) -> None:
         known_us = self.told_us[ticker] = t - self.feed_us
+        self.asked_us[ticker] = t
         for way in (1, -1):
             order = self.working.get((ticker, way))
             if order and self.ended_us.get(order.order_id, NEVER) <= known_us:
@@ -103,7 +124,8 @@ class Desk:
             at = SimpleNamespace(
                 ts_us=t, changed_us=changed_us, **trade, **self.shown(known), **self.own(ticker)
             )
-            wanted = self.function(at, self.params, self.memory[ticker])
+            own = [] if self.signals is None else [self.signal(ticker, t)]
+            wanted = self.function(at, self.params, self.memory[ticker], *own)
         self.want(ticker, t, 1, wanted.bid_cc // 100 * 100, wanted.bid_centi)
         self.want(ticker, t, -1, -(-wanted.ask_cc // 100) * 100, wanted.ask_centi)
 
