@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from backtest.policies import Policy, Quotes, Quoting, policy
     from backtest.results import Run
     from backtest.rungs import ladder
+    from backtest.scores import ForecastScores, score_forecast
     from backtest.sensitivities import sensitivity
     from backtest.slippage import Slippage
     from backtest.slippage_measured import calibrate_slippage
 
 _HOMES = {
     "BacktestError": "errors",
+    "ForecastScores": "scores",
     "Holdout": "holdouts",
     "Intent": "intents",
     "Policy": "policies",
@@ -46,6 +48,7 @@ _HOMES = {
     "policy": "policies",
     "run": "engine",
     "sample_latency": "latency",
+    "score_forecast": "scores",
     "sell_no": "intents",
     "sell_yes": "intents",
     "sensitivity": "sensitivities",
@@ -53,6 +56,7 @@ _HOMES = {
 
 __all__ = [
     "BacktestError",
+    "ForecastScores",
     "Holdout",
     "Intent",
     "Policy",
@@ -73,6 +77,7 @@ __all__ = [
     "policy",
     "run",
     "sample_latency",
+    "score_forecast",
     "sell_no",
     "sell_yes",
     "sensitivity",

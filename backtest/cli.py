@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backtest import slippage_cli
+from backtest import forecast_cli, slippage_cli
 from exchange.errors import BadInput
 
 if TYPE_CHECKING:
@@ -181,6 +181,7 @@ def fees(
 
 
 app.command()(slippage_cli.slippage)
+app.command()(forecast_cli.forecast)
 
 
 @app.command()

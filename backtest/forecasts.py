@@ -1,4 +1,4 @@
-"""A forecast in a file: probabilities of markets, each with the moment from which it was known."""
+"""A forecast: probabilities of markets, each with the moment from which it was known."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ _TIME = pl.Datetime("us", "UTC")
 _COLUMNS = ("ticker", "known_ts", "prob")
 
 
-def read_forecast(path: Path) -> pl.LazyFrame:
-    """Read ticker, known_ts and prob (of YES, 0 to 1) from a Parquet or CSV file; other columns are ignored.
+def read_forecast(given: str | Path | pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
+    """Read ticker, known_ts and prob (of YES, 0 to 1) from a Parquet or CSV file, or from a frame.
 
-    Times in a CSV file need a zone, such as 2026-05-11T12:00:00Z.
+    Other columns are ignored. Times as text need a zone, such as 2026-05-11T12:00:00Z.
 
     Returns:
         Sorted by (ticker, known_ts).
@@ -22,39 +22,44 @@ def read_forecast(path: Path) -> pl.LazyFrame:
     Raises:
         BadInput: the file cannot be read, lacks a column, or has a row that is no probability at a time.
     """
-    if not path.is_file():
-        raise BadInput(f"{path}: there is no such file: forecast is a Parquet or CSV file")
+    where = str(given) if isinstance(given, str | Path) else "forecast"
     try:
-        rows = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+        rows = _read(Path(given)) if isinstance(given, str | Path) else given.lazy().collect()
         if missing := [name for name in _COLUMNS if name not in rows.columns]:
-            raise BadInput(f"{path}: no column {', '.join(missing)}: a forecast has {', '.join(_COLUMNS)}")
+            raise BadInput(f"{where}: no column {', '.join(missing)}: a forecast has {', '.join(_COLUMNS)}")
         rows = rows.select(
-            pl.col("ticker").cast(pl.String), _known_ts(path, rows), pl.col("prob").cast(pl.Float64)
+            pl.col("ticker").cast(pl.String), _known_ts(where, rows), pl.col("prob").cast(pl.Float64)
         )
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise BadInput(f"{path}: cannot be read as a forecast: {error}") from error
-    _refuse(path, rows)
+        raise BadInput(f"{where}: cannot be read as a forecast: {error}") from error
+    _refuse(where, rows)
     return rows.sort("ticker", "known_ts").lazy()
 
 
-def _known_ts(path: Path, rows: pl.DataFrame) -> pl.Expr:
+def _read(path: Path) -> pl.DataFrame:
+    if not path.is_file():
+        raise BadInput(f"{path}: there is no such file: forecast is a Parquet or CSV file")
+    return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+
+
+def _known_ts(where: str, rows: pl.DataFrame) -> pl.Expr:
     dtype = rows.schema["known_ts"]
     if dtype == pl.String:
         return pl.col("known_ts").str.to_datetime("%+", time_unit="us", time_zone="UTC")
     if not isinstance(dtype, pl.Datetime) or dtype.time_zone is None:
-        raise BadInput(f"{path}: known_ts is {dtype}: it must be a time with a zone")
+        raise BadInput(f"{where}: known_ts is {dtype}: it must be a time with a zone")
     return pl.col("known_ts").dt.convert_time_zone("UTC").cast(_TIME)
 
 
-def _refuse(path: Path, rows: pl.DataFrame) -> None:
+def _refuse(where: str, rows: pl.DataFrame) -> None:
     empty = rows.filter(pl.any_horizontal(pl.col(_COLUMNS).is_null()))
     if empty.height:
-        raise BadInput(f"{path}: {empty.height} rows without a ticker, known_ts or prob: leave them out")
+        raise BadInput(f"{where}: {empty.height} rows without a ticker, known_ts or prob: leave them out")
     wrong = rows.filter(~pl.col("prob").is_between(0, 1))  # NaN lies above every number
     if wrong.height:
         ticker, known_ts, prob = wrong.row(0)
-        raise BadInput(f"{path}: {ticker} at {format_ts(known_ts)}: prob is {prob}, not from 0 to 1")
+        raise BadInput(f"{where}: {ticker} at {format_ts(known_ts)}: prob is {prob}, not from 0 to 1")
     twice = rows.filter(pl.struct("ticker", "known_ts").is_duplicated())
     if twice.height:
         ticker, known_ts, _ = twice.row(0)
-        raise BadInput(f"{path}: {ticker} has several probabilities at {format_ts(known_ts)}: keep one")
+        raise BadInput(f"{where}: {ticker} has several probabilities at {format_ts(known_ts)}: keep one")

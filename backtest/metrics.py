@@ -12,21 +12,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import polars as pl
 
+from backtest.intervals import mean_by_day
 from backtest.results import HORIZONS_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
 MICROS_PER_DOLLAR: Final = 1_000_000
 MICROS_PER_CC: Final = 100
 US_PER_DAY: Final = 86_400_000_000
-_DRAWS_MAX: Final = 40_000
-_CELLS_PER_CHUNK: Final = 400_000  # bootstrap draws x days held in memory at once: 3 MB, which caches hold
 _AMOUNTS: Final = ("cash_micros", "fee_micros", "payout_micros", "marked_micros")
 
 
@@ -224,41 +220,14 @@ def interval_by_day(
     level: float = 0.95,
     n_tried: int = 1,
 ) -> dict[str, Any]:
-    """Return the mean net P&L per event and a percentile bootstrap interval that draws whole days.
-
-    A draw has as many days as there are, each with all its events; its mean is over the events drawn. Of few
-    days the interval is too narrow: 95 % holds 93 times of 100 with 20 days (normal, one event each), 84
-    times with 5, 50 times with 2.
-
-    Args:
-        events: a frame of `by_event`.
-        seed: of the draws; the same seed and events give the same interval.
-        n_draws: how many.
-        level: two-sided coverage, 0.95 = from the 2.5 % to the 97.5 % point.
-        n_tried: of how many settings this is the best. The interval is then as wide as it must be to hold for
-            all of them at once (Bonferroni: the chance to miss is divided by their number), as far as 40,000
-            draws can tell.
+    """Return the mean net P&L per event and its interval; see `intervals.mean_by_day`, also for arguments.
 
     Returns:
         n_events, n_days, level, n_tried, mean_micros (a float, None without events), low_micros, high_micros
         (floats, None with fewer than two days).
     """
-    days = events.group_by("day", maintain_order=True).agg(pl.col("net_micros").sum(), n_events=pl.len())
-    answer: dict[str, Any] = {
-        "n_events": events.height,
-        "n_days": days.height,
-        "level": level,
-        "n_tried": n_tried,
-        "mean_micros": events["net_micros"].mean(),
-        "low_micros": None,
-        "high_micros": None,
-    }
-    if days.height < 2:  # noqa: PLR2004 - one day drawn again and again is always that day
-        return answer
-    missed, n_draws = (1 - level) / n_tried, min(n_draws * n_tried, max(n_draws, _DRAWS_MAX))
-    means = _means_of_draws(days, n_draws, seed)
-    low, high = np.quantile(means, [missed / 2, 1 - missed / 2])
-    return {**answer, "low_micros": float(low), "high_micros": float(high)}
+    told = mean_by_day(events, "net_micros", seed=seed, n_draws=n_draws, level=level, n_tried=n_tried)
+    return {f"{name}_micros" if name in ("mean", "low", "high") else name: it for name, it in told.items()}
 
 
 def known_time(coverage: pl.DataFrame) -> dict[str, Any]:
@@ -279,18 +248,6 @@ def known_time(coverage: pl.DataFrame) -> dict[str, Any]:
         "n_events": _sum(coverage, "n_events"),
         "known_share": known / total if total else None,
     }
-
-
-def _means_of_draws(days: pl.DataFrame, n_draws: int, seed: int) -> NDArray[np.float64]:
-    """The mean per event of every draw of whole days; `days` has their net_micros and n_events."""
-    net, n_events = (days[name].to_numpy().astype(np.int64) for name in ("net_micros", "n_events"))
-    rng, means = np.random.default_rng(seed), np.empty(n_draws)
-    per_chunk = max(1, _CELLS_PER_CHUNK // net.size)
-    for start in range(0, n_draws, per_chunk):
-        chunk = means[start : start + per_chunk]
-        drawn = rng.integers(0, net.size, (chunk.size, net.size))
-        np.divide(net.take(drawn).sum(axis=1), n_events.take(drawn).sum(axis=1), out=chunk)
-    return means
 
 
 def _ledger(frame: pl.DataFrame, moved_ts: pl.Expr, *amounts: str) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,8 +10,8 @@ from rich.table import Table
 
 from backtest.metrics import row_of
 from backtest.report_detail import details, swept
-from backtest.report_numbers import contracts, dollars, number, plain, several, share
-from backtest.report_words import verdict
+from backtest.report_numbers import MINUS, NONE, contracts, dollars, number, plain, several, share
+from backtest.report_words import DAYS_FEW, verdict
 from exchange.units import format_micros
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from backtest.account_fees import FeeAudit
     from backtest.running import Finished
+    from backtest.scores import ForecastScores
     from backtest.strategies.registry import Strategy
 
 ROWS_MAX: Final = 20
@@ -134,6 +135,56 @@ def print_audit(audit: FeeAudit) -> None:
     console.print(differing)
     if len(audit.differing) > ROWS_MAX:
         console.print(f"{ROWS_MAX} of {len(audit.differing):,} that differ; --json lists all of them.")
+
+
+def print_scores(scores: ForecastScores) -> None:
+    """Print the scores of a forecast and its market, the reliability of both, and what was left out."""
+    console = _console()
+    summary = _table(
+        *("Score", "Forecast", "Market", "Skill", "95 % interval", "Events", "Days", "Markets", "Rows"),
+        n_text=1,
+    )
+    for row in scores.summary.iter_rows(named=True):
+        summary.add_row(
+            row["score"].replace("_", " "),
+            *(_score(row[name]) for name in ("forecast", "market")),
+            _score(row["skill"], is_signed=True),
+            _between(row, is_signed=True),
+            *(number(row[f"n_{name}"]) for name in ("events", "days", "markets", "forecasts")),
+        )
+    console.print(summary)
+    reliability = _table(
+        *("Who", "Said", "Mean", "Came", "95 % interval", "Events", "Days", "Markets", "Rows"), n_text=2
+    )
+    for row in scores.reliability.iter_rows(named=True):
+        reliability.add_row(
+            row["who"],
+            f"{row['from_prob']:.1f} to {row['to_prob']:.1f}",
+            *(_score(row[name]) for name in ("mean_prob", "share_yes")),
+            _between(row),
+            *(number(row[f"n_{name}"]) for name in ("events", "days", "markets", "forecasts")),
+        )
+    console.print()
+    console.print(reliability)
+    for reason, n_forecasts, n_markets in scores.left_out.iter_rows():
+        n_rows, of = several(n_forecasts, "row"), several(n_markets, "market")
+        console.print(f"Left out: {n_rows} of {of}: {reason}.", highlight=False)
+    if n_scalar := scores.summary["n_scalar"][0]:
+        console.print(
+            f"{several(n_scalar, 'market')} paid neither $0 nor $1, and count as that.", highlight=False
+        )
+    if scores.summary["n_days"][0] < DAYS_FEW:
+        console.print(f"Of fewer than {DAYS_FEW} days, intervals are too narrow.")
+
+
+def _score(value: float, *, is_signed: bool = False) -> str:
+    return f"{value:{'+' if is_signed else ''}.4f}".replace("-", MINUS)
+
+
+def _between(row: dict[str, Any], *, is_signed: bool = False) -> str:
+    if row["low"] is None:
+        return NONE
+    return " to ".join(_score(row[side], is_signed=is_signed) for side in ("low", "high"))
 
 
 def print_strategies(strategies: Sequence[Strategy]) -> None:

@@ -9,7 +9,7 @@ from backtest.report_numbers import dollars, several, share
 if TYPE_CHECKING:
     from backtest.report_detail import Detail
 
-DAYS_FEW: Final = 20  # below this, an interval is too narrow (see `interval_by_day`); we say so and print it
+DAYS_FEW: Final = 20  # below this, an interval is too narrow (see `mean_by_day`); we say so and print it
 
 
 def verdict(shown: list[Detail], n_settings: int) -> tuple[str, str]:

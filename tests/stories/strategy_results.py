@@ -200,6 +200,24 @@ def results(lake: Lake) -> Iterator[dict[str, Any]]:
             )
 
 
+def scores(lake: Lake) -> Iterator[dict[str, Any]]:
+    """Score the forecast that anybody can make, and the market beside it."""
+    forecast = persistence(lake)
+    for series in WEATHER:
+        scored = bt.score_forecast(forecast.filter(pl.col("ticker").str.starts_with(f"{series}-")), lake)
+        for row in scored.summary.iter_rows(named=True):
+            yield {
+                "series": series,
+                "score": row["score"].replace("_", " "),
+                "events": row["n_events"],
+                "markets": row["n_markets"],
+                "left out": int(scored.left_out["n_markets"].sum()),
+                **{who: f"{row[who]:.3f}" for who in ("forecast", "market")},
+                "skill": f"{row['skill']:.3f}",
+                "interval": f"{row['low']:.3f} to {row['high']:.3f}",
+            }
+
+
 def _told(run: Run, swept: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     for row in run.summary.iter_rows(named=True):
         mine = [pl.col(name) == row[name] for name in run.param_names]
@@ -255,7 +273,8 @@ def _prob(market: dict[str, Any], around: NormalDist) -> float:
 def main() -> None:
     """Import, run and print."""
     with tempfile.TemporaryDirectory() as folder:
-        rows = chain(results(imported(Path(folder))), chases(touches(Path(folder))))
+        recorded = imported(Path(folder))
+        rows = chain(results(recorded), scores(recorded), chases(touches(Path(folder))))
         for row in rows:
             sys.stdout.write(", ".join(f"{name} {value}" for name, value in row.items()) + "\n")
 
