@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from backtest.sensitivities import sensitivity
     from backtest.slippage import Slippage
     from backtest.slippage_measured import calibrate_slippage
+    from backtest.walking import walk_forward
 
 _HOMES = {
     "BacktestError": "errors",
@@ -52,6 +53,7 @@ _HOMES = {
     "sell_no": "intents",
     "sell_yes": "intents",
     "sensitivity": "sensitivities",
+    "walk_forward": "walking",
 }
 
 __all__ = [
@@ -81,6 +83,7 @@ __all__ = [
     "sell_no",
     "sell_yes",
     "sensitivity",
+    "walk_forward",
 ]
 
 

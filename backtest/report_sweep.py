@@ -10,6 +10,7 @@ from backtest.charts import profit_bars
 from backtest.report_detail import median_index, ranked, swept
 from backtest.report_numbers import dollars, plain, several
 from backtest.report_page import Markup, paragraph, section, table, text, titled
+from backtest.report_walk import walked
 
 if TYPE_CHECKING:
     from backtest.results import Run
@@ -34,6 +35,7 @@ def sweep(run: Run) -> Markup:
         ),
         titled("Net P&L", _drawn(rows, names)),
         _grid(rows, names),
+        walked(run, names),
         titled(
             "The whole surface",
             _surface(rows, names),

@@ -63,6 +63,7 @@ def a_settlement(event: int = 0, *, won: bool = True, **changes: object) -> dict
         "value_cc": 10_000 if won else 0,
         "payout_micros": payout,
         "is_assumed_time": False,
+        "is_correction": False,
         "cost_micros": 5_175_000,
         "pnl_micros": payout - 5_175_000,
         **changes,

@@ -11,7 +11,7 @@ import pytest
 import backtest as bt
 from backtest.metrics import by_event
 from backtest.report import PAGE_BYTES_MAX, report_html, write_report
-from backtest.report_numbers import MINUS, NONE
+from backtest.report_numbers import MINUS, NONE, dollars
 from backtest.results import SCHEMAS, Run
 from tests.backtest.a_run import T0, a_fill, a_frame, a_run, names
 from tests.backtest.worlds import a_lake, a_market, a_quote, replayed
@@ -134,6 +134,19 @@ def test_a_sweep_shows_every_setting_and_judges_by_the_median() -> None:
     assert text.index("Median of 6 settings min_edge =") < text.index("Best of 6 settings min_edge =")
     for micros in run.summary["pnl_micros"]:
         assert f"${abs(micros) / 1e6:,.2f}" in text
+
+
+def test_a_sweep_is_walked_forward_where_there_is_time_for_it() -> None:
+    """Trap 46: 240 events in ten days are nine choices; thirty in two days are one, which says nothing."""
+    run = a_run(240, SWEEP)
+    folds = bt.walk_forward(run, every="1d")
+    text = Page(report_html(run)).text
+    sums = [dollars(int(folds[name].sum()), is_signed=True) for name in ("net_micros", "median_micros")]
+    assert folds.height == 9
+    assert "Every day the setting is taken that had earned most on the events that were over by then" in text
+    assert f"{sums[0]} in all. In the same times the medians of all settings earned {sums[1]}," in text
+    for other in (a_run(30, SWEEP), a_run(240, {"from_ts": [1.0, 2.0]})):
+        assert "Chosen as it went" not in Page(report_html(other)).text
 
 
 def test_a_single_setting_has_no_sweep() -> None:
