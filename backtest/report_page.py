@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NewType
 
 import polars as pl
 
-from backtest.report_numbers import NONE, decimals_for, dollars, printer
+from backtest.report_numbers import NONE, decimals_for, dollars, plain, printer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -144,12 +144,14 @@ def page(title: str, body: Markup) -> str:
 
 
 def _cells(column: pl.Series, *, signed: bool, full: float | None) -> list[str]:
-    if column.name.endswith("_micros"):
+    is_number = column.dtype.is_numeric() or column.dtype == pl.Duration
+    if column.name.endswith("_micros") and is_number:
         decimals = decimals_for(column.to_list())
         return [_money_cell(value, decimals, signed=signed) for value in column]
-    print_it = printer(column.name)
-    right = column.dtype.is_numeric() or column.dtype == pl.Duration
-    return [_cell(value, print_it(_whole(value)), full, right=right) for value in column]
+    # A parameter may be called as what it is not: a number from_ts, a text fee_cc.
+    is_meant = column.dtype == pl.Datetime if column.name.endswith("_ts") else is_number
+    print_it = printer(column.name) if is_meant else plain
+    return [_cell(value, print_it(_whole(value)), full, right=is_number) for value in column]
 
 
 def _money_cell(value: int | None, decimals: int, *, signed: bool) -> str:

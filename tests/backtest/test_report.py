@@ -149,6 +149,18 @@ def test_a_sweep_is_walked_forward_where_there_is_time_for_it() -> None:
         assert "Chosen as it went" not in Page(report_html(other)).text
 
 
+def test_a_parameter_may_be_called_as_a_unit_that_it_is_not() -> None:
+    """A number called a time, a text called a price: printed as they are, where a table has them."""
+    run = a_run(3, {"until_ts": [1.5, 2.5], "fee_cc": [3.0, 4.0]})
+    worded = pl.when(pl.col("fee_cc") == 3).then(pl.lit("low")).otherwise(pl.lit("high"))
+    frames = {
+        name: each.with_columns(fee_cc=worded) for name, each in run.frames.items() if name != "coverage"
+    }
+    text = Page(report_html(replace(run, frames={**run.frames, **frames}))).text
+    assert "until_ts = 1.5, fee_cc = low" in text
+    assert "2.5 high" in text
+
+
 def test_a_single_setting_has_no_sweep() -> None:
     assert "All settings" not in Page(report_html(a_run(3))).text
 
