@@ -6,6 +6,7 @@ assumed to have had the terms it had when we saw it; what could have been differ
 column until the condition named below. Both the DuckDB macro and the polars reader are made from this table.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
@@ -50,26 +51,36 @@ def markets_asof(states: pl.LazyFrame, at_ts: datetime) -> pl.LazyFrame:
 
     `states` is the markets table. The extra column `basis` says observed or assumed.
     """
-    ordered = states.sort("ticker", "observed_ts")
     observed = (
-        ordered.filter(pl.col("observed_ts") <= at_ts)
+        states.sort("ticker", "observed_ts")
+        .filter(pl.col("observed_ts") <= at_ts)
         .group_by("ticker", maintain_order=True)
         .last()
-        .with_columns(basis=pl.lit(OBSERVED))
     )
-    first = ordered.group_by("ticker", maintain_order=True).first()
+    bases = {OBSERVED: observed, ASSUMED: unseen_markets(states, at_ts)}
+    told = [rows.select(*MARKETS.columns, basis=pl.lit(basis)) for basis, rows in bases.items()]
+    return pl.concat(told).sort("ticker")
+
+
+def unseen_markets(states: pl.LazyFrame, at_ts: datetime, *, trusted: Collection[str] = ()) -> pl.LazyFrame:
+    """Return the markets that existed at `at_ts` and that we first saw later, as first seen, and masked.
+
+    Of the masked columns the `trusted` ones stay.
+    """
     truths = _conditions(at_ts)
-    assumed = first.filter(
-        pl.col("observed_ts") > at_ts, pl.min_horizontal("created_ts", "open_ts") <= at_ts
-    ).with_columns(
-        *(
-            pl.when(truths[condition]).then(pl.col(column)).alias(column)
-            for column, condition in MASKS.items()
-        ),
-        basis=pl.lit(ASSUMED),
+    masks = {column: condition for column, condition in MASKS.items() if column not in trusted}
+    return (
+        first_seen(states)
+        .filter(pl.col("observed_ts") > at_ts, pl.min_horizontal("created_ts", "open_ts") <= at_ts)
+        .with_columns(
+            pl.when(truths[condition]).then(column).alias(column) for column, condition in masks.items()
+        )
     )
-    columns = [*MARKETS.columns, "basis"]
-    return pl.concat([observed.select(columns), assumed.select(columns)]).sort("ticker")
+
+
+def first_seen(states: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the first observed state of every ticker, sorted by ticker."""
+    return states.sort("ticker", "observed_ts").group_by("ticker", maintain_order=True).first()
 
 
 def _conditions(at_ts: datetime) -> dict[str, pl.Expr]:

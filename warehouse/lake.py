@@ -9,7 +9,7 @@ import polars as pl
 
 from exchange.books import OrderBook
 from warehouse import books, catalog, ledger, panels, storage
-from warehouse.asking import Moment, interval
+from warehouse.asking import Moment, interval, moment
 from warehouse.books import BookEvents
 from warehouse.casting import conform
 from warehouse.choosing import spoken
@@ -17,6 +17,7 @@ from warehouse.compacting import Compacted, compact
 from warehouse.errors import LakeUnwritable
 from warehouse.history import history, versions_at
 from warehouse.intervals import Interval
+from warehouse.known import KnownLake
 from warehouse.ledger import COMPLETE, Window
 from warehouse.naming import Tickers
 from warehouse.place import Place, check_format, write_format
@@ -97,9 +98,13 @@ class Lake:
     def at(self, moment: Moment) -> "Lake":
         """Return this lake as it stood at a moment, for reading only; see `warehouse.history.versions_at`.
 
-        That is what was in the lake. What could be known of markets then says `markets(asof=...)`.
+        That is what was in the lake. What could be known says `known_by`, of markets `markets(asof=...)`.
         """
         return self.pinned(versions_at(self, moment))
+
+    def known_by(self, at: Moment) -> KnownLake:
+        """Return the readers of this lake with what could be known at a moment; see `warehouse.known`."""
+        return KnownLake(self.pinned(), moment(at))
 
     def history(self, *tables: Table) -> pl.DataFrame:
         """Return the versions of tables, the newest first; see `warehouse.history.history`."""

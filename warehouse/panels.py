@@ -22,12 +22,12 @@ _INSTANT: Final = timedelta(microseconds=1)
 
 def series(lake: "Lake") -> pl.LazyFrame:
     """Return the latest state of every series, sorted by ticker."""
-    return _latest(lake, SERIES)
+    return latest(lake.scan(SERIES), SERIES)
 
 
 def events(lake: "Lake") -> pl.LazyFrame:
     """Return the latest state of every event, sorted by ticker."""
-    return _latest(lake, EVENTS)
+    return latest(lake.scan(EVENTS), EVENTS)
 
 
 def markets(lake: "Lake", asof: Moment | None) -> pl.LazyFrame:
@@ -36,15 +36,25 @@ def markets(lake: "Lake", asof: Moment | None) -> pl.LazyFrame:
     With `asof`, as it could be known then, with a column `basis` (observed or assumed; see warehouse.asof).
     """
     states = lake.scan(MARKETS)
-    rows = _latest(lake, MARKETS) if asof is None else markets_asof(states, moment(asof))
+    return with_series(lake, latest(states, MARKETS) if asof is None else markets_asof(states, moment(asof)))
+
+
+def with_series(lake: "Lake", markets: pl.LazyFrame) -> pl.LazyFrame:
+    """Fill in `series_ticker` from the event, where the market's own row lacks it; sorted by ticker."""
     told = listing(lake).lazy().select("ticker", pl.col("series_ticker").alias("_told"))
     told = told.unique("ticker", keep="any")
     return (
-        rows.join(told, on="ticker", how="left", maintain_order="left")
+        markets.join(told, on="ticker", how="left", maintain_order="left")
         .with_columns(pl.coalesce("series_ticker", "_told").alias("series_ticker"))
         .drop("_told")
         .sort("ticker")
     )
+
+
+def latest(states: pl.LazyFrame, table: Table) -> pl.LazyFrame:
+    """Return the last observed state of every ticker, sorted by ticker."""
+    last = states.sort("ticker", "observed_ts").group_by("ticker", maintain_order=True).last()
+    return last.select(list(table.columns)).sort("ticker")
 
 
 def trades(
@@ -123,11 +133,6 @@ def _by_known_ts(lake: "Lake", rows: pl.LazyFrame, tickers: list[str] | None) ->
     first_us = to_us(datetime.combine(dates[0], time.min, UTC))
     since_us = (pl.col("known_ts").to_physical() - first_us).clip(upper_bound=room_us - 1)
     return rows.sort(number.cast(pl.Int64) * room_us + since_us, maintain_order=True)
-
-
-def _latest(lake: "Lake", table: Table) -> pl.LazyFrame:
-    states = lake.scan(table).sort("ticker", "observed_ts")
-    return states.group_by("ticker", maintain_order=True).last().select(list(table.columns)).sort("ticker")
 
 
 def _asked(

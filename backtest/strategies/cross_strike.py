@@ -9,6 +9,7 @@ import polars as pl
 import backtest as bt
 from backtest.strategies import costs
 from exchange.units import DOLLAR_CC
+from warehouse.asof import first_seen
 from warehouse.tables import EVENTS, MARKETS
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def pairs(lake: Lake, tickers: pl.LazyFrame) -> pl.LazyFrame:
         .then(-pl.col("cap_strike"))
     )
     members = (
-        _first_seen(lake.scan(MARKETS).join(tickers, on="ticker", how="semi"))
+        first_seen(lake.scan(MARKETS).join(tickers, on="ticker", how="semi"))
         .select(
             "ticker",
             "event_ticker",
@@ -102,7 +103,7 @@ def pairs(lake: Lake, tickers: pl.LazyFrame) -> pl.LazyFrame:
     nested = thresholds.join(thresholds, on=one_quantity, suffix="_in").filter(
         pl.col("strike") < pl.col("strike_in")
     )
-    exclusive = _first_seen(lake.scan(EVENTS)).filter("mutually_exclusive").select(event_ticker="ticker")
+    exclusive = first_seen(lake.scan(EVENTS)).filter("mutually_exclusive").select(event_ticker="ticker")
     rivals = members.join(exclusive, on="event_ticker", how="semi")
     apart = rivals.join(rivals, on="event_ticker", suffix="_in").filter(
         pl.col("ticker") < pl.col("ticker_in")
@@ -114,10 +115,6 @@ def pairs(lake: Lake, tickers: pl.LazyFrame) -> pl.LazyFrame:
             "{} {} + no {}", pl.when("is_yes").then(pl.lit("yes")).otherwise(pl.lit("no")), "first", "second"
         )
     )
-
-
-def _first_seen(states: pl.LazyFrame) -> pl.LazyFrame:
-    return states.sort("ticker", "observed_ts").group_by("ticker", maintain_order=True).first()
 
 
 def _signals(quotes: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from warehouse.asof import first_seen
 from warehouse.tables import MARKETS
 
 if TYPE_CHECKING:
@@ -52,10 +53,6 @@ def _listed_ends(lake: Lake) -> pl.LazyFrame:
     The close time of a market that may close early is left out: after such a close it IS the outcome's time.
     """
     fixed = pl.when(~pl.col("can_close_early")).then(pl.col("close_ts"))
-    return (
-        lake.scan(MARKETS)
-        .sort("ticker", "observed_ts")
-        .group_by("ticker", maintain_order=True)
-        .first()
-        .select("ticker", listed_end_ts=pl.coalesce(fixed, "expected_expiration_ts"))
+    return first_seen(lake.scan(MARKETS)).select(
+        "ticker", listed_end_ts=pl.coalesce(fixed, "expected_expiration_ts")
     )
