@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from backtest.holdouts import Holdout, holdout
     from backtest.intents import Intent, buy_no, buy_yes, cancel, close, param, sell_no, sell_yes
     from backtest.latency import sample_latency
+    from backtest.lookahead import Lookahead, check_lookahead
     from backtest.policies import Policy, Quotes, Quoting, policy
     from backtest.results import Run
     from backtest.rungs import ladder
@@ -31,6 +32,7 @@ _HOMES = {
     "ForecastScores": "scores",
     "Holdout": "holdouts",
     "Intent": "intents",
+    "Lookahead": "lookahead",
     "Policy": "policies",
     "Quotes": "policies",
     "Quoting": "policies",
@@ -41,6 +43,7 @@ _HOMES = {
     "buy_yes": "intents",
     "calibrate_slippage": "slippage_measured",
     "cancel": "intents",
+    "check_lookahead": "lookahead",
     "close": "intents",
     "holdout": "holdouts",
     "interest": "accruals",
@@ -61,6 +64,7 @@ __all__ = [
     "ForecastScores",
     "Holdout",
     "Intent",
+    "Lookahead",
     "Policy",
     "Quotes",
     "Quoting",
@@ -71,6 +75,7 @@ __all__ = [
     "buy_yes",
     "calibrate_slippage",
     "cancel",
+    "check_lookahead",
     "close",
     "holdout",
     "interest",

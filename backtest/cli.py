@@ -140,6 +140,38 @@ def sensitivity(
 
 
 @app.command()
+def lookahead(
+    config: Annotated[Path, typer.Argument(help="A TOML file, as for `run`.", metavar="CONFIG.toml")],
+    lake: LakeAt = None,
+    cuts: Annotated[int, typer.Option("--cuts", help="How many decisions to look at.")] = 5,
+    as_json: Json = False,  # noqa: FBT002 - a command-line flag
+) -> None:
+    """Make the plan anew with what was known when it decided: it must want the same.
+
+    Decisions are taken evenly from the first to the last; each is looked at twice, at the instant and just
+    before. The strategy then reads a lake without what came later: trades and quotes by their known_ts,
+    markets without result, volume or a close that may move. Of a sweep the first setting is looked at.
+    Nothing is written.
+
+    Exits 0 when the plan wanted the same every time, 1 when it did not, 2 when the configuration or the data
+    cannot be used.
+    """
+    from backtest.config import read_config
+    from backtest.running import look_ahead
+
+    found = look_ahead(read_config(config), lake=lake, n_cuts=cuts)
+    if as_json:
+        frames = {"cuts": found.cuts.to_dicts(), "differences": found.differences.to_dicts()}
+        _print_json({"is_clean": found.is_clean, "params": found.params, **frames})
+    else:
+        from backtest.printing import print_lookahead
+
+        print_lookahead(found)
+    if not found.is_clean:
+        raise typer.Exit(1)
+
+
+@app.command()
 def fees(
     files: Annotated[
         list[Path],

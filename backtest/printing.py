@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from backtest.lookahead import NOTHING
 from backtest.metrics import row_of
 from backtest.report_detail import details, swept
 from backtest.report_numbers import MINUS, NONE, contracts, dollars, number, plain, several, share
 from backtest.report_words import DAYS_FEW, verdict
-from exchange.units import format_micros
+from exchange.units import format_micros, format_ts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from backtest.account_fees import FeeAudit
+    from backtest.lookahead import Lookahead
     from backtest.running import Finished
     from backtest.scores import ForecastScores
     from backtest.strategies.registry import Strategy
@@ -101,6 +103,30 @@ def _print_lines(table: Table, n_rows: int) -> None:
     console.print(table)
     if n_rows > LINES_MAX:
         console.print(f"{LINES_MAX} of {n_rows:,} lines; --json has all of them.")
+
+
+def print_lookahead(found: Lookahead) -> None:
+    """Print what was found and the first differences, each at the first moment it shows."""
+    console = _console()
+    console.print(escape(repr(found)), highlight=False, soft_wrap=True)
+    if found.is_clean:
+        return
+    table = _table("Known up to", "Market", "Decided", "What", "Wanted", "Wanted then", n_text=6)
+    what = [name for name in found.differences.columns if name != "cut_ts"]
+    rows = found.differences.unique(what, keep="first", maintain_order=True)
+    for row in rows.head(ROWS_MAX).iter_rows(named=True):
+        table.add_row(
+            format_ts(row["cut_ts"]),
+            escape(row["ticker"]),
+            format_ts(row["known_ts"]),
+            row["what"],
+            escape(row["wanted"] or NOTHING),
+            escape(row["wanted_then"] or NOTHING),
+        )
+    console.print()
+    console.print(table)
+    if rows.height > ROWS_MAX:
+        console.print(f"{ROWS_MAX} of {rows.height:,} differences; --json has all of them.")
 
 
 def print_audit(audit: FeeAudit) -> None:

@@ -100,13 +100,28 @@ def shake(config: RunConfig, *, lake: str | None = None) -> pl.DataFrame:
     return bt.sensitivity(plan, pinned, params=config.params, **_engine_arguments(config))
 
 
+def look_ahead(config: RunConfig, *, lake: str | None = None, n_cuts: int) -> bt.Lookahead:
+    """Return `bt.check_lookahead` of a configuration's strategy, selection and first parameter row."""
+    strategy, pinned = config.strategy.plan, _pinned(config, lake)
+    return bt.check_lookahead(strategy, pinned, params=config.params, n_cuts=n_cuts, **_asked(config))
+
+
 def _planned(config: RunConfig, lake: str | None) -> tuple[pl.LazyFrame | bt.Quoting, Lake]:
+    pinned = _pinned(config, lake)
+    return config.strategy.plan(pinned, **_asked(config)), pinned
+
+
+def _pinned(config: RunConfig, lake: str | None) -> Lake:
     opened = Lake(lake if lake is not None else config.lake)
     if not opened.exists():
         raise NoLake(f"{opened.uri}: there is no lake; run `tapehouse sync` or `tapehouse import` first")
-    pinned = opened.pinned()
+    return opened.pinned()
+
+
+def _asked(config: RunConfig) -> dict[str, Any]:
+    """Return the arguments of the strategy."""
     told = {} if config.forecast is None else {"forecast": read_forecast(config.forecast)}
-    return config.strategy.plan(pinned, **told, **config.selection), pinned
+    return {**told, **config.selection}
 
 
 def summary_rows(run: Run) -> list[dict[str, Any]]:

@@ -18,19 +18,19 @@ from warehouse.tables import EVENTS
 PLANS = sorted(set(STRATEGIES) - {"market_making"})  # tests/backtest/test_market_making.py has the policy
 
 
-def plan_of(name: str, lake: Lake, *, end: datetime | None = None) -> pl.LazyFrame:
+def plan_of(name: str, lake: Lake) -> pl.LazyFrame:
     """Return a strategy's plan; one that reads a forecast gets `FORECAST`."""
     strategy = STRATEGIES[name]
     told = {"forecast": FORECAST} if strategy.reads_forecast else {}
-    plan = strategy.plan(lake, end=end, **told)
+    plan = strategy.plan(lake, **told)
     assert isinstance(plan, pl.LazyFrame)
     return plan
 
 
-def intents(name: str, lake: Lake, *, end: datetime | None = None, **changes: float) -> list[tuple[Any, ...]]:
+def intents(name: str, lake: Lake, **changes: float) -> list[tuple[Any, ...]]:
     """Return (ticker, minutes, action, side, limit) of what a strategy wants under its defaults."""
     with bound({**(STRATEGIES[name].params or {}), **changes}):
-        rows = plan_of(name, lake, end=end).drop_nulls("intent").unnest("intent").collect()
+        rows = plan_of(name, lake).drop_nulls("intent").unnest("intent").collect()
     return [
         (ticker, (known_ts - T0) / timedelta(minutes=1), action, side, limit_cc)
         for ticker, known_ts, action, side, limit_cc in rows.select(
@@ -250,7 +250,7 @@ def test_a_pair_is_judged_by_both_quotes_of_an_instant_and_never_by_one_that_is_
 
 @pytest.mark.parametrize("name", PLANS)
 def test_what_comes_later_changes_nothing_before(tmp_path: Path, name: str) -> None:
-    """Cut the data anywhere: what the plan wanted until then stays the same."""
+    """Cut the lake at any decision: what the plan wanted until then stays the same."""
     path = [5_000, 5_600, 9_000, 9_200, 8_400, 9_500, 300, 600, 9_700, 9_750, 9_000, 5_000]
     quotes = [
         a_quote(6 * i + 0.5 * k, mid - 100, mid + 100, f"KXT-1-{ticker}")
@@ -260,11 +260,13 @@ def test_what_comes_later_changes_nothing_before(tmp_path: Path, name: str) -> N
     markets = [threshold("A", 10, close=72), threshold("B", 20, close=72)]
     lake = a_lake(tmp_path, quotes, markets)
     near: dict[str, Any] = {"enter_minutes": 50} if name == "closing_drift" else {}
-    whole = intents(name, lake, **near)
-    assert len(whole) >= 2
-    for cut in (13, 31, 50):
-        known = [row for row in whole if row[1] < cut]
-        assert intents(name, lake, end=at(cut), **near) == known
+    strategy = STRATEGIES[name]
+    told = {"forecast": FORECAST} if strategy.reads_forecast else {}
+    found = bt.check_lookahead(
+        strategy.plan, lake, params={**(strategy.params or {}), **near}, n_cuts=100, **told
+    )
+    assert found.is_clean, found
+    assert found.cuts["n_intents"][-1] >= 2
 
 
 @pytest.mark.parametrize("name", PLANS)

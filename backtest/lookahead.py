@@ -1,0 +1,272 @@
+"""Whether a plan looks ahead: made anew with what was known at a moment, it must want what it wanted.
+
+    print(bt.check_lookahead(my_plan, lake, params={"min_edge": 0.02}, series="KXBTC15M"))
+
+It says whether, where first, how far ahead, and what to look for.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from backtest.errors import PlanError
+from backtest.intents import bound
+from backtest.plan import Params, parameter_rows, read_plan
+from backtest.policies import Policy, Quoting
+from backtest.report_numbers import length, several
+from exchange.units import format_ts
+
+if TYPE_CHECKING:
+    from warehouse import Lake
+
+ONLY_WITH: Final = "only with the future"
+ONLY_WITHOUT: Final = "only without it"
+CHANGED: Final = "changed"
+NOTHING: Final = "nothing"
+LOOK_FOR: Final = (
+    "Look for shift(-1), backward_fill and centred windows; for mean, rank, max or last over all rows of a "
+    'market; for a missing .over("ticker"); for result, settlement, status, volume or close_ts of '
+    "lake.markets(), which are as of today: join the states of lake.scan(MARKETS) by observed_ts instead, as "
+    "backtest/strategies/ends.py does."
+)
+
+_INSTANT: Final = timedelta(microseconds=1)
+_TIME: Final = pl.Datetime("us", "UTC")
+_CUTS: Final = pl.Schema({"cut_ts": _TIME, "n_intents": pl.Int64(), "n_different": pl.Int64()})
+_DIFFERENCES: Final = pl.Schema(
+    {
+        "cut_ts": _TIME,
+        "ticker": pl.String(),
+        "known_ts": _TIME,
+        "what": pl.String(),
+        "wanted": pl.String(),
+        "wanted_then": pl.String(),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Lookahead:
+    """What became of a plan that was made without the future; printed, it says the most important of it.
+
+    params: the parameter row that was looked at.
+    cuts: cut_ts, n_intents decided until then by the plan of the whole lake, n_different; ascending.
+    differences: cut_ts, ticker, known_ts, what ("only with the future", "only without it" or "changed"),
+        wanted (on the whole lake, in words), wanted_then (with what was known at cut_ts); by cut, then
+        known_ts and ticker. Empty where the plan is clean.
+    """
+
+    params: dict[str, Any]
+    cuts: pl.DataFrame
+    differences: pl.DataFrame
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the plan wanted the same at every cut."""
+        return self.differences.is_empty()
+
+    def __repr__(self) -> str:
+        """Say what was found, where first, and what to look for."""
+        if self.cuts.is_empty():
+            return "Nothing to check: a policy is shown no more than was known when it is asked."
+        n_cuts, n_other = self.cuts.height, self.cuts.filter(pl.col("n_different") > 0).height
+        anew = f"made anew with what was known at {n_cuts} moments"
+        if self.is_clean:
+            n_intents = self.cuts["n_intents"][-1]
+            return (
+                f"No look-ahead found: {anew}, the plan wanted the same every time ({n_intents:,} intents)."
+            )
+        counted = dict(self.differences.drop("cut_ts").unique()["what"].value_counts().iter_rows())
+        counts = ", ".join(
+            f"{several(counted[what], 'intent')} {what}"
+            for what in (ONLY_WITH, ONLY_WITHOUT, CHANGED)
+            if what in counted
+        )
+        reach = self.differences.select((pl.col("cut_ts") - pl.col("known_ts")).max()).item()
+        far = f"more than {length(reach)} " if reach else ""
+        first = self.differences.row(0, named=True)
+        known_ts, cut_ts = (format_ts(first[name]) for name in ("known_ts", "cut_ts"))
+        return (
+            f"The plan looks ahead: {anew}, it wanted something else at {n_other} of them ({counts}). "
+            f"It reads what comes {far}after its decisions.\n"
+            f"First: {first['ticker']} at {known_ts}: {first['wanted'] or NOTHING}; with what was known at "
+            f"{cut_ts}: {first['wanted_then'] or NOTHING}.\n{LOOK_FOR}"
+        )
+
+
+def check_lookahead(
+    strategy: Callable[..., Any] | Policy,
+    lake: "Lake",
+    *,
+    params: Params = None,
+    n_cuts: int = 5,
+    **selection: Any,  # noqa: ANN401 -- of the strategy
+) -> Lookahead:
+    """Make a plan anew with what was known when it decided, and compare what it wants.
+
+    Of all decisions `n_cuts` are taken, evenly from the first to the last. At each of them, and in the
+    microsecond before, the strategy is given `lake.known_by(...)`, and what it wants until then must be what
+    it wants on the whole lake. Frames of the selection that have a `known_ts`, such as forecasts, are cut as
+    well. What it reads elsewhere is not: answers in a file of its own go unnoticed, and so does a look ahead
+    that changes nothing at these moments.
+
+    Args:
+        strategy: the function that makes the plan, called with a lake and the selection.
+        lake: all that is known today.
+        params: as for `bt.run`; of several rows the first is looked at.
+        n_cuts: how many decisions.
+        selection: what else the strategy takes: series, event, ticker, start, end, forecast and so on.
+
+    Raises:
+        PlanError: no function, no plan, no intents to compare, a plan that is another one each time, or a
+            strategy that fails when it knows less.
+        ParameterError: as `bt.run`.
+    """
+    nothing = Lookahead({}, _CUTS.to_frame(), _DIFFERENCES.to_frame())
+    if isinstance(strategy, Policy):
+        return nothing
+    _check_arguments(strategy, lake, n_cuts)
+    pinned = lake.pinned()
+    made = strategy(pinned, **selection)
+    if isinstance(made, Quoting):
+        return nothing
+    plan = read_plan(made)
+    row = parameter_rows(params, plan)[0]
+    wanted = _wanted(plan, row)
+    if wanted.is_empty():
+        given = ", ".join(f"{name}={value}" for name, value in row.items())
+        raise PlanError(f"the plan wants nothing ({given or 'no parameters'}): there is nothing to compare")
+    cuts, differences = [], []
+    for cut_ts in _moments(wanted["known_ts"], n_cuts):
+        before = wanted.filter(pl.col("known_ts") <= cut_ts)
+        found = _differences(before, _wanted_then(strategy, pinned, cut_ts, row, selection))
+        cuts.append((cut_ts, before.height, found.height))
+        differences.append(found.select(pl.lit(cut_ts, _TIME).alias("cut_ts"), pl.all()))
+    told = Lookahead(row, pl.DataFrame(cuts, schema=_CUTS, orient="row"), pl.concat(differences))
+    if not told.is_clean:
+        again = _wanted(read_plan(strategy(pinned, **selection)), row)
+        if not _differences(wanted, again).is_empty():
+            raise PlanError(
+                "the strategy makes another plan of the same lake each time: give it a fixed seed"
+            )
+    return told
+
+
+def _check_arguments(strategy: object, lake: object, n_cuts: int) -> None:
+    if isinstance(strategy, pl.LazyFrame | pl.DataFrame | Quoting):
+        raise PlanError(
+            "this plan is made already, and cannot be made anew with less: give the function that makes it, "
+            "check_lookahead(my_plan, lake), not my_plan(lake)"
+        )
+    if not callable(strategy):
+        raise PlanError(f"strategy={strategy!r} is no function that makes a plan of a lake")
+    if isinstance(lake, str | Path):
+        raise PlanError(f"lake={str(lake)!r} is a path: give it Lake({str(lake)!r})")
+    if isinstance(n_cuts, bool) or not isinstance(n_cuts, int) or n_cuts < 1:
+        raise PlanError(f"n_cuts={n_cuts!r} must be a whole number from 1 up")
+
+
+def _moments(known_ts: pl.Series, n_cuts: int) -> Iterator[datetime]:
+    """Yield the instants of decisions, from the first to the last, each after the one before it.
+
+    At the decision itself, what only a later row told is missing. Before it, what is bought at the low of a
+    day is not: there, an earlier low was the low.
+    """
+    decided = known_ts.unique().sort()
+    places = np.unique(np.linspace(len(decided) - 1, 0, n_cuts).round().astype(np.int64))
+    for at_ts in decided.gather(places):
+        yield at_ts - _INSTANT
+        yield at_ts
+
+
+def _wanted_then(
+    strategy: Callable[..., Any],
+    lake: "Lake",
+    cut_ts: datetime,
+    params: Mapping[str, Any],
+    selection: Mapping[str, Any],
+) -> pl.DataFrame:
+    """Return what the strategy wants until a moment if it is given what was known then."""
+    known = {name: _cut(given, cut_ts) for name, given in selection.items()}
+    try:
+        rows = _wanted(read_plan(strategy(lake.known_by(cut_ts), **known)), params)
+    except Exception as error:
+        said = str(error).partition("\n")[0]
+        raise PlanError(
+            f"the strategy fails with what was known at {format_ts(cut_ts)}: {type(error).__name__}: {said}"
+        ) from error
+    return rows.filter(pl.col("known_ts") <= cut_ts)
+
+
+def _cut(given: object, cut_ts: datetime) -> object:
+    if not isinstance(given, pl.LazyFrame | pl.DataFrame) or "known_ts" not in given.collect_schema():
+        return given
+    return given.filter(pl.col("known_ts") <= cut_ts)
+
+
+def _wanted(plan: pl.LazyFrame, params: Mapping[str, Any]) -> pl.DataFrame:
+    """Return ticker, known_ts and, in words that differ as intents do, `wanted`."""
+    with bound(params):
+        rows = plan.drop_nulls(["ticker", "known_ts", "intent"]).collect()
+    basket = pl.format("in basket {}", "basket") if "basket" in rows.columns else pl.lit(None, pl.String)
+    return rows.unnest("intent").select(
+        pl.col("ticker").cast(pl.String),
+        "known_ts",
+        wanted=pl.concat_str(*_words(), basket, separator=" ", ignore_nulls=True),
+    )
+
+
+def _words() -> list[pl.Expr]:
+    """Return one intent in words: buy 10 yes at $0.56 gtc for 30 s; from integers, so that they are exact."""
+    return [
+        pl.col("action").cast(pl.String),
+        _decimal(pl.col("count_centi"), 2),
+        pl.col("side").cast(pl.String),
+        pl.format("at ${}", _decimal(pl.col("limit_cc"), 4)),
+        pl.when(pl.col("tif") != "ioc").then(pl.col("tif").cast(pl.String)),
+        pl.format("for {} s", _decimal(pl.col("ttl_us"), 6)),
+        pl.when("post_only").then(pl.lit("post only")),
+        pl.when("replace").then(pl.lit("replacing")),
+    ]
+
+
+def _decimal(whole: pl.Expr, n_decimals: int) -> pl.Expr:
+    """Write a number of hundredths or the like; below 0, a count or limit that is none: a question mark."""
+    unit = 10**n_decimals
+    part = (whole % unit).cast(pl.String).str.zfill(n_decimals).str.strip_chars_end("0")
+    written = pl.format("{}.{}", whole // unit, part).str.strip_suffix(".")
+    return pl.when(whole < 0).then(pl.lit("?")).otherwise(written)
+
+
+def _differences(wanted: pl.DataFrame, then: pl.DataFrame) -> pl.DataFrame:
+    """Return what stands in one of two frames of ticker, known_ts, wanted and not in the other."""
+    copy = pl.int_range(pl.len()).over("ticker", "known_ts", "wanted").alias("copy")
+    place = pl.int_range(pl.len()).over("ticker", "known_ts").alias("place")
+    both = [each.with_columns(copy) for each in (wanted, then)]
+    left, right = (
+        mine.join(other, on=["ticker", "known_ts", "wanted", "copy"], how="anti").with_columns(place)
+        for mine, other in (both, both[::-1])
+    )
+    is_with, is_without = pl.col("wanted").is_not_null(), pl.col("wanted_then").is_not_null()
+    return (
+        left.join(
+            right.rename({"wanted": "wanted_then"}),
+            on=["ticker", "known_ts", "place"],
+            how="full",
+            coalesce=True,
+        )
+        .with_columns(
+            what=pl.when(is_with & is_without)
+            .then(pl.lit(CHANGED))
+            .when(is_with)
+            .then(pl.lit(ONLY_WITH))
+            .otherwise(pl.lit(ONLY_WITHOUT))
+        )
+        .select([name for name in _DIFFERENCES if name != "cut_ts"])
+        .sort("known_ts", "ticker", "wanted", "wanted_then")
+    )
