@@ -121,8 +121,8 @@ def sensitivity(
     """Move one assumption at a time: what is left with slower orders, wider spreads, higher fees, more size?
 
     One line for each value of each assumption, the configuration's own among them: latency; for a policy, how
-    late it hears; for touch, ticks more than was shown, or the slippage times as much; all fees times as
-    much; for a plan, the counts of its orders times as much. Change is against the configuration as it is.
+    late it hears; for a plan, so many times its contracts; for touch, ticks more than was shown, or so many
+    times its slippage; and so many times the fees. Change is against the configuration as it is.
     `bt.sensitivity` moves others, and to values of yours. Nothing is written.
 
     Exits 0 when done, 2 when the configuration or the data cannot be used.

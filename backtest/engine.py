@@ -24,6 +24,7 @@ from backtest.policies import Policy, Quoting, params_record, policy_rows
 from backtest.results import Run
 from backtest.settings import Settings, config_of, read_settings
 from backtest.slippage import Slippage
+from backtest.stages import stage_for
 from exchange.fees import FeeTerms
 
 if TYPE_CHECKING:
@@ -185,13 +186,13 @@ def _replayed(
     rows: Sequence[dict[str, Any]],
     split: Split | None,
 ) -> Run:
-    from backtest.replay import prepare, replay  # numba comes in here, and only here
+    from backtest.replay import replay  # numba comes in here, and only here
 
     likely = universe(plan, rows[0])
     likely = likely if split is None else split.visible(likely)
     tickers, replayed, later = set(likely), [], list[Wanted]()
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        staged = pool.submit(prepare, lake, settings, likely)
+        staged = pool.submit(stage_for, lake, settings, likely)
 
         def asked(row: dict[str, Any]) -> Wanted:
             return wanted(plan, row, settings.latency, one_by_one=settings.legs == ONE_BY_ONE, split=split)
@@ -210,7 +211,7 @@ def _replayed(
             raise _nothing(plan, rows, split)
         if later:  # which markets there are depends on a parameter: once more, with all of them
             wait(replayed)
-            staged = pool.submit(prepare, lake, settings, tickers)
+            staged = pool.submit(stage_for, lake, settings, tickers)
             again = (asked(row) for row in rows[: len(replayed)])
             replayed = [pool.submit(on_stage, each) for each in itertools.chain(again, later)]
     done = [each.result() for each in replayed]
@@ -234,7 +235,6 @@ def _quoted(
 ) -> Run:
     from backtest.kernels.asking import compiled
     from backtest.quoting import quote, said, told
-    from backtest.replay import prepare
     from backtest.signals import laid
 
     if split is not None:
@@ -244,7 +244,7 @@ def _quoted(
     policy, signals = quoting.policy, quoting.signals
     kinds = params_record(rows[0]).dtype, None if signals is None else signals.dtype
     ask = compiled(policy.function, *kinds) if policy.is_compiled else None
-    stage = prepare(lake, settings, set(quoting.tickers))
+    stage = stage_for(lake, settings, set(quoting.tickers))
     own = laid(signals, stage.rules.places)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         done = list(pool.map(lambda row: quote(stage, settings, quoting, own, row, ask), rows))

@@ -11,6 +11,7 @@ from backtest.holdouts import Holdout
 from backtest.plan import Plan
 from backtest.policies import Quoting
 from backtest.results import SCHEMAS
+from backtest.stages import SharedLake
 
 RUNGS: Final = ("mid", "touch", "book", "queue:pessimistic", "queue:proportional", "queue:front")
 TRADES: Final = "trades"  # needs a slippage, and is run when asked for
@@ -59,13 +60,13 @@ def ladder(
         raise PlanError("a holdout is opened for one run: choose a rung, and give it to bt.run")
     if not rungs:
         raise PlanError("a ladder needs a rung")
-    pinned, names = opened(lake), tuple[str, ...]()
+    shared, names = SharedLake(opened(lake)), tuple[str, ...]()
     told = []
     for number, rung in enumerate(rungs):
         fills, _, place = rung.partition(":")
         given: dict[str, Any] = {"queue": place} if place else {}
         given |= {name: value for name, value in arguments.items() if fills in _ONLY_FOR.get(name, (fills,))}
-        done = run(plan, pinned, fills=fills, **given)
+        done = run(plan, shared, fills=fills, **given)
         names = done.param_names
         share = done.coverage["known_share"].mean()
         told.append(done.summary.with_columns(rung=pl.lit(rung), known_share=pl.lit(share), at=number))

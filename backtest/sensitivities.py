@@ -16,6 +16,7 @@ from backtest.policies import Quoting
 from backtest.results import SCHEMAS
 from backtest.settings import FEED
 from backtest.slippages import read_slippages
+from backtest.stages import SharedLake
 
 MOVABLE: Final = (
     "latency",
@@ -46,7 +47,8 @@ def sensitivity(
 ) -> pl.DataFrame:
     """Run a plan or policy once as it is, and once with each other value of one assumption.
 
-    Every run is a `bt.run` of its own, which reads the lake again.
+    Every run is a `bt.run` of its own. What the last one made of the lake serves the next as long as ticks,
+    slippage, fees, max_age and netting stay.
 
     Args:
         plan: as for `bt.run`.
@@ -55,8 +57,8 @@ def sensitivity(
         vary: what to try by assumption, such as {"latency": ["1s", "5s"], "fees": [2]}: arguments of
             `bt.run`, and three factors: "fees" (times every fee multiplier, on record or assumed), "size"
             (times every count of a plan, down to the hundredth; purse and caps stay) and "slippage" (times
-            half-spread and impact). By default latency; feed, for policies; extra_ticks or slippage, where
-            the run can have more of it; fees; and size, for plans.
+            half-spread and impact). By default latency; feed, for policies; size, for plans; extra_ticks or
+            slippage, where the run can have more of it; and fees.
         arguments: of `bt.run`, for the base.
 
     Returns:
@@ -67,17 +69,17 @@ def sensitivity(
     Raises:
         PlanError: an assumption that cannot be moved, or what `bt.run` raises.
     """
-    lake = opened(lake)
+    shared = SharedLake(opened(lake))
     _refuse(arguments)
     base = Moved({**(run.__kwdefaults__ or {}), **arguments, "fills": fills})
     as_given = base.key
     wanted = _usual(plan, base.arguments) if vary is None else _read(vary, plan, base.arguments)
     moved = [(name, each) for name, values in wanted.items() for each in _once(base, name, values)]
-    as_is = base.run(plan, lake)
+    as_is = base.run(plan, shared)
     told = []
     for at, (name, each) in enumerate(moved):
         is_base = each.key == as_given
-        summary = as_is.summary if is_base else each.run(plan, lake).summary
+        summary = as_is.summary if is_base else each.run(plan, shared).summary
         told.append(
             summary.with_columns(
                 assumption=pl.lit(name),
@@ -102,23 +104,22 @@ def _once(base: Moved, name: str, values: Sequence[Any]) -> list[Moved]:
 
 
 def _usual(plan: Plan | Quoting, base: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
-    latency, is_policy = read_latency(base["latency"]), isinstance(plan, Quoting)
+    latency = read_latency(base["latency"])
     quicker = [_QUICK] if min(latency.lengths_us) > as_us("latency", _QUICK) else []
     usual: dict[str, Sequence[Any]] = {
         "latency": [*quicker, latency, *(latency.longer(times) for times in _SLOWER)]
     }
-    if is_policy:
+    if isinstance(plan, Quoting):
         feed = timedelta(microseconds=as_us("feed", base["feed"] or FEED))
         usual["feed"] = [feed, *(max(feed, _QUICK) * times for times in _SLOWER)]
+    else:
+        usual["size"] = [1, 2, 5]
     slippages = read_slippages(base["slippage"])
     if slippages is not None and slippages.is_named:
         usual["slippage"] = [1, 1.5, 2]
     elif slippages is None and base["fills"] == "touch":
         usual["extra_ticks"] = [base["extra_ticks"] + more for more in range(3)]
-    usual["fees"] = [0, 1, 2]
-    if not is_policy:
-        usual["size"] = [1, 2, 5]
-    return usual
+    return usual | {"fees": [0, 1, 2]}
 
 
 def _read(

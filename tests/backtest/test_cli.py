@@ -154,7 +154,7 @@ def test_a_ladder_says_what_every_way_to_fill_leaves(tmp_path: Path) -> None:
     assert swept.splitlines()[0].split()[:2] == ["Rung", "beyond"]
 
 
-MOVED = ("extra_ticks", "fees", "size")
+MOVED = ("size", "extra_ticks", "fees")
 
 
 def test_a_sensitivity_says_what_every_assumption_leaves(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_sensitivity_says_what_every_assumption_leaves(tmp_path: Path) -> None
     printed = [line.split() for line in said("sensitivity", config).stdout.splitlines()]
     assert " ".join(printed[0]) == "Assumption Value Net P&L Change Fees Orders Fills Contracts"
     assert printed[2] == ["latency", "250ms", "+$0.75", "base", "$0.05", "1", "1", "10"]
-    assert printed[6] == ["extra_ticks", "1", "$0.00", "\N{MINUS SIGN}$0.75", "$0.00", "1", "0", "0"]
+    assert printed[9] == ["extra_ticks", "1", "$0.00", "\N{MINUS SIGN}$0.75", "$0.00", "1", "0", "0"]
     swept = said("sensitivity", a_config(tmp_path / "swept")).stdout
     assert swept.splitlines()[0].split()[:3] == ["Assumption", "Value", "beyond"]
 

@@ -1,6 +1,7 @@
 """One assumption moved at a time: every row is what `bt.run` says of it, next to the base."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from backtest.results import SCHEMAS
 from tests.backtest.test_policies import BID, FIXED
 from tests.backtest.test_slippage import LINEAR, a_trade
 from tests.backtest.worlds import MemoryLake, a_lake, a_market, a_plan, a_quote, a_series, at, settled
+from warehouse.tables import MARKETS, Table
 
 QUOTES = [
     a_quote(0, 4_500, 5_500, sizes=(300, 1_000)),
@@ -48,16 +50,62 @@ def test_the_usual_assumptions_move_one_at_a_time() -> None:
         ("latency", "500ms", True, 0),
         ("latency", "2s", False, -90_000 + 52_000 - 51_200),
         ("latency", "10s", False, -90_000 + 52_000 - 51_200),
+        ("size", "1x", True, 0),
+        ("size", "2x", False, 2_700_000 - 104_000 - base),
+        ("size", "5x", False, 4_500_000 - 173_300 - base),
         ("extra_ticks", "0", True, 0),
         ("extra_ticks", "1", False, -30_000 + 52_000 - 51_800),
         ("extra_ticks", "2", False, -60_000 + 52_000 - 51_500),
         ("fees", "0x", False, 52_000),
         ("fees", "1x", True, 0),
         ("fees", "2x", False, -52_000),
-        ("size", "1x", True, 0),
-        ("size", "2x", False, 2_700_000 - 104_000 - base),
-        ("size", "5x", False, 4_500_000 - 173_300 - base),
     ]
+
+
+class Counting:
+    """A lake that counts how often its markets are read: once for each stage."""
+
+    def __init__(self, lake: MemoryLake) -> None:
+        self.lake, self.n_read, self.uri = lake, 0, lake.uri
+
+    def pinned(self) -> "Counting":
+        return self
+
+    def scan(self, table: Table, *, dates: tuple[date | None, date | None] = (None, None)) -> pl.LazyFrame:
+        self.n_read += table is MARKETS
+        return self.lake.scan(table, dates=dates)
+
+    def tops(self, tickers: Sequence[str]) -> pl.LazyFrame:
+        return self.lake.tops(tickers)
+
+    def versions(self) -> dict[str, int]:
+        return self.lake.versions()
+
+
+def test_runs_that_need_the_same_of_a_lake_read_it_once() -> None:
+    """The base, latency and size together; two values of extra ticks and two of fees, each by itself.
+
+    Of a ladder, mid, touch, book, and all places in the queue.
+    """
+    lake = Counting(a_world())
+    assert bt.sensitivity(BUY, lake, fills="touch").height == 13
+    assert lake.n_read == 1 + 2 + 2
+    lake = Counting(a_world())
+    assert bt.ladder(BUY, lake).height == 6
+    assert lake.n_read == 4
+
+
+def test_markets_may_depend_on_a_parameter() -> None:
+    """Then the stage is made twice for every run, and none is taken for another."""
+    quotes = [a_quote(0, 4_500, 5_500), a_quote(0, 2_500, 3_500, ticker="B")]
+    lake = a_lake(markets=[settled("A", pays_cc=10_000), settled("B", pays_cc=0)], quotes=quotes)
+    plan = a_plan((1, "A", bt.buy_yes(3)), (1, "B", bt.buy_yes(3)))
+    plan = plan.filter(pl.col("ticker") == bt.param("which", pl.String))
+    given: dict[str, Any] = {"fills": "touch", "params": {"which": ["A", "B"]}}
+    told = bt.sensitivity(plan, lake, vary={"latency": ["9s"], "size": [2]}, **given)
+    same(told, "latency", "9s", bt.run(plan, lake, latency="9s", **given))
+    same(told, "size", "1x", bt.run(plan, lake, **given))
+    assert told.filter(value="2x")["filled_centi"].to_list() == [600, 600]
 
 
 def same(told: pl.DataFrame, assumption: str, value: str, run: bt.Run) -> None:
@@ -228,7 +276,7 @@ def test_a_slippage_grows_in_spread_and_impact() -> None:
     with pytest.raises(PlanError, match="how many times as much, and the run has none: give slippage="):
         bt.sensitivity(BUY, a_world(), fills="touch", vary={"slippage": [2]})
     unsaid = bt.sensitivity(BUY, lake, slippage=bt.Slippage(), **given)
-    assert unsaid["assumption"].unique(maintain_order=True).to_list() == ["latency", "fees", "size"]
+    assert unsaid["assumption"].unique(maintain_order=True).to_list() == ["latency", "size", "fees"]
 
 
 def test_measured_latencies_all_grow() -> None:
@@ -242,7 +290,7 @@ def test_measured_latencies_all_grow() -> None:
 
 def test_a_book_has_no_ticks_to_add_and_a_quick_base_nothing_quicker() -> None:
     told = bt.sensitivity(BUY, a_world(), fills="book", latency="1ms")
-    assert told["assumption"].unique(maintain_order=True).to_list() == ["latency", "fees", "size"]
+    assert told["assumption"].unique(maintain_order=True).to_list() == ["latency", "size", "fees"]
     assert told.filter(assumption="latency")["value"].to_list() == ["1ms", "4ms", "20ms"]
 
 
