@@ -265,7 +265,7 @@ def test_the_decisions_looked_at_are_spread_from_the_first_to_the_last(lake: Lak
 def test_a_policy_has_nothing_to_check(lake: Lake) -> None:
     @bt.policy(every="1s")
     def idle(at: Any, params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN401, ARG001 -- records, to numba
-        return bt.Quotes()
+        return bt.Quotes(0, 0, 0, 0)
 
     for each in (idle, lambda lake: idle.on(lake.markets().collect()["ticker"])):
         found = bt.check_lookahead(each, lake)

@@ -28,6 +28,7 @@ from backtest.policies import Quoting, params_record
 from backtest.quoting import quote
 from backtest.replay import Stage, prepare
 from backtest.settings import Settings, read_settings
+from backtest.signals import laid
 from exchange.units import DOLLAR_CC
 from tests.benchmarks.book_arrays import hft_events, inputs
 from tests.benchmarks.figures import Figure, number, timed
@@ -176,7 +177,8 @@ def _arguments() -> dict[str, Any]:
 
 
 def _made(scene: Scene, row: dict[str, Any], ask: Any) -> Outcome:  # noqa: ANN401 -- numba's
-    return quote(scene.stage, scene.settings, scene.quoting, row, ask)
+    own = laid(scene.quoting.signals, scene.stage.rules.places)
+    return quote(scene.stage, scene.settings, scene.quoting, own, row, ask)
 
 
 def _events(scene: Scene, work: Path) -> Path:
