@@ -16,7 +16,7 @@ import polars as pl
 
 from backtest.errors import PlanError
 from backtest.intents import bound
-from backtest.plan import Params, parameter_rows, read_plan
+from backtest.plan import Params, Plan, parameter_rows, read_plan
 from backtest.policies import Policy, Quoting
 from backtest.report_numbers import length, several
 from exchange.units import format_ts
@@ -37,7 +37,7 @@ LOOK_FOR: Final = (
 
 _INSTANT: Final = timedelta(microseconds=1)
 _TIME: Final = pl.Datetime("us", "UTC")
-_CUTS: Final = pl.Schema({"cut_ts": _TIME, "n_intents": pl.Int64(), "n_different": pl.Int64()})
+_CUTS: Final = pl.Schema({"cut_ts": _TIME, "n_decisions": pl.Int64(), "n_different": pl.Int64()})
 _DIFFERENCES: Final = pl.Schema(
     {
         "cut_ts": _TIME,
@@ -55,7 +55,7 @@ class Lookahead:
     """What became of a plan that was made without the future; printed, it says the most important of it.
 
     params: the parameter row that was looked at.
-    cuts: cut_ts, n_intents decided until then by the plan of the whole lake, n_different; ascending.
+    cuts: cut_ts, n_decisions until then on the whole lake, n_different; ascending.
     differences: cut_ts, ticker, known_ts, what ("only with the future", "only without it" or "changed"),
         wanted (on the whole lake, in words), wanted_then (with what was known at cut_ts); by cut, then
         known_ts and ticker. Empty where the plan is clean.
@@ -67,7 +67,7 @@ class Lookahead:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the plan wanted the same at every cut."""
+        """Whether it wanted the same at every cut."""
         return self.differences.is_empty()
 
     def __repr__(self) -> str:
@@ -77,13 +77,11 @@ class Lookahead:
         n_cuts, n_other = self.cuts.height, self.cuts.filter(pl.col("n_different") > 0).height
         anew = f"made anew with what was known at {n_cuts} moments"
         if self.is_clean:
-            n_intents = self.cuts["n_intents"][-1]
-            return (
-                f"No look-ahead found: {anew}, the plan wanted the same every time ({n_intents:,} intents)."
-            )
+            decisions = several(self.cuts["n_decisions"][-1], "decision")
+            return f"No look-ahead found: {anew}, it wanted the same every time ({decisions})."
         counted = dict(self.differences.drop("cut_ts").unique()["what"].value_counts().iter_rows())
         counts = ", ".join(
-            f"{several(counted[what], 'intent')} {what}"
+            f"{several(counted[what], 'decision')} {what}"
             for what in (ONLY_WITH, ONLY_WITHOUT, CHANGED)
             if what in counted
         )
@@ -92,7 +90,7 @@ class Lookahead:
         first = self.differences.row(0, named=True)
         known_ts, cut_ts = (format_ts(first[name]) for name in ("known_ts", "cut_ts"))
         return (
-            f"The plan looks ahead: {anew}, it wanted something else at {n_other} of them ({counts}). "
+            f"The strategy looks ahead: {anew}, it wanted something else at {n_other} of them ({counts}). "
             f"It reads what comes {far}after its decisions.\n"
             f"First: {first['ticker']} at {known_ts}: {first['wanted'] or NOTHING}; with what was known at "
             f"{cut_ts}: {first['wanted_then'] or NOTHING}.\n{LOOK_FOR}"
@@ -115,6 +113,8 @@ def check_lookahead(
     well. What it reads elsewhere is not: answers in a file of its own go unnoticed, and so does a look ahead
     that changes nothing at these moments.
 
+    A policy decides inside the clock; of one that reads signals each row of them counts as a decision.
+
     Args:
         strategy: the function that makes the plan, called with a lake and the selection.
         lake: all that is known today.
@@ -133,11 +133,10 @@ def check_lookahead(
     _check_arguments(strategy, lake, n_cuts)
     pinned = lake.pinned()
     made = strategy(pinned, **selection)
-    if isinstance(made, Quoting):
+    if isinstance(made, Quoting) and made.signals is None:
         return nothing
-    plan = read_plan(made)
-    row = parameter_rows(params, plan)[0]
-    wanted = _wanted(plan, row)
+    row = {} if isinstance(made, Quoting) else parameter_rows(params, read_plan(made))[0]
+    wanted = _wanted(made, row)
     if wanted.is_empty():
         given = ", ".join(f"{name}={value}" for name, value in row.items())
         raise PlanError(f"the plan wants nothing ({given or 'no parameters'}): there is nothing to compare")
@@ -148,12 +147,8 @@ def check_lookahead(
         cuts.append((cut_ts, before.height, found.height))
         differences.append(found.select(pl.lit(cut_ts, _TIME).alias("cut_ts"), pl.all()))
     told = Lookahead(row, pl.DataFrame(cuts, schema=_CUTS, orient="row"), pl.concat(differences))
-    if not told.is_clean:
-        again = _wanted(read_plan(strategy(pinned, **selection)), row)
-        if not _differences(wanted, again).is_empty():
-            raise PlanError(
-                "the strategy makes another plan of the same lake each time: give it a fixed seed"
-            )
+    if not (told.is_clean or _differences(wanted, _wanted(strategy(pinned, **selection), row)).is_empty()):
+        raise PlanError("the strategy makes another plan of the same lake each time: give it a fixed seed")
     return told
 
 
@@ -194,7 +189,7 @@ def _wanted_then(
     """Return what the strategy wants until a moment if it is given what was known then."""
     known = {name: _cut(given, cut_ts) for name, given in selection.items()}
     try:
-        rows = _wanted(read_plan(strategy(lake.known_by(cut_ts), **known)), params)
+        rows = _wanted(strategy(lake.known_by(cut_ts), **known), params)
     except Exception as error:
         said = str(error).partition("\n")[0]
         raise PlanError(
@@ -209,16 +204,26 @@ def _cut(given: object, cut_ts: datetime) -> object:
     return given.filter(pl.col("known_ts") <= cut_ts)
 
 
-def _wanted(plan: pl.LazyFrame, params: Mapping[str, Any]) -> pl.DataFrame:
-    """Return ticker, known_ts and, in words that differ as intents do, `wanted`."""
+def _wanted(made: Plan | Quoting, params: Mapping[str, Any]) -> pl.DataFrame:
+    """Return ticker, known_ts and, in words that differ as intents do, or as signals, `wanted`."""
+    if isinstance(made, Quoting):
+        return _signalled(made)
     with bound(params):
-        rows = plan.drop_nulls(["ticker", "known_ts", "intent"]).collect()
+        rows = read_plan(made).drop_nulls(["ticker", "known_ts", "intent"]).collect()
     basket = pl.format("in basket {}", "basket") if "basket" in rows.columns else pl.lit(None, pl.String)
     return rows.unnest("intent").select(
         pl.col("ticker").cast(pl.String),
         "known_ts",
         wanted=pl.concat_str(*_words(), basket, separator=" ", ignore_nulls=True),
     )
+
+
+def _signalled(made: Quoting) -> pl.DataFrame:
+    assert made.signals is not None
+    rows = made.signals.rows
+    ticker = pl.col("ticker") if "ticker" in rows.columns else pl.lit("all markets").alias("ticker")
+    numbers = [pl.format("{}={}", pl.lit(name), name) for name in made.signals.names]
+    return rows.select(ticker, "known_ts", wanted=pl.concat_str(numbers, separator=" "))
 
 
 def _words() -> list[pl.Expr]:

@@ -194,7 +194,7 @@ def test_a_plan_that_looks_ahead_exits_1_and_says_where(tmp_path: Path) -> None:
     config = a_config(tmp_path, 'strategy = "peeking.py:plan"\nlake = "lake"\nfills = "touch"\n')
     answer = said("lookahead", config)
     assert answer.exit_code == 1
-    assert answer.stdout.startswith("The plan looks ahead: made anew with what was known at 2 moments")
+    assert answer.stdout.startswith("The strategy looks ahead: made anew with what was known at 2 moments")
     assert "Look for shift(-1)" in answer.stdout
     *_, told = answer.stdout.splitlines()
     moment = "2026-09-01T13:10:00Z"

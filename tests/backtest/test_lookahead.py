@@ -132,7 +132,7 @@ def test_what_comes_after_a_decision_is_missed(lake: Lake, name: str) -> None:
     found = bt.check_lookahead(AHEAD[name], lake)
     assert not found.is_clean
     assert found.cuts["n_different"].sum() == found.differences.height > 0
-    assert repr(found).startswith("The plan looks ahead")
+    assert repr(found).startswith("The strategy looks ahead")
 
 
 @pytest.mark.parametrize("name", BEHIND)
@@ -140,7 +140,7 @@ def test_what_came_before_is_enough_for_a_plan_that_looks_back(lake: Lake, name:
     """At all of its decisions, not only at five."""
     found = bt.check_lookahead(BEHIND[name], lake, n_cuts=1_000)
     assert found.is_clean
-    assert found.cuts["n_intents"][-1] >= 5
+    assert found.cuts["n_decisions"][-1] >= 5
     assert found.cuts["n_different"].sum() == 0
 
 
@@ -211,8 +211,8 @@ def test_a_row_says_what_was_wanted_with_and_without_the_future(lake: Lake) -> N
     assert found.differences.rows() == [(before, "KXT-1-A", at(5), *what)]
     assert repr(found).splitlines()[:2] == [
         (
-            "The plan looks ahead: made anew with what was known at 2 moments, it wanted something else at "
-            "1 of them (1 intent only without it). It reads what comes more than 3 min 59 s after its "
+            "The strategy looks ahead: made anew with what was known at 2 moments, it wanted something else "
+            "at 1 of them (1 decision only without it). It reads what comes more than 3 min 59 s after its "
             "decisions."
         ),
         (
@@ -252,14 +252,39 @@ def test_of_several_settings_the_first_is_looked_at(lake: Lake) -> None:
     strategy = buying(by_market(MID.shift(-1)) > MID + bt.param("up"))
     found = bt.check_lookahead(strategy, lake, params={"up": [1_000, 100]})
     assert found.params == {"up": 1_000}
-    assert found.cuts["n_intents"].to_list() == [0, 1, 1, 2, 2, 3, 3, 4]
+    assert found.cuts["n_decisions"].to_list() == [0, 1, 1, 2, 2, 3, 3, 4]
 
 
 def test_the_decisions_looked_at_are_spread_from_the_first_to_the_last(lake: Lake) -> None:
     """24 rows, every half minute from 0 to 11.5; the one in the middle is the 12.5th, rounded to even."""
     cuts = bt.check_lookahead(BEHIND["any row"], lake, n_cuts=3).cuts
     assert cuts["cut_ts"].to_list()[1::2] == [at(0), at(6), at(11.5)]
-    assert bt.check_lookahead(BEHIND["any row"], lake, n_cuts=1).cuts["n_intents"].to_list() == [23, 24]
+    assert bt.check_lookahead(BEHIND["any row"], lake, n_cuts=1).cuts["n_decisions"].to_list() == [23, 24]
+
+
+@bt.policy(every="1s")
+def informed(at: Any, params: Any, memory: Any, signals: Any) -> bt.Quotes:  # noqa: ANN401, ARG001 -- records, to numba
+    return bt.Quotes(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("is_by_market", [True, False])
+def test_the_signals_of_a_policy_are_looked_at(lake: Lake, *, is_by_market: bool) -> None:
+    """Each row is a decision: the price before is known, the next one is not; nor is whether there is one."""
+
+    def signalling(ahead: int) -> Callable[..., bt.Quoting]:
+        def strategy(lake: Lake) -> bt.Quoting:
+            value = by_market(MID.shift(ahead)).fill_null(float("nan"))
+            rows = lake.quotes().select("ticker", "known_ts", fair_cc=value)
+            return informed.on(["KXT-1-A", "KXT-1-B"], signals=rows if is_by_market else rows.drop("ticker"))
+
+        return strategy
+
+    assert bt.check_lookahead(signalling(1), lake, n_cuts=24).is_clean
+    found = bt.check_lookahead(signalling(-1), lake)
+    row = found.differences.row(0, named=True)
+    ticker = "KXT-1-A" if is_by_market else "all markets"
+    assert (row["ticker"], row["known_ts"], row["what"]) == (ticker, at(0), "changed")
+    assert (row["wanted"], row["wanted_then"]) == ("fair_cc=4800.0", "fair_cc=NaN")
 
 
 def test_a_policy_has_nothing_to_check(lake: Lake) -> None:

@@ -66,7 +66,7 @@ def test_our_strategies_do_not_look_ahead(lake: Lake, name: str) -> None:
     params = {**(strategy.params or {}), **SETTINGS[name]}
     found = bt.check_lookahead(strategy.plan, lake, params=params, **told)
     assert found.is_clean, found
-    assert found.cuts["n_intents"][-1] >= 4
+    assert found.cuts["n_decisions"][-1] >= 4
 
 
 def test_our_market_maker_is_asked_inside_the_clock(lake: Lake) -> None:
@@ -86,7 +86,7 @@ def test_the_plan_of_the_readme_does_not_look_ahead(lake: Lake) -> None:
 
     found = bt.check_lookahead(strategy, lake, params={"min_edge": [0.001, 0.01]})
     assert found.is_clean, found
-    assert found.cuts["n_intents"][-1] >= 4
+    assert found.cuts["n_decisions"][-1] >= 4
 
 
 def test_the_same_lake_tells_who_reads_results(lake: Lake) -> None:

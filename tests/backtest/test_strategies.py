@@ -266,7 +266,7 @@ def test_what_comes_later_changes_nothing_before(tmp_path: Path, name: str) -> N
         strategy.plan, lake, params={**(strategy.params or {}), **near}, n_cuts=100, **told
     )
     assert found.is_clean, found
-    assert found.cuts["n_intents"][-1] >= 2
+    assert found.cuts["n_decisions"][-1] >= 2
 
 
 @pytest.mark.parametrize("name", PLANS)
