@@ -11,9 +11,9 @@ from rich.table import Table
 from backtest.lookahead import NOTHING
 from backtest.metrics import row_of
 from backtest.report_detail import details, swept
-from backtest.report_numbers import MINUS, NONE, contracts, dollars, number, plain, several, share
+from backtest.report_numbers import MINUS, NONE, contracts, dollars, number, plain, several, share, when
 from backtest.report_words import DAYS_FEW, verdict
-from exchange.units import format_micros, format_ts
+from exchange.units import format_micros
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,23 +106,17 @@ def _print_lines(table: Table, n_rows: int) -> None:
 
 
 def print_lookahead(found: Lookahead) -> None:
-    """Print what was found and the first differences, each at the first moment it shows."""
+    """Print what was found and the first differences, each once."""
     console = _console()
     console.print(escape(repr(found)), highlight=False, soft_wrap=True)
     if found.is_clean:
         return
-    table = _table("Known up to", "Market", "Decided", "What", "Wanted", "Wanted then", n_text=6)
+    table = _table("Decided (UTC)", "Market", "Wanted", "Without the future", n_text=4)
     what = [name for name in found.differences.columns if name != "cut_ts"]
     rows = found.differences.unique(what, keep="first", maintain_order=True)
     for row in rows.head(ROWS_MAX).iter_rows(named=True):
-        table.add_row(
-            format_ts(row["cut_ts"]),
-            escape(row["ticker"]),
-            format_ts(row["known_ts"]),
-            row["what"],
-            escape(row["wanted"] or NOTHING),
-            escape(row["wanted_then"] or NOTHING),
-        )
+        wanted = (row["wanted"] or NOTHING, row["wanted_then"] or NOTHING)
+        table.add_row(when(row["known_ts"]), escape(row["ticker"]), *(escape(each) for each in wanted))
     console.print()
     console.print(table)
     if rows.height > ROWS_MAX:

@@ -197,10 +197,8 @@ def test_a_plan_that_looks_ahead_exits_1_and_says_where(tmp_path: Path) -> None:
     assert answer.stdout.startswith("The strategy looks ahead: made anew with what was known at 2 moments")
     assert "Look for shift(-1)" in answer.stdout
     *_, told = answer.stdout.splitlines()
-    moment = "2026-09-01T13:10:00Z"
-    assert re.split(r"  +", told.strip()) == [
-        *(moment, "KXT-1-A", moment, "only with the future", "buy 10 yes at $0.92", "nothing"),
-    ]
+    moment = "2026-09-01 13:10:00"
+    assert re.split(r"  +", told.strip()) == [moment, "KXT-1-A", "buy 10 yes at $0.92", "nothing"]
     found = json.loads(said("lookahead", config, "--json").stdout)
     assert (found["is_clean"], len(found["cuts"]), len(found["differences"])) == (False, 2, 1)
 
