@@ -9,13 +9,13 @@ import polars as pl
 from backtest.columns import HOME, finished, numbers, of_fills
 from backtest.kernels.arrays import DOLLAR_CC, I64
 from backtest.results import HORIZONS_S, Frames
+from backtest.tape import rows_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from backtest.outcomes import Outcome
     from backtest.replay import Stage
-    from backtest.tape import Tape
 
 _KEPT = ("fill_id", *HOME, "fill_ts", "action", "side", "role", "count_centi", "price_cc")
 
@@ -42,7 +42,7 @@ def markouts(done: "Sequence[Outcome]", stage: "Stage", frames: Frames) -> pl.Da
 
 def _middle(stage: "Stage", market: I64, at_us: I64) -> npt.NDArray[np.float64]:
     """Return the middle of YES in each market after everything up to a time; NaN where there is none."""
-    tape, row = stage.tape, _rows_at(stage.tape, market, at_us)
+    tape, row = stage.tape, rows_at(stage.tape, market, at_us)
     top = tape.tops[row]
     bid, ask = top["bid_cc"].astype(np.float64), top["ask_cc"].astype(np.float64)
     is_known = (row >= 0) & (top["is_live"] == 1) & (at_us - top["ts_us"] <= tape.holds_us)
@@ -53,14 +53,3 @@ def _middle(stage: "Stage", market: I64, at_us: I64) -> npt.NDArray[np.float64]:
     )
     is_known &= at_us <= seen_us
     return np.where(is_known, (bid + ask) / 2, np.nan)
-
-
-def _rows_at(tape: "Tape", market: I64, at_us: I64) -> I64:
-    """Return the last row of each market at or before each time, -1 where none is."""
-    first, low, high = tape.offsets[market], tape.offsets[market], tape.offsets[market + 1]
-    times = tape.tops["ts_us"]
-    while (is_open := low < high).any():
-        middle = (low + high) // 2
-        is_past = is_open & (times[np.minimum(middle, len(times) - 1)] <= at_us)
-        low, high = np.where(is_past, middle + 1, low), np.where(is_open & ~is_past, middle, high)
-    return np.where(low > first, low - 1, -1)

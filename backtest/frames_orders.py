@@ -29,7 +29,7 @@ from backtest.kernels.arrays import (
 )
 from backtest.outcomes import KEPT_OF_ORDERS, Outcome
 from backtest.results import TIME, Frames
-from backtest.tape import FROM_TRADES, MID
+from backtest.tape import FROM_TRADES, MID, are_closes
 
 if TYPE_CHECKING:
     from backtest.replay import Stage
@@ -96,7 +96,9 @@ def fills(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
     )
     rows = frame(*(each.fills for each in done)).hstack(pl.concat(wanted, how="vertical_relaxed"))
     rows = rows.with_columns(way=pl.Series(way)).with_columns(*_meant())
-    told = pl.Series(_evidence(stage.tape.evidence), dtype=pl.String)
+    told = _evidence(stage.tape.evidence)
+    is_close = are_closes(stage.tape, market, rows["fill_us"].to_numpy())
+    code = pl.col("evidence") + pl.Series(len(told) * is_close)
     shown = rows.with_columns(
         *home(stage, market, *HOME),
         row=pl.Series(numbers(lengths)),
@@ -106,7 +108,7 @@ def fills(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
         fill_ts=pl.col("fill_us").cast(TIME),
         price_cc=_own_price(),
         role=pl.lit(_ROLES).gather("is_taker"),
-        evidence=pl.lit(told).gather("evidence"),
+        evidence=pl.lit(pl.Series(told + _of_closes(told))).gather(code),
     )
     return finished(shown, "fills", done)
 
@@ -133,6 +135,11 @@ def _evidence(basis: str) -> list[str]:
     if basis == FROM_TRADES:
         told[UNSIZED] = FROM_TRADES
     return [MID if basis == MID else told[code] for code in range(len(told))]
+
+
+def _of_closes(told: list[str]) -> list[str]:
+    """Return the same of fills against closes of candles."""
+    return [each.replace("touch:no-size", "candle").replace("touch", "candle") for each in told]
 
 
 def _is_rejected(code: str) -> pl.Expr:

@@ -19,6 +19,7 @@ from backtest.kernels.arrays import (
     LEVEL,
     NEVER,
     NO_QUEUE,
+    OF_A_CLOSE,
     PURSE,
     QUEUES,
     SETTLEMENT,
@@ -252,7 +253,10 @@ def _tape(lake: "LakeReader", settings: "Settings", known: Rules) -> tuple[Tape,
         if CANDLES.name in lake.versions():  # then a join has to find them: not for each reading anew
             found = collected(shown, "quotes and candles")
             is_close = pl.col("session").str.starts_with(f"{FROM_CANDLES}_")
-            shown, n_candles = found.lazy(), found.filter(is_close)["ticker"].n_unique()
+            sizes = ("bid_size_centi", "ask_size_centi")
+            unsized = {name: pl.when(is_close).then(OF_A_CLOSE).otherwise(name) for name in sizes}
+            shown = found.lazy().with_columns(**unsized)
+            n_candles = found.filter(is_close)["ticker"].n_unique()
         told = [f"{n_candles} markets were not recorded all the time: there, quotes are closes of candles"]
         ended = pl.concat([shown, ends(lake, shown)])
         stand = QUOTES_STAND if settings.max_age_us == NEVER else QUOTES_AGE.format(settings.max_age_us / 1e6)

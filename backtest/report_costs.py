@@ -34,6 +34,12 @@ _MIDDLE_NOTE: Final = (
     "way. A maker who loses it at once was picked off."
 )
 _MOVES: Final = frozenset({"after_5s_micros", "after_60s_micros", "after_600s_micros"})
+_EVIDENCE_NOTE: Final = (
+    "touch: the best quote of that moment, up to its size. touch:no-size: a quote without a recorded size. "
+    "candle: the close of a candle, where nobody recorded quotes. trades: a touch made of the last trades. "
+    "book: displayed depth, walked level by level. …:impact: prices beyond the touch that the slippage model "
+    "says. …:crossed: an order that waited until the other side came."
+)
 _RATES_NOTE: Final = (
     "The formula: rate times price times (1 - price) times contracts. What was charged beyond it is rounding."
 )
@@ -81,10 +87,7 @@ def costs(detail: Detail) -> Markup:
         titled(
             "What the fills rested on",
             table(detail.evidence, rests_on, meters={"count_share": 1.0}),
-            note="touch: the best quote of that moment, up to its size. touch:no-size: a quote without a "
-            "recorded size. trades: a touch made of the last trades. book: displayed depth, walked level by "
-            "level. …:impact: prices beyond the touch that the slippage model says. …:crossed: an order that "
-            "waited until the other side came.",
+            note=_EVIDENCE_NOTE,
         ),
         lead="The spread is inside the prices: purchases fill at the ask, sales at the bid.",
     )

@@ -76,7 +76,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "cash_micros": pl.Int64(),  # < 0 purchase, > 0 sale, before the fee
             "fee_micros": pl.Int64(),
             "role": pl.String(),  # taker | maker
-            "evidence": pl.String(),  # mid | touch | touch:no-size | book, …:crossed | queue | queue:through
+            "evidence": pl.String(),  # of what it rested on, in the words of docs/fills.md
             "position_after_centi": pl.Int64(),  # signed YES contracts
         }
     ),

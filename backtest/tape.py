@@ -15,7 +15,20 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import CHANGE, I32, I64, NEVER, SHELF, SIZE, SIZE_UNKNOWN, TOP, TRADED, Records
+from backtest.kernels.arrays import (
+    CHANGE,
+    I32,
+    I64,
+    NEVER,
+    SHELF,
+    SIZE,
+    SIZE_OF_CLOSE,
+    SIZE_UNKNOWN,
+    TOP,
+    TRADED,
+    Flags,
+    Records,
+)
 from exchange.units import DOLLAR_CC
 from warehouse.rebuilding.changes import changes_of, numbered
 from warehouse.rebuilding.ops import DELTA, SET, SPAN, UNKNOWN, ask_code, bid_code, yes_price_cc
@@ -63,7 +76,8 @@ def quotes_tape(
     rows come mixed up (files of one day that overlap, several recorders) they are read again, sorted.
 
     Args:
-        quotes: `QUOTE_COLUMNS`; rows of one instant and market count as the last of them by received_ts.
+        quotes: `QUOTE_COLUMNS`; rows of one instant and market count as the last of them by received_ts. A
+            size is null where nobody knows it, OF_A_CLOSE where the row is a candle's close.
         markets: ticker and close_us, one row per market; its order is the tape's.
         evidence: TOUCH or MID.
         holds_us: how long a quote counts that no other one follows.
@@ -213,6 +227,27 @@ def known_us(tape: Tape, close_us: I64) -> I64:
     total = np.zeros(len(has_rows), np.int64)
     total[has_rows] = np.add.reduceat(lengths * tape.tops["is_live"], first)
     return total
+
+
+def rows_at(tape: Tape, market: I64, at_us: I64) -> I64:
+    """Return the last row of each market at or before each time, -1 where none is."""
+    first, low, high = tape.offsets[market], tape.offsets[market], tape.offsets[market + 1]
+    times = tape.tops["ts_us"]
+    while (is_open := low < high).any():
+        middle = (low + high) // 2
+        is_past = is_open & (times[np.minimum(middle, len(times) - 1)] <= at_us)
+        low, high = np.where(is_past, middle + 1, low), np.where(is_open & ~is_past, middle, high)
+    return np.where(low > first, low - 1, -1)
+
+
+def are_closes(tape: Tape, market: I64, at_us: I64) -> Flags:
+    """Tell of each market and time whether what was shown then was the close of a candle."""
+    sizes = tape.sizes
+    is_close = (sizes["bid_size"] == SIZE_OF_CLOSE) | (sizes["ask_size"] == SIZE_OF_CLOSE)
+    if not is_close.any():
+        return np.zeros(len(market), np.bool)
+    row = rows_at(tape, market, at_us)
+    return np.asarray(is_close[row] & (row >= 0))
 
 
 def _to_the_middle(tops: Records, sizes: Records) -> None:

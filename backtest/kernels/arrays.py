@@ -79,10 +79,13 @@ TOP: Final = _record(
     *("ts_us", "bid_cc:i2", "ask_cc:i2"), *("is_live:i1", "is_new_bid:i1", "is_new_ask:i1", "is_unknown:i1")
 )
 PRICE_UNKNOWN: Final = -1  # the bid of a quote that is none
-# The same row of a quote: sizes, SIZE_UNKNOWN where nobody knows; of more than SIZE_MAX_CENTI, that much.
+# The same row of a quote: sizes; SIZE_UNKNOWN where nobody knows, SIZE_OF_CLOSE where nobody can, for it is a
+# candle's close; of more than SIZE_MAX_CENTI, that much.
 SIZE: Final = _record("bid_size:u4", "ask_size:u4")
 SIZE_UNKNOWN: Final = 2**32 - 1
-SIZE_MAX_CENTI: Final = SIZE_UNKNOWN - 1
+SIZE_OF_CLOSE: Final = 2**32 - 2
+SIZE_MAX_CENTI: Final = 2**32 - 3
+OF_A_CLOSE: Final = -2  # how a size says so before it is on the tape
 # A trade at a price of YES; `is_bought`: the taker acquired YES.
 DEAL: Final = _record("ts_us", "cc:i2", "is_bought:i1")
 # How far the rows of one market have got: the next one, when the last was received, whether any came late.

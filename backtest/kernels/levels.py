@@ -1,6 +1,6 @@
 """Displayed levels of one market as the clock reaches them, and what we took from them ourselves."""
 
-from backtest.kernels.arrays import SIZE_UNKNOWN, TRADED, Records, World
+from backtest.kernels.arrays import SIZE_OF_CLOSE, TRADED, Records, World
 from backtest.kernels.jit import inner
 from warehouse.rebuilding.ops import CLEAR, DELTA, END, SET, UNKNOWN
 
@@ -61,7 +61,7 @@ def advance(w: World, m: int, row: int) -> None:
 @inner
 def shown_size(size: int) -> int:
     """Return the size of a quote's side, -1 where nobody knows it."""
-    return -1 if size == SIZE_UNKNOWN else size
+    return -1 if size >= SIZE_OF_CLOSE else size
 
 
 @inner

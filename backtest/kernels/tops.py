@@ -13,9 +13,11 @@ from backtest.kernels.arrays import (
     I32,
     I64,
     NEVER,
+    OF_A_CLOSE,
     PRICE_UNKNOWN,
     SIZE,
     SIZE_MAX_CENTI,
+    SIZE_OF_CLOSE,
     SIZE_UNKNOWN,
     TOP,
     TRADED,
@@ -26,7 +28,7 @@ from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "e962e4051a9a"
+MADE_WITH: Final = "92fb82701570"
 
 
 @inner
@@ -88,7 +90,9 @@ def count_rows(counts: I64, market: I64, ts_us: I64, close_us: I64) -> None:
 
 @inner
 def _kept(size_centi: int) -> int:
-    return SIZE_UNKNOWN if size_centi < 0 else min(size_centi, SIZE_MAX_CENTI)
+    if size_centi < 0:
+        return SIZE_OF_CLOSE if size_centi == OF_A_CLOSE else SIZE_UNKNOWN
+    return min(size_centi, SIZE_MAX_CENTI)
 
 
 @entry

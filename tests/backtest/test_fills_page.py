@@ -22,6 +22,7 @@ def test_every_reason_is_explained(reason: str) -> None:
         *(f"{each}:crossed" for each in ("touch", "trades", "book")),
         *(f"{each}:impact" for each in ("touch", "trades")),
         "touch:no-size",
+        *("candle", "candle:impact", "candle:crossed"),
         "queue:through",
     ],
 )
