@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from backtest.accruals import interest
+    from backtest.auditing import Audit, audit
     from backtest.engine import run
     from backtest.errors import BacktestError
     from backtest.fees import assume_fees
     from backtest.holdouts import Holdout, holdout
     from backtest.intents import Intent, buy_no, buy_yes, cancel, close, param, sell_no, sell_yes
     from backtest.latency import sample_latency
-    from backtest.lookahead import Lookahead, check_lookahead
     from backtest.policies import Policy, Quotes, Quoting, policy
     from backtest.results import Run
     from backtest.rungs import ladder
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from backtest.walking import walk_forward
 
 _HOMES = {
+    "Audit": "auditing",
     "BacktestError": "errors",
     "ForecastScores": "scores",
     "Holdout": "holdouts",
     "Intent": "intents",
-    "Lookahead": "lookahead",
     "Policy": "policies",
     "Quotes": "policies",
     "Quoting": "policies",
     "Run": "results",
     "Slippage": "slippage",
     "assume_fees": "fees",
+    "audit": "auditing",
     "buy_no": "intents",
     "buy_yes": "intents",
     "calibrate_slippage": "slippage_measured",
     "cancel": "intents",
-    "check_lookahead": "lookahead",
     "close": "intents",
     "holdout": "holdouts",
     "interest": "accruals",
@@ -60,22 +60,22 @@ _HOMES = {
 }
 
 __all__ = [
+    "Audit",
     "BacktestError",
     "ForecastScores",
     "Holdout",
     "Intent",
-    "Lookahead",
     "Policy",
     "Quotes",
     "Quoting",
     "Run",
     "Slippage",
     "assume_fees",
+    "audit",
     "buy_no",
     "buy_yes",
     "calibrate_slippage",
     "cancel",
-    "check_lookahead",
     "close",
     "holdout",
     "interest",

@@ -37,7 +37,7 @@ def assumed(settings: "Settings", stage: "Stage", done: "Sequence[Outcome]") -> 
         f"orders arrive {settings.latency} after the row they were decided on was known",
         "orders that wait are filled at their own limit and pay the maker fee",
         "our own orders move nobody, nor meet each other: the tape goes on as if we had not traded",
-        "whether the plan looks ahead was not checked: that is for bt.check_lookahead, not for a run",
+        "whether the plan looks ahead was not checked: that is for bt.audit, not for a run",
         *stage.assumptions,
     ]
     if settings.fills == "queue":

@@ -140,7 +140,7 @@ def sensitivity(
 
 
 @app.command()
-def lookahead(
+def audit(
     config: Annotated[Path, typer.Argument(help="A TOML file, as for `run`.", metavar="CONFIG.toml")],
     lake: LakeAt = None,
     cuts: Annotated[int, typer.Option("--cuts", help="How many decisions to look at.")] = 5,
@@ -157,16 +157,16 @@ def lookahead(
     cannot be used.
     """
     from backtest.config import read_config
-    from backtest.running import look_ahead
+    from backtest.running import audited
 
-    found = look_ahead(read_config(config), lake=lake, n_cuts=cuts)
+    found = audited(read_config(config), lake=lake, n_cuts=cuts)
     if as_json:
         frames = {"cuts": found.cuts.to_dicts(), "differences": found.differences.to_dicts()}
         _print_json({"is_clean": found.is_clean, "params": found.params, **frames})
     else:
-        from backtest.printing import print_lookahead
+        from backtest.printing import print_audit
 
-        print_lookahead(found)
+        print_audit(found)
     if not found.is_clean:
         raise typer.Exit(1)
 
@@ -207,7 +207,7 @@ def fees(
     if as_json:
         _print_json(audit.as_json())
     else:
-        _print_audit(audit)
+        _print_fee_audit(audit)
     if not audit.is_exact:
         raise typer.Exit(1)
 
@@ -272,10 +272,10 @@ def _lake_terms(uri: str) -> "TermsAt":
     return terms_in(uri)
 
 
-def _print_audit(audit: "FeeAudit") -> None:
-    from backtest.printing import print_audit
+def _print_fee_audit(audit: "FeeAudit") -> None:
+    from backtest.printing import print_fee_audit
 
-    print_audit(audit)
+    print_fee_audit(audit)
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from backtest.lookahead import NOTHING
+from backtest.auditing import NOTHING
 from backtest.metrics import row_of
 from backtest.report_detail import details, swept
 from backtest.report_numbers import MINUS, NONE, contracts, dollars, number, plain, several, share, when
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from backtest.account_fees import FeeAudit
-    from backtest.lookahead import Lookahead
+    from backtest.auditing import Audit
     from backtest.running import Finished
     from backtest.scores import ForecastScores
     from backtest.strategies.registry import Strategy
@@ -105,7 +105,7 @@ def _print_lines(table: Table, n_rows: int) -> None:
         console.print(f"{LINES_MAX} of {n_rows:,} lines; --json has all of them.")
 
 
-def print_lookahead(found: Lookahead) -> None:
+def print_audit(found: Audit) -> None:
     """Print what was found and the first differences, each once."""
     console = _console()
     console.print(escape(repr(found)), highlight=False, soft_wrap=True)
@@ -123,7 +123,7 @@ def print_lookahead(found: Lookahead) -> None:
         console.print(f"{ROWS_MAX} of {rows.height:,} differences; --json has all of them.")
 
 
-def print_audit(audit: FeeAudit) -> None:
+def print_fee_audit(audit: FeeAudit) -> None:
     """Print what the comparison assumed, what it found, and the orders that differ."""
     console = _console()
     console.print("Assumptions", style="bold")

@@ -100,10 +100,10 @@ def shake(config: RunConfig, *, lake: str | None = None) -> pl.DataFrame:
     return bt.sensitivity(plan, pinned, params=config.params, **_engine_arguments(config))
 
 
-def look_ahead(config: RunConfig, *, lake: str | None = None, n_cuts: int) -> bt.Lookahead:
-    """Return `bt.check_lookahead` of a configuration's strategy, selection and first parameter row."""
+def audited(config: RunConfig, *, lake: str | None = None, n_cuts: int) -> bt.Audit:
+    """Return `bt.audit` of a configuration's strategy, selection and first parameter row."""
     strategy, pinned = config.strategy.plan, _pinned(config, lake)
-    return bt.check_lookahead(strategy, pinned, params=config.params, n_cuts=n_cuts, **_asked(config))
+    return bt.audit(strategy, pinned, params=config.params, n_cuts=n_cuts, **_asked(config))
 
 
 def _planned(config: RunConfig, lake: str | None) -> tuple[pl.LazyFrame | bt.Quoting, Lake]:

@@ -262,9 +262,7 @@ def test_what_comes_later_changes_nothing_before(tmp_path: Path, name: str) -> N
     near: dict[str, Any] = {"enter_minutes": 50} if name == "closing_drift" else {}
     strategy = STRATEGIES[name]
     told = {"forecast": FORECAST} if strategy.reads_forecast else {}
-    found = bt.check_lookahead(
-        strategy.plan, lake, params={**(strategy.params or {}), **near}, n_cuts=100, **told
-    )
+    found = bt.audit(strategy.plan, lake, params={**(strategy.params or {}), **near}, n_cuts=100, **told)
     assert found.is_clean, found
     assert found.cuts["n_decisions"][-1] >= 2
 

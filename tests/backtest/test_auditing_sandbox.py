@@ -64,14 +64,14 @@ def test_our_strategies_do_not_look_ahead(lake: Lake, name: str) -> None:
     told: dict[str, Any] = {"forecast": a_forecast(lake)} if strategy.reads_forecast else {}
     told |= {"event": ONE_EVENT} if name == "cross_strike" else {"series": IN_CANDLES}
     params = {**(strategy.params or {}), **SETTINGS[name]}
-    found = bt.check_lookahead(strategy.plan, lake, params=params, **told)
+    found = bt.audit(strategy.plan, lake, params=params, **told)
     assert found.is_clean, found
     assert found.cuts["n_decisions"][-1] >= 4
 
 
 def test_our_market_maker_is_asked_inside_the_clock(lake: Lake) -> None:
     assert set(STRATEGIES) == {*SETTINGS, "market_making"}
-    found = bt.check_lookahead(STRATEGIES["market_making"].plan, lake, series=RECORDED)
+    found = bt.audit(STRATEGIES["market_making"].plan, lake, series=RECORDED)
     assert (found.is_clean, found.cuts.height) == (True, 0)
 
 
@@ -84,7 +84,7 @@ def test_the_plan_of_the_readme_does_not_look_ahead(lake: Lake) -> None:
         plan: pl.LazyFrame = names["plan"]
         return plan
 
-    found = bt.check_lookahead(strategy, lake, params={"min_edge": [0.001, 0.01]})
+    found = bt.audit(strategy, lake, params={"min_edge": [0.001, 0.01]})
     assert found.is_clean, found
     assert found.cuts["n_decisions"][-1] >= 4
 
@@ -96,5 +96,5 @@ def test_the_same_lake_tells_who_reads_results(lake: Lake) -> None:
         rows = lake.quotes(series=IN_CANDLES).join(lake.markets().select("ticker", "result"), on="ticker")
         return rows.select("ticker", "known_ts", intent=bt.buy_yes(1).when(pl.col("result") == "yes"))
 
-    found = bt.check_lookahead(strategy, lake)
+    found = bt.audit(strategy, lake)
     assert found.differences["what"].unique().to_list() == ["only with the future"]

@@ -1,6 +1,6 @@
 """Whether a plan looks ahead: made anew with what was known at a moment, it must want what it wanted.
 
-    print(bt.check_lookahead(my_plan, lake, params={"min_edge": 0.02}, series="KXBTC15M"))
+    print(bt.audit(my_plan, lake, params={"min_edge": 0.02}, series="KXBTC15M"))
 
 It says whether, where first, how far ahead, and what to look for.
 """
@@ -51,7 +51,7 @@ _DIFFERENCES: Final = pl.Schema(
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Lookahead:
+class Audit:
     """What became of a plan that was made without the future; printed, it says the most important of it.
 
     params: the parameter row that was looked at.
@@ -97,14 +97,14 @@ class Lookahead:
         )
 
 
-def check_lookahead(
+def audit(
     strategy: Callable[..., Any] | Policy,
     lake: "Lake",
     *,
     params: Params = None,
     n_cuts: int = 5,
     **selection: Any,  # noqa: ANN401 -- of the strategy
-) -> Lookahead:
+) -> Audit:
     """Make a plan anew with what was known when it decided, and compare what it wants.
 
     Of all decisions `n_cuts` are taken, evenly from the first to the last. At each of them, and in the
@@ -127,7 +127,7 @@ def check_lookahead(
             strategy that fails when it knows less.
         ParameterError: as `bt.run`.
     """
-    nothing = Lookahead({}, _CUTS.to_frame(), _DIFFERENCES.to_frame())
+    nothing = Audit({}, _CUTS.to_frame(), _DIFFERENCES.to_frame())
     if isinstance(strategy, Policy):
         return nothing
     _check_arguments(strategy, lake, n_cuts)
@@ -146,7 +146,7 @@ def check_lookahead(
         found = _differences(before, _wanted_then(strategy, pinned, cut_ts, row, selection))
         cuts.append((cut_ts, before.height, found.height))
         differences.append(found.select(pl.lit(cut_ts, _TIME).alias("cut_ts"), pl.all()))
-    told = Lookahead(row, pl.DataFrame(cuts, schema=_CUTS, orient="row"), pl.concat(differences))
+    told = Audit(row, pl.DataFrame(cuts, schema=_CUTS, orient="row"), pl.concat(differences))
     if not (told.is_clean or _differences(wanted, _wanted(strategy(pinned, **selection), row)).is_empty()):
         raise PlanError("the strategy makes another plan of the same lake each time: give it a fixed seed")
     return told
@@ -156,7 +156,7 @@ def _check_arguments(strategy: object, lake: object, n_cuts: int) -> None:
     if isinstance(strategy, pl.LazyFrame | pl.DataFrame | Quoting):
         raise PlanError(
             "this plan is made already, and cannot be made anew with less: give the function that makes it, "
-            "check_lookahead(my_plan, lake), not my_plan(lake)"
+            "audit(my_plan, lake), not my_plan(lake)"
         )
     if not callable(strategy):
         raise PlanError(f"strategy={strategy!r} is no function that makes a plan of a lake")

@@ -129,7 +129,7 @@ BEHIND: Final = {
 @pytest.mark.parametrize("name", AHEAD)
 def test_what_comes_after_a_decision_is_missed(lake: Lake, name: str) -> None:
     """Traps 29, 30: each plan reads a later row, or of another market one, and five decisions tell."""
-    found = bt.check_lookahead(AHEAD[name], lake)
+    found = bt.audit(AHEAD[name], lake)
     assert not found.is_clean
     assert found.cuts["n_different"].sum() == found.differences.height > 0
     assert repr(found).startswith("The strategy looks ahead")
@@ -138,7 +138,7 @@ def test_what_comes_after_a_decision_is_missed(lake: Lake, name: str) -> None:
 @pytest.mark.parametrize("name", BEHIND)
 def test_what_came_before_is_enough_for_a_plan_that_looks_back(lake: Lake, name: str) -> None:
     """At all of its decisions, not only at five."""
-    found = bt.check_lookahead(BEHIND[name], lake, n_cuts=1_000)
+    found = bt.audit(BEHIND[name], lake, n_cuts=1_000)
     assert found.is_clean
     assert found.cuts["n_decisions"][-1] >= 5
     assert found.cuts["n_different"].sum() == 0
@@ -147,7 +147,7 @@ def test_what_came_before_is_enough_for_a_plan_that_looks_back(lake: Lake, name:
 @pytest.mark.parametrize("column", BECAME)
 def test_what_a_market_became_is_not_known_before(lake: Lake, column: str) -> None:
     """Trap 29: results, payouts, volumes and the rest of what `lake.markets()` says of today."""
-    found = bt.check_lookahead(joining(column, pl.col("listed").is_not_null()), lake)
+    found = bt.audit(joining(column, pl.col("listed").is_not_null()), lake)
     assert found.differences["what"].unique().to_list() == ["only with the future"]
     assert found.differences.filter(pl.col("ticker") == "KXT-1-B").height > 0
 
@@ -159,13 +159,13 @@ def test_what_was_listed_is_known(lake: Lake, column: str) -> None:
     def strategy(lake: Lake) -> pl.LazyFrame:
         return joining(column, pl.col("listed").is_not_null())(lake).filter(pl.col("ticker") == "KXT-1-B")
 
-    assert bt.check_lookahead(strategy, lake, n_cuts=12).is_clean
+    assert bt.audit(strategy, lake, n_cuts=12).is_clean
 
 
 def test_a_close_that_came_early_is_not_known_before(lake: Lake) -> None:
     """Trap 30: with 10 minutes to go; A was to close at minute 600 then, of B nobody could say."""
     left = (pl.col("listed") - pl.col("known_ts")).dt.total_minutes()
-    found = bt.check_lookahead(joining("close_ts", left <= 10), lake)
+    found = bt.audit(joining("close_ts", left <= 10), lake)
     assert set(found.differences["ticker"]) == {"KXT-1-A", "KXT-1-B"}
     assert set(found.differences["what"]) == {"only with the future"}
 
@@ -180,7 +180,7 @@ def test_states_are_known_from_when_they_were_recorded(lake: Lake) -> None:
         )
         return rows.select("ticker", "known_ts", intent=bt.buy_yes(1).when(pl.col("close_ts") == at(600)))
 
-    assert bt.check_lookahead(strategy, lake).is_clean
+    assert bt.audit(strategy, lake).is_clean
 
 
 def test_a_forecast_is_cut_by_its_own_known_ts(lake: Lake) -> None:
@@ -197,14 +197,14 @@ def test_a_forecast_is_cut_by_its_own_known_ts(lake: Lake) -> None:
         rows = lake.quotes().join_asof(forecast, on="known_ts", by="ticker", check_sortedness=False)
         return rows.select("ticker", "known_ts", intent=bt.buy_yes(1).when(pl.col("prob") > 0.5))
 
-    assert bt.check_lookahead(by_then, lake, forecast=told, n_cuts=12).is_clean
-    found = bt.check_lookahead(any_time, lake, forecast=told)
+    assert bt.audit(by_then, lake, forecast=told, n_cuts=12).is_clean
+    found = bt.audit(any_time, lake, forecast=told)
     assert found.cuts["n_different"].max() == 9  # minutes 0 to 8, as long as the second one was not known
 
 
 def test_a_row_says_what_was_wanted_with_and_without_the_future(lake: Lake) -> None:
     """The low of A is 40, at minute 9; who does not know it yet buys at 46, where 45 was the low."""
-    found = bt.check_lookahead(AHEAD["the low of the day"], lake, ticker="KXT-1-A")
+    found = bt.audit(AHEAD["the low of the day"], lake, ticker="KXT-1-A")
     before = at(9) - timedelta(microseconds=1)
     assert found.cuts.rows() == [(before, 0, 1), (at(9), 1, 0)]
     what = ("only without it", None, "buy 1 yes at $0.46")
@@ -229,7 +229,7 @@ def test_an_intent_that_only_becomes_another_one_is_a_difference_too(lake: Lake)
         sold = bt.buy_no(pl.len() / 4, limit=4_550, ttl="90s", post_only=True, replace=True)
         return lake.quotes().select("ticker", "known_ts", intent=sold, basket=pl.lit("x"))
 
-    first = bt.check_lookahead(strategy, lake, n_cuts=24).differences.row(0, named=True)
+    first = bt.audit(strategy, lake, n_cuts=24).differences.row(0, named=True)
     assert (first["cut_ts"], first["what"]) == (at(0), "changed")
     said = "buy {} no at $0.455 gtc for 90 s post only replacing in basket x"
     assert (first["wanted"], first["wanted_then"]) == (said.format("6"), said.format("0.25"))
@@ -242,24 +242,24 @@ def test_of_equal_intents_the_number_counts(lake: Lake) -> None:
         once = BEHIND["any row"](lake)
         return pl.concat([once, AHEAD["the next price"](lake)])
 
-    found = bt.check_lookahead(strategy, lake, n_cuts=24)
+    found = bt.audit(strategy, lake, n_cuts=24)
     assert set(found.differences["what"]) == {"only with the future"}
-    assert bt.check_lookahead(lambda lake: pl.concat([BEHIND["any row"](lake)] * 2), lake).is_clean
+    assert bt.audit(lambda lake: pl.concat([BEHIND["any row"](lake)] * 2), lake).is_clean
 
 
 def test_of_several_settings_the_first_is_looked_at(lake: Lake) -> None:
     """By more than 10 cents: A rises after minutes 5 and 9, B after 6.5 and 8.5."""
     strategy = buying(by_market(MID.shift(-1)) > MID + bt.param("up"))
-    found = bt.check_lookahead(strategy, lake, params={"up": [1_000, 100]})
+    found = bt.audit(strategy, lake, params={"up": [1_000, 100]})
     assert found.params == {"up": 1_000}
     assert found.cuts["n_decisions"].to_list() == [0, 1, 1, 2, 2, 3, 3, 4]
 
 
 def test_the_decisions_looked_at_are_spread_from_the_first_to_the_last(lake: Lake) -> None:
     """24 rows, every half minute from 0 to 11.5; the one in the middle is the 12.5th, rounded to even."""
-    cuts = bt.check_lookahead(BEHIND["any row"], lake, n_cuts=3).cuts
+    cuts = bt.audit(BEHIND["any row"], lake, n_cuts=3).cuts
     assert cuts["cut_ts"].to_list()[1::2] == [at(0), at(6), at(11.5)]
-    assert bt.check_lookahead(BEHIND["any row"], lake, n_cuts=1).cuts["n_decisions"].to_list() == [23, 24]
+    assert bt.audit(BEHIND["any row"], lake, n_cuts=1).cuts["n_decisions"].to_list() == [23, 24]
 
 
 @bt.policy(every="1s")
@@ -279,8 +279,8 @@ def test_the_signals_of_a_policy_are_looked_at(lake: Lake, *, is_by_market: bool
 
         return strategy
 
-    assert bt.check_lookahead(signalling(1), lake, n_cuts=24).is_clean
-    found = bt.check_lookahead(signalling(-1), lake)
+    assert bt.audit(signalling(1), lake, n_cuts=24).is_clean
+    found = bt.audit(signalling(-1), lake)
     row = found.differences.row(0, named=True)
     ticker = "KXT-1-A" if is_by_market else "all markets"
     assert (row["ticker"], row["known_ts"], row["what"]) == (ticker, at(0), "changed")
@@ -293,7 +293,7 @@ def test_a_policy_has_nothing_to_check(lake: Lake) -> None:
         return bt.Quotes(0, 0, 0, 0)
 
     for each in (idle, lambda lake: idle.on(lake.markets().collect()["ticker"])):
-        found = bt.check_lookahead(each, lake)
+        found = bt.audit(each, lake)
         assert found.is_clean
         assert "Nothing to check: a policy" in repr(found)
 
@@ -328,12 +328,12 @@ def test_what_cannot_be_checked_is_refused(
     said: str,
 ) -> None:
     with pytest.raises(PlanError, match=said):
-        bt.check_lookahead(strategy, **{"lake": lake, **arguments})
+        bt.audit(strategy, **{"lake": lake, **arguments})
 
 
 def test_a_parameter_needs_a_value_as_in_a_run(lake: Lake) -> None:
     with pytest.raises(ParameterError, match="reads parameter up: give params"):
-        bt.check_lookahead(buying(bt.param("up") > MID), lake)
+        bt.audit(buying(bt.param("up") > MID), lake)
 
 
 def test_a_plan_that_is_another_one_each_time_is_not_called_look_ahead(lake: Lake) -> None:
@@ -343,7 +343,7 @@ def test_a_plan_that_is_another_one_each_time_is_not_called_look_ahead(lake: Lak
         return lake.quotes().select("ticker", "known_ts", intent=bt.buy_yes(next(numbers)))
 
     with pytest.raises(PlanError, match="another plan of the same lake each time: give it a fixed seed"):
-        bt.check_lookahead(strategy, lake)
+        bt.audit(strategy, lake)
 
 
 LAWS: Final = {
@@ -391,7 +391,7 @@ def test_it_finds_what_every_prefix_finds(told: list[tuple[str, int, int]], law:
 
     if plan(None, rows=rows).collect()["intent"].null_count() == rows.height:
         return
-    found = bt.check_lookahead(plan, Lake("nowhere"), n_cuts=100, rows=rows)
+    found = bt.audit(plan, Lake("nowhere"), n_cuts=100, rows=rows)
     decided = set(found.differences.select("ticker", "known_ts").iter_rows())
     assert decided <= set(changing(plan, rows))
     assert found.is_clean or law not in ("before", "trailing")
