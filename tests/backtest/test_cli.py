@@ -192,29 +192,29 @@ def test_a_plan_that_looks_ahead_exits_1_and_says_where(tmp_path: Path) -> None:
     """The bid rises from .90 to .91 at minute 90: who does not know that at 70 does not buy."""
     (tmp_path / "peeking.py").write_text(PEEKING)
     config = a_config(tmp_path, 'strategy = "peeking.py:plan"\nlake = "lake"\nfills = "touch"\n')
-    answer = said("auditing", config)
+    answer = said("audit", config)
     assert answer.exit_code == 1
     assert answer.stdout.startswith("The strategy looks ahead: made anew with what was known at 2 moments")
     assert "Look for shift(-1)" in answer.stdout
     *_, told = answer.stdout.splitlines()
     moment = "2026-09-01 13:10:00"
     assert re.split(r"  +", told.strip()) == [moment, "KXT-1-A", "buy 10 yes at $0.92", "nothing"]
-    found = json.loads(said("auditing", config, "--json").stdout)
+    found = json.loads(said("audit", config, "--json").stdout)
     assert (found["is_clean"], len(found["cuts"]), len(found["differences"])) == (False, 2, 1)
 
 
 def test_a_plan_that_does_not_look_ahead_exits_0(tmp_path: Path) -> None:
     """Of the sweep the first setting is looked at: 90 cents, which buys once; 99 would buy nothing."""
     config = a_config(tmp_path)
-    answer = said("auditing", config)
+    answer = said("audit", config)
     assert answer.exit_code == 0
     assert answer.stdout.startswith("No look-ahead found: made anew with what was known at 2 moments")
-    assert json.loads(said("auditing", config, "--json").stdout)["params"]["beyond"] == 0.90
+    assert json.loads(said("audit", config, "--json").stdout)["params"]["beyond"] == 0.90
     with pytest.raises(BadInput, match="n_cuts=0 must be a whole number from 1 up"):
-        said("auditing", config, "--cuts", "0")
+        said("audit", config, "--cuts", "0")
     config.write_text(CONFIG.replace("[0.90, 0.99]", "0.99"))
     with pytest.raises(BadInput, match=r"the plan wants nothing \(beyond=0.99"):
-        said("auditing", config)
+        said("audit", config)
 
 
 def test_a_lake_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
