@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from backtest.accruals import interest
     from backtest.auditing import Audit, audit
+    from backtest.edges import net_edge_cc
     from backtest.engine import run
     from backtest.errors import BacktestError
     from backtest.fees import assume_fees
@@ -48,6 +49,7 @@ _HOMES = {
     "holdout": "holdouts",
     "interest": "accruals",
     "ladder": "rungs",
+    "net_edge_cc": "edges",
     "param": "intents",
     "policy": "policies",
     "run": "engine",
@@ -80,6 +82,7 @@ __all__ = [
     "holdout",
     "interest",
     "ladder",
+    "net_edge_cc",
     "param",
     "policy",
     "run",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 import backtest as bt
-from backtest.strategies import costs
+from backtest import edges
 from exchange.units import DOLLAR_CC
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PARAMS: Final[dict[str, float]] = {"margin": 0.02, "kelly": 0, "bankroll": 1_000, "count": 10}
 ASSUMPTIONS: Final = (
     "each probability of the forecast was known at its known_ts, and counts until the market's next one",
-    costs.ASSUMPTION,
+    edges.ASSUMPTION,
 )
 _PRICE_CC: Final = pl.col("price_cc")
 
@@ -64,8 +64,8 @@ def plan(
     if end is not None:
         told = told.filter(pl.col("known_ts") < end)
     margin_cc = bt.param("margin") * DOLLAR_CC
-    is_yes = (_edge_cc("yes") > margin_cc).fill_null(value=False)
-    is_no = (_edge_cc("no") > margin_cc).fill_null(value=False)
+    is_yes = (bt.net_edge_cc("prob") > margin_cc).fill_null(value=False)
+    is_no = (bt.net_edge_cc("prob", "no") > margin_cc).fill_null(value=False)
     return (
         _meetings(quotes.select("ticker", "known_ts", "bid_cc", "ask_cc"), told)
         .with_columns(is_yes=is_yes, is_no=is_no)
@@ -97,16 +97,9 @@ def _meetings(quotes: pl.LazyFrame, told: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _edge_cc(side: str) -> pl.Expr:
-    """What the forecast says one contract is worth, less ask and fee, in centicents."""
-    price_cc = pl.col("ask_cc") if side == "yes" else DOLLAR_CC - pl.col("bid_cc")
-    worth = pl.col("prob") if side == "yes" else 1 - pl.col("prob")
-    return worth * DOLLAR_CC - price_cc - costs.taker_fee_cc(price_cc)
-
-
 def _count() -> pl.Expr:
     """Contracts: fixed, or the Kelly stake (worth - cost) / (1 - cost) of the bankroll over the cost."""
-    cost = (_PRICE_CC + costs.taker_fee_cc(_PRICE_CC)) / DOLLAR_CC
+    cost = (_PRICE_CC + edges.taker_fee_cc(_PRICE_CC)) / DOLLAR_CC
     stake = bt.param("kelly") * bt.param("bankroll") * (pl.col("worth") - cost) / (1 - cost)
     sized = pl.when(bt.param("kelly") > 0).then((stake / cost).floor()).otherwise(bt.param("count"))
     return pl.when(_PRICE_CC.is_not_null()).then(sized)

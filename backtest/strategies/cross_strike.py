@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 import backtest as bt
-from backtest.strategies import costs
+from backtest import edges
 from exchange.units import DOLLAR_CC
 from warehouse.asof import first_seen
 from warehouse.tables import EVENTS, MARKETS
@@ -23,7 +23,7 @@ ASSUMPTIONS: Final = (
         "strikes, their wording and whether an event's markets exclude each other are as first recorded, "
         "taken to have held since the listing"
     ),
-    costs.ASSUMPTION,
+    edges.ASSUMPTION,
 )
 _RISING: Final = ("greater", "greater_or_equal")  # the lower the strike, the more it contains
 _FALLING: Final = ("less", "less_or_equal")
@@ -129,7 +129,7 @@ def _signals(quotes: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
         ),
     ]
     prices = ("first_cc", "second_cc")
-    spent_cc = sum((pl.col(name) + costs.taker_fee_cc(pl.col(name)) for name in prices), pl.lit(0))
+    spent_cc = sum((pl.col(name) + edges.taker_fee_cc(pl.col(name)) for name in prices), pl.lit(0))
     is_quoted = pl.all_horizontal(pl.col(prices) > 0)
     is_cheap = is_quoted & (DOLLAR_CC - spent_cc > bt.param("margin") * DOLLAR_CC)
     is_whole = pl.col("known_ts").ne_missing(pl.col("known_ts").shift(-1).over("pair"))  # both legs told
