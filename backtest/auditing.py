@@ -123,12 +123,13 @@ def audit(
         selection: what else the strategy takes: series, event, ticker, start, end, forecast and so on.
 
     Raises:
-        PlanError: no function, no plan, no intents to compare, a plan that is another one each time, or a
-            strategy that fails when it knows less.
+        PlanError: no function, no plan, no intents to compare, a frame whose known_ts is no time with a zone,
+            a plan that is another one each time, or a strategy that fails when it knows less.
         ParameterError: as `bt.run`.
     """
     nothing = Audit({}, _CUTS.to_frame(), _DIFFERENCES.to_frame())
     if isinstance(strategy, Policy):
+        _check_policy(strategy)
         return nothing
     _check_arguments(strategy, lake, n_cuts)
     pinned = lake.pinned()
@@ -150,6 +151,15 @@ def audit(
     if not (told.is_clean or _differences(wanted, _wanted(strategy(pinned, **selection), row)).is_empty()):
         raise PlanError("the strategy makes another plan of the same lake each time: give it a fixed seed")
     return told
+
+
+def _check_policy(policy: Policy) -> None:
+    name = policy.function.__name__
+    if policy.reads_signals:
+        raise PlanError(
+            f"{name} reads signals, and those may look ahead: give the function that makes them of a lake, "
+            f"and returns {name}.on([…], signals=…)"
+        )
 
 
 def _check_arguments(strategy: object, lake: object, n_cuts: int) -> None:
@@ -187,7 +197,7 @@ def _wanted_then(
     selection: Mapping[str, Any],
 ) -> pl.DataFrame:
     """Return what the strategy wants until a moment if it is given what was known then."""
-    known = {name: _cut(given, cut_ts) for name, given in selection.items()}
+    known = {name: _cut(name, given, cut_ts) for name, given in selection.items()}
     try:
         rows = _wanted(strategy(lake.known_by(cut_ts), **known), params)
     except Exception as error:
@@ -198,10 +208,13 @@ def _wanted_then(
     return rows.filter(pl.col("known_ts") <= cut_ts)
 
 
-def _cut(given: object, cut_ts: datetime) -> object:
+def _cut(name: str, given: object, cut_ts: datetime) -> object:
     if not isinstance(given, pl.LazyFrame | pl.DataFrame) or "known_ts" not in given.collect_schema():
         return given
-    return given.filter(pl.col("known_ts") <= cut_ts)
+    known = given.collect_schema()["known_ts"]
+    if not isinstance(known, pl.Datetime) or known.time_zone is None:
+        raise PlanError(f"{name}: known_ts is {known}: it must be a time with a zone, for a moment to cut it")
+    return given.filter(pl.col("known_ts").dt.convert_time_zone("UTC") <= cut_ts)
 
 
 def _wanted(made: Plan | Quoting, params: Mapping[str, Any]) -> pl.DataFrame:

@@ -198,8 +198,10 @@ def test_a_forecast_is_cut_by_its_own_known_ts(lake: Lake) -> None:
         return rows.select("ticker", "known_ts", intent=bt.buy_yes(1).when(pl.col("prob") > 0.5))
 
     assert bt.audit(by_then, lake, forecast=told, n_cuts=12).is_clean
-    found = bt.audit(any_time, lake, forecast=told)
-    assert found.cuts["n_different"].max() == 9  # minutes 0 to 8, as long as the second one was not known
+    in_new_york = told.with_columns(pl.col("known_ts").dt.convert_time_zone("America/New_York"))
+    for each in (told, in_new_york):
+        found = bt.audit(any_time, lake, forecast=each)
+        assert found.cuts["n_different"].max() == 9  # minutes 0 to 8: the second one was not known
 
 
 def test_a_row_says_what_was_wanted_with_and_without_the_future(lake: Lake) -> None:
@@ -318,6 +320,12 @@ def in_sql(lake: Lake) -> pl.LazyFrame:
         (BEHIND["any row"], {"ticker": "KXT-1-A", "end": at(0)}, "wants nothing .no parameters."),
         (lambda lake: lake, {}, "a plan is a polars frame"),
         (failing, {}, "fails with what was known at 2026-09-01T11:59:59.999999Z: AssertionError: too little"),
+        (informed, {}, r"informed reads signals, .* returns informed.on\(\[…\], signals=…\)"),
+        (
+            lambda lake, numbers: BEHIND["any row"](lake, ticker=numbers["ticker"][0]),
+            {"numbers": pl.DataFrame({"ticker": ["KXT-1-A"], "known_ts": [1]})},
+            "numbers: known_ts is Int64: it must be a time with a zone",
+        ),
         (in_sql, {}, "AttributeError: .* has no 'path'; it has .*books, candles"),
     ],
 )
