@@ -36,6 +36,8 @@ LOOK_FOR: Final = (
 )
 
 _INSTANT: Final = timedelta(microseconds=1)
+_ROUNDING: Final = 1e-9  # of a number, or of 1 where it is smaller
+_KEYS: Final = ("ticker", "known_ts")
 _TIME: Final = pl.Datetime("us", "UTC")
 _CUTS: Final = pl.Schema({"cut_ts": _TIME, "n_decisions": pl.Int64(), "n_different": pl.Int64()})
 _DIFFERENCES: Final = pl.Schema(
@@ -113,7 +115,8 @@ def audit(
     well. What it reads elsewhere is not: answers in a file of its own go unnoticed, and so does a look ahead
     that changes nothing at these moments.
 
-    A policy decides inside the clock; of one that reads signals each row of them counts as a decision.
+    A policy decides inside the clock; of one that reads signals each row of them counts as a decision. Its
+    numbers are the same if they differ by less than a billionth, as sums added in another order do.
 
     Args:
         strategy: the function that makes the plan, called with a lake and the selection.
@@ -137,18 +140,19 @@ def audit(
     if isinstance(made, Quoting) and made.signals is None:
         return nothing
     row = {} if isinstance(made, Quoting) else parameter_rows(params, read_plan(made))[0]
-    wanted = _wanted(made, row)
+    wanted = _wanted(made, row, made)
     if wanted.is_empty():
         given = ", ".join(f"{name}={value}" for name, value in row.items())
         raise PlanError(f"the plan wants nothing ({given or 'no parameters'}): there is nothing to compare")
     cuts, differences = [], []
     for cut_ts in _moments(wanted["known_ts"], n_cuts):
         before = wanted.filter(pl.col("known_ts") <= cut_ts)
-        found = _differences(before, _wanted_then(strategy, pinned, cut_ts, row, selection))
+        found = _differences(before, _wanted_then(strategy, pinned, cut_ts, row, selection, made))
         cuts.append((cut_ts, before.height, found.height))
         differences.append(found.select(pl.lit(cut_ts, _TIME).alias("cut_ts"), pl.all()))
     told = Audit(row, pl.DataFrame(cuts, schema=_CUTS, orient="row"), pl.concat(differences))
-    if not (told.is_clean or _differences(wanted, _wanted(strategy(pinned, **selection), row)).is_empty()):
+    again = wanted if told.is_clean else _wanted(strategy(pinned, **selection), row, made)
+    if not _differences(wanted, again).is_empty():
         raise PlanError("the strategy makes another plan of the same lake each time: give it a fixed seed")
     return told
 
@@ -195,11 +199,12 @@ def _wanted_then(
     cut_ts: datetime,
     params: Mapping[str, Any],
     selection: Mapping[str, Any],
+    made: Plan | Quoting,
 ) -> pl.DataFrame:
     """Return what the strategy wants until a moment if it is given what was known then."""
     known = {name: _cut(name, given, cut_ts) for name, given in selection.items()}
     try:
-        rows = _wanted(strategy(lake.known_by(cut_ts), **known), params)
+        rows = _wanted(strategy(lake.known_by(cut_ts), **known), params, made)
     except Exception as error:
         said = str(error).partition("\n")[0]
         raise PlanError(
@@ -217,10 +222,16 @@ def _cut(name: str, given: object, cut_ts: datetime) -> object:
     return given.filter(pl.col("known_ts").dt.convert_time_zone("UTC") <= cut_ts)
 
 
-def _wanted(made: Plan | Quoting, params: Mapping[str, Any]) -> pl.DataFrame:
-    """Return ticker, known_ts and, in words that differ as intents do, or as signals, `wanted`."""
+def _wanted(made: Plan | Quoting, params: Mapping[str, Any], today: Plan | Quoting) -> pl.DataFrame:
+    """Return ticker, known_ts and, in words that differ as intents do, or as signals, `wanted`.
+
+    `today`: what is made of all that is known; of signals, what differs by a rounding is the same.
+    """
     if isinstance(made, Quoting):
-        return _signalled(made)
+        assert made.signals is not None
+        assert isinstance(today, Quoting)
+        assert today.signals is not None
+        return _signalled(_rounded_as(today.signals.rows, made.signals.rows))
     with bound(params):
         rows = read_plan(made).drop_nulls(["ticker", "known_ts", "intent"]).collect()
     basket = pl.format("in basket {}", "basket") if "basket" in rows.columns else pl.lit(None, pl.String)
@@ -231,11 +242,29 @@ def _wanted(made: Plan | Quoting, params: Mapping[str, Any]) -> pl.DataFrame:
     )
 
 
-def _signalled(made: Quoting) -> pl.DataFrame:
-    assert made.signals is not None
-    rows = made.signals.rows
+def _rounded_as(today: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return signals whose numbers are those of today wherever they differ by a rounding.
+
+    In which order polars adds up a group depends on what it shares among threads: on rows that come later.
+    """
+    if rows.schema != today.schema:
+        return rows
+    keys = [name for name in _KEYS if name in rows.columns]
+    place, whole = pl.int_range(pl.len()).over(keys).alias("#"), " today"  # no signal is called so
+    both = rows.with_columns(place).join(
+        today.with_columns(place), on=[*keys, "#"], how="left", suffix=whole, maintain_order="left"
+    )
+    numbers = []
+    for name in rows.drop(keys).columns:
+        then, now = pl.col(name), pl.col(name + whole)
+        size = pl.min_horizontal(then.abs(), now.abs()).clip(1)
+        numbers.append(pl.when((then - now).abs() <= _ROUNDING * size).then(now).otherwise(then).alias(name))
+    return both.select(*keys, *numbers)
+
+
+def _signalled(rows: pl.DataFrame) -> pl.DataFrame:
     ticker = pl.col("ticker") if "ticker" in rows.columns else pl.lit("all markets").alias("ticker")
-    numbers = [pl.format("{}={}", pl.lit(name), name) for name in made.signals.names]
+    numbers = [pl.format("{}={}", pl.lit(name), name) for name in rows.columns if name not in _KEYS]
     return rows.select(ticker, "known_ts", wanted=pl.concat_str(numbers, separator=" "))
 
 

@@ -289,6 +289,26 @@ def test_the_signals_of_a_policy_are_looked_at(lake: Lake, *, is_by_market: bool
     assert (row["wanted"], row["wanted_then"]) == ("fair_cc=4800.0", "fair_cc=NaN")
 
 
+@pytest.mark.parametrize(("share", "is_clean"), [(1e-14, True), (1e-6, False)])
+def test_signals_that_differ_by_a_rounding_are_the_same(lake: Lake, share: float, *, is_clean: bool) -> None:
+    """As when polars adds up a group in another order, because there are more rows: here 24 in all."""
+
+    def strategy(lake: Lake) -> bt.Quoting:
+        rows = lake.quotes().select("ticker", "known_ts", fair_cc=MID * (1 + pl.len() * share), none=None)
+        return informed.on(["KXT-1-A"], signals=rows)
+
+    assert 4_800 * (1 + 24 * 1e-14) != 4_800 * (1 + 1e-14)  # or this would show nothing
+    assert bt.audit(strategy, lake).is_clean == is_clean
+
+
+def test_infinity_is_near_to_nothing_else(lake: Lake) -> None:
+    def strategy(lake: Lake) -> bt.Quoting:
+        far = pl.when(pl.len() > 20).then(float("inf")).otherwise(1.0)
+        return informed.on(["KXT-1-A"], signals=lake.quotes().select("known_ts", far=far))
+
+    assert not bt.audit(strategy, lake).is_clean
+
+
 def test_a_policy_has_nothing_to_check(lake: Lake) -> None:
     @bt.policy(every="1s")
     def idle(at: Any, params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN401, ARG001 -- records, to numba
