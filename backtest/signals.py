@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from backtest.errors import PlanError
+from backtest.intents import parameters_in
 from backtest.kernels.arrays import I64, NO_SIGNAL, SIGNAL, Records
 from backtest.tape import places_in
 
@@ -58,7 +59,8 @@ def read_signals(given: object) -> Signals:
     """Return a frame as signals; null becomes NaN.
 
     Raises:
-        PlanError: no frame, no known_ts in UTC, no other column but ticker, or one that has no numbers.
+        PlanError: no frame, no known_ts in UTC, a ticker that is no text, no other column or one that has no
+            numbers, or a `bt.param` inside.
     """
     if not isinstance(given, pl.DataFrame | pl.LazyFrame):
         raise PlanError(f"signals are a polars frame, not {type(given).__name__}")
@@ -68,6 +70,9 @@ def read_signals(given: object) -> Signals:
         raise PlanError(
             f"signals: known_ts is {known}: it must be Datetime in UTC, from when a row was known"
         )
+    ticker = schema.get("ticker", pl.String())
+    if ticker not in (pl.String, pl.Categorical, pl.Enum, pl.Null):
+        raise PlanError(f"signals: ticker is {ticker}: cast it to String, or drop it if rows are about all")
     names = [name for name in schema if name not in _KEYS]
     if not names:
         raise PlanError("signals: the frame has no column besides ticker and known_ts: select some numbers")
@@ -76,6 +81,11 @@ def read_signals(given: object) -> Signals:
             raise PlanError(f"signals: a policy cannot read a column called {name!r}: rename it")
         if not (schema[name].is_numeric() or schema[name] in (pl.Boolean, pl.Null)):
             raise PlanError(f"signals: {name} is {schema[name]}: signals are numbers; cast or drop it")
+    if read := sorted(parameters_in(given.lazy())):
+        raise PlanError(
+            f"signals are read once, for all values of {', '.join(read)}: let the policy have the parameter, "
+            "or give it a column for each value"
+        )
     keys = [pl.col("known_ts").cast(pl.Datetime("us", "UTC"))]
     if "ticker" in schema:
         keys.insert(0, pl.col("ticker").cast(pl.String))

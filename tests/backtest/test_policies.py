@@ -245,6 +245,14 @@ def test_a_run_says_which_signals_it_had() -> None:
         (fairly((0, "A", 1)).rename({"fair_cc": "fair cc"}), "cannot read a column called 'fair cc'"),
         (fairly((0, None, 1)), "rows without ticker or known_ts"),
         (
+            fairly((0, "A", 1)).with_columns(ticker=pl.lit(7)),
+            "ticker is Int32: cast it to String, or drop it",
+        ),
+        (
+            fairly((0, "A", 1)).lazy().with_columns(pl.col("fair_cc") * bt.param("times")),
+            "read once, for all values of times: let the policy have the parameter",
+        ),
+        (
             fairly((0, "A", 1)).rename({"fair_cc": "fare_cc"}),
             r"_fair reads 'fair_cc'.*nor in signals \(fare_cc",
         ),
