@@ -66,7 +66,7 @@ def run(
     fills: str,
     queue: str = "pessimistic",
     latency: str | timedelta | Latency = "250ms",
-    feed: str | timedelta | None = None,
+    feed: str | timedelta | Latency | None = None,
     cash: float | Decimal | str = 5_000,
     params: Params = None,
     per_event: float | Decimal | str | None = None,
@@ -104,7 +104,8 @@ def run(
             tells (docs/fills.md).
         latency: from decision to arrival, more than 0; or drawn from measured ones, `bt.sample_latency`.
         feed: for a policy, from what happens at the exchange to when the policy knows of it, its own fills
-            included; 100 ms by default. A plan's rows have their known_ts already.
+            included; 100 ms by default; or drawn from measured ones, `bt.sample_latency`. A plan's rows have
+            their known_ts already.
         cash: dollars at the start; one purse for all markets. What an order cannot pay for (fee included) is
             not bought; what it can pay for is, to 0.01 contract. Orders that wait reserve their cost.
         params: values for `bt.param` or of a policy: {name: value, or list, range, array or Series of them},
@@ -234,8 +235,7 @@ def _quoted(
     split: Split | None,
 ) -> Run:
     from backtest.kernels.asking import compiled
-    from backtest.quoting import quote, said, told
-    from backtest.signals import laid
+    from backtest.quoting import own_news, quote, said, told
 
     if split is not None:
         quoting = replace(quoting, tickers=frozenset(split.visible(quoting.tickers)))
@@ -245,7 +245,7 @@ def _quoted(
     kinds = params_record(rows[0]).dtype, None if signals is None else signals.dtype
     ask = compiled(policy.function, *kinds) if policy.is_compiled else None
     stage = stage_for(lake, settings, set(quoting.tickers))
-    own = laid(signals, stage.rules.places)
+    own = own_news(stage, settings, quoting)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         done = list(pool.map(lambda row: quote(stage, settings, quoting, own, row, ask), rows))
     stage = replace(stage, assumptions=(*said(quoting, settings), *stage.assumptions))

@@ -19,6 +19,7 @@ from backtest.kernels.arrays import I64
 from exchange.errors import UnitError
 from exchange.units import parse_duration
 
+FEED: Final = "100ms"  # until a policy knows, where nothing is said
 _US: Final = timedelta(microseconds=1)
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 
@@ -116,6 +117,20 @@ def read_latency(latency: "str | timedelta | Latency") -> Latency:
     length = as_us("latency", latency)
     if length <= 0:
         raise PlanError("latency must be more than 0: nobody trades on the row that they are reading")
+    return Latency((length,))
+
+
+def read_feed(feed: "str | timedelta | Latency | None") -> Latency:
+    """Return what the argument of `bt.run` says; FEED where it says nothing.
+
+    Raises:
+        PlanError: no length of time, or a negative one.
+    """
+    if isinstance(feed, Latency):
+        return feed
+    length = as_us("feed", FEED if feed is None else feed)
+    if length < 0:
+        raise PlanError("feed must not be negative: nothing is known before it happens")
     return Latency((length,))
 
 

@@ -12,11 +12,11 @@ import polars as pl
 from backtest.engine import LakeReader, run
 from backtest.errors import PlanError
 from backtest.kernels.arrays import COUNT_MAX_CENTI
-from backtest.latency import Latency
+from backtest.latency import FEED, Latency
 from backtest.plan import Plan, read_plan
 from backtest.policies import Quoting
 from backtest.results import Run
-from backtest.settings import FEED, Settings, read_settings
+from backtest.settings import Settings, read_settings
 from backtest.slippages import times_as_much
 from exchange.fees import FeeTerms
 from warehouse.tables import EVENTS, FEE_CHANGES, SERIES, Table

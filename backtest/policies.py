@@ -145,9 +145,9 @@ def policy(
 
     It is asked about one market at a time, at whole multiples of `every` (counted from 1970), when something
     happened there that it has not been told of: a change of quotes or book, a trade, a fill, the end of an
-    order of its own, each known `feed` after it happened (see `bt.run`); or a new row of its signals, which
-    counts from its known_ts on (see `Policy.on`). It is not asked while the
-    book is unknown or crossed: its quotes are taken back then.
+    order of its own, each heard of a `feed` after it happened (see `bt.run`); or a new row of its signals,
+    which counts from its known_ts on (see `Policy.on`). It is not asked while the book is unknown or crossed:
+    its quotes are taken back then.
 
     What it returns is compared with the order it sent last for each side: at the same price that order stays,
     keeps its place in the queue and is not topped up; at another price it is replaced; a size of 0 takes it

@@ -2,7 +2,8 @@
 
 import hashlib
 import inspect
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from backtest.kernels.arrays import (
     EQUITY,
     EVENT,
     FILL,
+    HEARD,
     I64,
     NEVER,
     NO_QUEUE,
@@ -29,14 +31,14 @@ from backtest.plan import Wanted
 from backtest.policies import Policy, Quoting, params_record
 from backtest.replay import Stage, mark_grid, new_world, refuse_unknown_fees
 from backtest.results import TIME
-from backtest.signals import Laid
+from backtest.signals import Laid, laid
 from exchange.units import to_us
 
 if TYPE_CHECKING:
     from backtest.settings import Settings
 
 _ORDERS_FIRST = 1 << 20  # room for that many at first; memory is taken as they come
-_DRAWN = 1 << 16  # latencies drawn at once; a policy's orders use them in turn
+N_DRAWN = 1 << 16  # latencies drawn at once; a policy's orders use them in turn
 _SENT = {  # besides what every run keeps of orders
     "sent_us": np.int64,
     "limit_cc": np.int64,
@@ -46,15 +48,38 @@ _SENT = {  # besides what every run keeps of orders
 }
 
 
+class Own(NamedTuple):
+    """What only policies have, for all parameter rows: signals, and how long news is under way."""
+
+    signals: Laid
+    feeds: I64
+    heard: Records  # when each row of the tape is known; empty where `feeds` is one length
+
+
+def own_news(stage: Stage, settings: "Settings", quoting: Quoting) -> Own:
+    """Lay out the signals of a policy, and say when it hears of the rows of the tape.
+
+    Of lengths that were measured each instant of a market draws one; what was sent first is heard first.
+    """
+    tape, feeds = stage.tape, settings.feed.drawn(N_DRAWN)
+    heard = np.zeros(0 if len(feeds) == 1 else len(tape.tops), HEARD)
+    if len(heard):
+        for m, (first, end) in enumerate(pairwise(tape.offsets)):
+            at_us = tape.tops["ts_us"][first:end]
+            late_us = at_us + feeds[(at_us + m) % len(feeds)]
+            heard["ts_us"][first:end] = np.maximum.accumulate(late_us)
+    return Own(laid(quoting.signals, stage.rules.places), feeds, heard)
+
+
 def quote(
     stage: Stage,
     settings: "Settings",
     quoting: Quoting,
-    signals: Laid,
+    own: Own,
     row: dict[str, Any],
     ask: Any,  # noqa: ANN401 -- numba's
 ) -> Outcome:
-    """Run one parameter row of a policy; `signals`: its own, laid out for the stage's markets.
+    """Run one parameter row of a policy; `own`: as `own_news` gives it for all of them.
 
     Raises:
         FeesUnknown: an order could be filled at a time whose fees nobody knows.
@@ -74,8 +99,8 @@ def quote(
         refill_us=settings.refill_us,
         first_us=int(first_us.min()) if len(first_us) else None,
     )
-    world = _with_policy(world, settings, quoting, signals)
-    world, fills, equity = _driven(world, quoting.policy, params_record(row), signals.values, ask)
+    world = _with_policy(world, settings, quoting, own)
+    world, fills, equity = _driven(world, quoting.policy, params_record(row), own.signals.values, ask)
     sent = columns_of(world.orders, KEPT_OF_ORDERS | _SENT)
     asked = Wanted(row, list(stage.rules.places), _intents(sent))
     return outcome_of(asked, world, sent, fills, equity, stage.tape, cash_micros=settings.cash_micros)
@@ -108,7 +133,7 @@ def _driven(
 
 def _roomier(world: World) -> World:
     n = max(4 * len(world.orders), _ORDERS_FIRST)
-    orders, heap = np.zeros(n, ORDER), np.zeros(2 * n + _questions(world), EVENT)
+    orders, heap = np.zeros(n, ORDER), np.zeros(2 * n + _questions(world, world.feeds), EVENT)
     orders[: len(world.orders)], heap[: len(world.heap)] = world.orders, world.heap
     return world._replace(orders=orders, heap=heap)
 
@@ -121,7 +146,7 @@ def told(quoting: Quoting, settings: "Settings") -> dict[str, Any]:
         "name": policy.function.__name__,
         "sha256": hashlib.sha256(_source(policy).encode()).hexdigest(),
         "every_us": policy.every_us,
-        "feed_us": settings.feed_us,
+        "feed_us": settings.feed.told,
         "memory": policy.memory,
         "post_only": policy.post_only,
         "start": None if quoting.start is None else quoting.start.isoformat(),
@@ -131,11 +156,11 @@ def told(quoting: Quoting, settings: "Settings") -> dict[str, Any]:
 
 def said(quoting: Quoting, settings: "Settings") -> tuple[str, ...]:
     """Return what a reader of the report must know of how a policy is asked."""
-    feed_ms, signals = settings.feed_us / 1_000, quoting.signals
+    signals = quoting.signals
     own = f"signals ({', '.join(signals.names)}) count from their known_ts on" if signals else ""
     return (
         *([own] if own else []),
-        f"the policy knows of everything {feed_ms:g} ms after it happened, its own fills included",
+        f"the policy knows of everything {settings.feed} after it happened, its own fills included",
         "messages about one market arrive in the order in which they were sent",
     )
 
@@ -163,25 +188,26 @@ def _active(stage: Stage, quoting: Quoting) -> tuple[I64, I64, I64]:
     return which[is_quoted], first_us[is_quoted], last_us[is_quoted]
 
 
-def _with_policy(world: World, settings: "Settings", quoting: Quoting, signals: Laid) -> World:
-    purse = world.purse
+def _with_policy(world: World, settings: "Settings", quoting: Quoting, own: Own) -> World:
+    purse, signals = world.purse, own.signals
     world.markets["first_signal"], world.markets["end_signal"] = signals.first, signals.end
-    purse["every_us"], purse["feed_us"] = quoting.policy.every_us, settings.feed_us
+    purse["every_us"] = quoting.policy.every_us
     purse["from_us"] = 0 if quoting.start is None else to_us(quoting.start)
     purse["until_us"] = NEVER if quoting.end is None else to_us(quoting.end)
     purse["is_maker"] = quoting.policy.post_only
     return world._replace(
         seen=np.zeros(len(world.levels), np.int64),
-        latencies=settings.latency.drawn(_DRAWN),
-        heap=np.zeros(_questions(world), EVENT),
+        latencies=settings.latency.drawn(N_DRAWN),
+        heap=np.zeros(_questions(world, own.feeds), EVENT),
         signals=signals.times,
+        feeds=own.feeds,
+        heard=own.heard,
     )
 
 
-def _questions(world: World) -> int:
+def _questions(world: World, feeds: I64) -> int:
     """Return how many questions can be due at once: the next row of each market, and what is under way."""
-    purse = world.purse[0]
-    return len(world.markets) * (3 + int(purse["feed_us"] // purse["every_us"]))
+    return len(world.markets) * (3 + int(feeds.max() // world.purse["every_us"][0]))
 
 
 def _intents(sent: Columns) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from backtest.kernels.arrays import (
     FILL,
     FILLED,
     GTC,
+    HEARD,
     I64,
     LEVEL,
     NEVER,
@@ -23,7 +24,6 @@ from backtest.kernels.arrays import (
     PURSE,
     QUEUES,
     SETTLEMENT,
-    SIGNAL,
     VIEW,
     Records,
     World,
@@ -210,7 +210,9 @@ def new_world(
         at=np.zeros(1, VIEW),
         snapped=desk.snapped,
         latencies=np.zeros(1, np.int64),
-        signals=np.zeros(0, SIGNAL),
+        signals=np.zeros(0, HEARD),
+        feeds=np.zeros(1, np.int64),
+        heard=np.zeros(0, HEARD),
     )
 
 

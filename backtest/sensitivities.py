@@ -1,7 +1,6 @@
 """The same plan with one assumption moved at a time: what is left of it in a world that is less kind."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 import polars as pl
@@ -9,12 +8,11 @@ import polars as pl
 from backtest.engine import LakeReader, opened, run
 from backtest.errors import PlanError
 from backtest.holdouts import Holdout
-from backtest.latency import as_us, read_latency
+from backtest.latency import Latency, read_feed, read_latency
 from backtest.moved import FACTORS, Moved
 from backtest.plan import Plan
 from backtest.policies import Quoting
 from backtest.results import SCHEMAS
-from backtest.settings import FEED
 from backtest.slippages import read_slippages
 from backtest.stages import SharedLake
 
@@ -33,7 +31,7 @@ MOVABLE: Final = (
     "legs",
 )
 _OWN: Final = ("assumption", "value", "is_base", "change_micros")
-_QUICK: Final = timedelta(milliseconds=1)  # no order arrives at once
+_QUICK: Final = Latency((1_000,))  # no order arrives at once
 _SLOWER: Final = (4, 20)  # times the base
 
 
@@ -105,13 +103,14 @@ def _once(base: Moved, name: str, values: Sequence[Any]) -> list[Moved]:
 
 def _usual(plan: Plan | Quoting, base: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
     latency = read_latency(base["latency"])
-    quicker = [_QUICK] if min(latency.lengths_us) > as_us("latency", _QUICK) else []
+    quicker = [_QUICK] if latency.lengths_us[0] > _QUICK.lengths_us[0] else []
     usual: dict[str, Sequence[Any]] = {
         "latency": [*quicker, latency, *(latency.longer(times) for times in _SLOWER)]
     }
     if isinstance(plan, Quoting):
-        feed = timedelta(microseconds=as_us("feed", base["feed"] or FEED))
-        usual["feed"] = [feed, *(max(feed, _QUICK) * times for times in _SLOWER)]
+        feed = read_feed(base["feed"])
+        some = feed if any(feed.lengths_us) else _QUICK
+        usual["feed"] = [feed, *(some.longer(times) for times in _SLOWER)]
     else:
         usual["size"] = [1, 2, 5]
     slippages = read_slippages(base["slippage"])

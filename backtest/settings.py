@@ -10,13 +10,12 @@ from typing import Any, Final
 from backtest.assumptions import BASIS, PLACES
 from backtest.errors import PlanError, TooLarge
 from backtest.kernels.arrays import NEVER
-from backtest.latency import Latency, as_us, read_latency
+from backtest.latency import Latency, as_us, read_feed, read_latency
 from backtest.slippage import Slippage
 from backtest.slippages import Slippages, read_slippages
 from exchange.fees import FeeTerms
 from exchange.units import MICROS_PER_DOLLAR
 
-FEED: Final = "100ms"  # until a policy knows, where nothing is said
 _CASH_MAX_MICROS: Final = 10**15
 
 
@@ -27,7 +26,7 @@ class Settings:
     fills: str
     queue: str
     latency: Latency
-    feed_us: int  # of a policy: from what happens to when it is known
+    feed: Latency  # of a policy: from what happens to when it is known
     cash_micros: int
     per_event_micros: int  # -1: no cap
     per_series_micros: int  # -1: no cap
@@ -47,7 +46,7 @@ def read_settings(
     fills: str,
     queue: str,
     latency: str | timedelta | Latency,
-    feed: str | timedelta | None,
+    feed: str | timedelta | Latency | None,
     cash: float | Decimal | str,
     per_event: float | Decimal | str | None,
     per_series: float | Decimal | str | None,
@@ -80,15 +79,12 @@ def read_settings(
     delay = timedelta(microseconds=as_us("payout_delay", payout_delay))
     if delay < timedelta(0):
         raise PlanError("payout_delay must not be negative: nobody is paid before the close")
-    feed_us = as_us("feed", FEED if feed is None else feed)
-    if feed_us < 0:
-        raise PlanError("feed must not be negative: nothing is known before it happens")
     cash_micros = _micros("cash", cash)
     return Settings(
         fills=fills,
         queue=queue,
         latency=read_latency(latency),
-        feed_us=feed_us,
+        feed=read_feed(feed),
         cash_micros=cash_micros,
         per_event_micros=_cap("per_event", per_event, cash_micros),
         per_series_micros=_cap("per_series", per_series, cash_micros),

@@ -11,7 +11,7 @@ import polars as pl
 
 from backtest.errors import PlanError
 from backtest.intents import parameters_in
-from backtest.kernels.arrays import I64, NO_SIGNAL, SIGNAL, Records
+from backtest.kernels.arrays import HEARD, I64, NO_SIGNAL, Records
 from backtest.tape import places_in
 
 _NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -101,14 +101,14 @@ def laid(signals: Signals | None, places: Mapping[str, int]) -> Laid:
     """Lay signals out for markets at these places; those about other markets are left out."""
     n = len(places)
     if signals is None:
-        return Laid(np.zeros(0, SIGNAL), np.zeros(1, NO_SIGNAL), np.zeros(n, np.int64), np.zeros(n, np.int64))
+        return Laid(np.zeros(0, HEARD), np.zeros(1, NO_SIGNAL), np.zeros(n, np.int64), np.zeros(n, np.int64))
     rows, first, end = signals.rows, np.zeros(n, np.int64), np.full(n, signals.rows.height)
     if "ticker" in rows.columns:
         market = places_in(pl.Series(list(places)), rows["ticker"])
         order = np.argsort(market, kind="stable")[np.count_nonzero(market < 0) :]
         rows, bounds = rows[order], np.searchsorted(market[order], np.arange(n + 1))
         first, end = bounds[:-1].astype(np.int64), bounds[1:].astype(np.int64)
-    times, values = np.zeros(rows.height, SIGNAL), np.full(1 + rows.height, np.nan, signals.dtype)
+    times, values = np.zeros(rows.height, HEARD), np.full(1 + rows.height, np.nan, signals.dtype)
     times["ts_us"] = rows["known_ts"].to_physical().to_numpy()
     for name in signals.names:
         values[name][1:] = rows[name].to_numpy()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # What a stage does not depend on: everything else counts, also what settings may have one day.
 _OF_RUNS: Final[dict[str, Any]] = {
     "latency": Latency((1,)),
-    "feed_us": 0,
+    "feed": Latency((0,)),
     "cash_micros": 0,
     "per_event_micros": -1,
     "per_series_micros": -1,

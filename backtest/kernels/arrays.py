@@ -121,7 +121,7 @@ MARKET: Final = _record(
 ORDER: Final = _record(
     *("arrival_us", "expiry_us", "count_centi", "filled", "waiting", "reserved", "accumulated"),
     *("ahead", "shown", "fresh", "seen_row:i4", "level:i4"),  # in the queue: see queue.py
-    *("sent_us", "ended_us", "told_filled"),  # of a policy's orders; ended_us: 0 as long as it may trade
+    *("sent_us", "ended_us", "told_filled"),  # of a policy's; ended_us: when it hears that it is over, or 0
     *("market:i4", "limit_cc:i4"),
     "next:i4",  # the next order that may wait in this market, -1 after the last
     "after:i4",  # 1 + the order that is the leg before; 0 for all that is sent whatever others got
@@ -162,7 +162,8 @@ PURSE: Final = _record(
     # and the least distance.
     *("dirty_us", "noted_us", "marked_us", "step_us"),
     *("n_planned", "n_orders"),  # orders known before the clock starts, and all of them
-    *("every_us", "feed_us", "from_us", "until_us", "n_told", "is_maker"),  # of a policy; every_us: 0 without
+    *("every_us", "from_us", "until_us", "n_told", "is_maker"),  # of a policy; every_us: 0 without
+    "heard_us",  # when it hears of the last message about its orders
     *("clock_us", "locked_max"),  # last instant; most that was locked at the end of any
     *("tied", "tied_us"),  # what is locked, and since when
     *("lock_high", "lock_middle", "lock_low"),  # dollar-seconds locked: high + middle / 10^6 + low / 10^12
@@ -170,6 +171,7 @@ PURSE: Final = _record(
 FILL: Final = _record(
     *("order_id", "fill_us", "yes_price_cc", "count_centi", "cash_micros", "fee_micros"),
     *("evidence", "is_taker", "position_after_centi"),
+    "heard_us",  # when a policy hears of it; undefined for plans
 )
 SETTLEMENT: Final = _record(
     "market", "settled_us", "position_centi", "value_cc", "payout_micros", "cost_micros", "payout"
@@ -182,8 +184,8 @@ VIEW: Final = _record(
     *("trade_us", "trade_cc", "trade_centi", "trade_way"),
     *("position_centi", "my_bid_cc", "my_bid_centi", "my_ask_cc", "my_ask_centi"),
 )
-# When a policy knows of a signal; what it says is the policy's own affair.
-SIGNAL: Final = _record("ts_us")
+# When a policy hears of a row of the tape, or of a signal.
+HEARD: Final = _record("ts_us")
 NO_SIGNAL: Final = np.dtype([("none", "f8")])  # what one would say if a policy had any
 # A question to a policy: the addresses of a VIEW, of its parameters, of its memory (`width` numbers a market)
 # and of room for as much, and of its signals; the market; which of the signals it knows; and the answer.
@@ -222,3 +224,5 @@ class World(NamedTuple):
     snapped: I32  # (2: down, up; grids; 10_001): the price itself if a limit may stand there, else the next
     latencies: I64  # to draw from for a policy's orders
     signals: Records  # of a policy, market by market, or all of them of every market
+    feeds: I64  # how long news is under way to a policy: one length, or drawn ones, by microsecond
+    heard: Records  # of each row of the tape; empty where feeds is one length

@@ -2,9 +2,10 @@
 
 A policy is asked at whole multiples of `every_us`, about a market in which something happened that it has not
 been told of: a row of the tape, a fill, the end of one of its orders, or, once there was a row, a signal of
-its own. A signal is known at its time, everything else `feed_us` after it happened. What a policy wants is
-compared with the order that it sent last for each side: at the same price that order stays and keeps its
-place in the queue, at another one it is replaced.
+its own. A signal is known at its time, everything else a feed after it happened: rows of one market in their
+order, and messages about the policy's own orders in theirs. What a policy wants is compared with the order
+that it sent last for each side: at the same price that order stays and keeps its place in the queue, at
+another one it is replaced.
 """
 
 from backtest.kernels.arrays import (
@@ -24,32 +25,37 @@ from backtest.kernels.arrays import (
 from backtest.kernels.heap import push
 from backtest.kernels.jit import inlined, inner
 from backtest.kernels.law import grid_at
-from backtest.kernels.levels import is_known, last_at, level_at, row_at, shown_size
+from backtest.kernels.levels import last_at, level_at, shown_size
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET
 
 
 @inlined
-def _due(w: World, t: int) -> int:
-    """Return the first instant of the grid at which something of instant t is known."""
-    return _asks(w, t + w.purse[0].feed_us)
+def _heard(w: World, r: int) -> int:
+    """Return when the policy hears of row r."""
+    return int(w.heard[r].ts_us if len(w.heard) > 0 else w.tops[r].ts_us + w.feeds[0])
 
 
 @inlined
-def _asks(w: World, known_us: int) -> int:
+def _due(w: World, known_us: int) -> int:
     """Return the first instant of the grid from `known_us` on."""
     every_us = w.purse[0].every_us
     return int(-(-max(known_us, w.purse[0].from_us) // every_us) * every_us)
 
 
 @inner
-def notice(w: World, o: int, t: int, has_traded: bool) -> None:  # noqa: FBT001 -- numba has no keywords
-    """After something happened to order o: let the policy be asked when it hears of it."""
-    order = w.orders[o]
+def notice(w: World, fills: Records, o: int, t: int, n_fills: int) -> None:
+    """After something happened to order o, before which there were n_fills: ask the policy when it hears."""
+    order, purse = w.orders[o], w.purse[0]
     is_over = order.ended_us == 0 and (order.waiting == 0 or not order.is_resting)
+    if not is_over and purse.n_fills == n_fills:
+        return
+    purse.heard_us = max(purse.heard_us, t + w.feeds[t % len(w.feeds)])
     if is_over:
-        order.ended_us = t
-    market, due_us = w.markets[order.market], _due(w, t)
-    is_news = has_traded or (is_over and order.direction != 0)
+        order.ended_us = purse.heard_us
+    for i in range(n_fills, purse.n_fills):
+        fills[i].heard_us = purse.heard_us
+    market, due_us = w.markets[order.market], _due(w, purse.heard_us)
+    is_news = purse.n_fills > n_fills or order.direction != 0
     if is_news and due_us < market.close_us and due_us != market.news_us:
         market.news_us = due_us
         push(w, due_us, ASK, 0, order.market)
@@ -63,11 +69,11 @@ def plan_next(w: World, m: int) -> None:
     """
     market, until_us, holds_us = w.markets[m], w.purse[0].until_us, w.purse[0].holds_us
     r = market.seen_row + 1
-    due_us = _due(w, w.tops[r].ts_us) if r < market.end_row else NEVER
+    due_us = _due(w, _heard(w, r)) if r < market.end_row else NEVER
     if r > market.first_row and market.signal + 1 < market.end_signal:
-        due_us = min(due_us, _asks(w, w.signals[market.signal + 1].ts_us))
+        due_us = min(due_us, _due(w, w.signals[market.signal + 1].ts_us))
     if holds_us < NEVER and r > market.first_row:
-        aged_us = _due(w, w.tops[r - 1].ts_us + holds_us + 1)
+        aged_us = _due(w, _heard(w, r - 1) + holds_us + 1)
         due_us = min(due_us, aged_us) if aged_us > market.asked_us else due_us
     if until_us < NEVER:
         due_us = min(due_us, -(-until_us // w.purse[0].every_us) * w.purse[0].every_us)
@@ -96,22 +102,24 @@ def tell(w: World, fills: Records, m: int, t: int) -> bool:
     There is not while the book is unknown or crossed, nor once quoting has ended: then nothing is wanted.
     """
     purse, market, view = w.purse[0], w.markets[m], w.at[0]
-    known_us = t - purse.feed_us
     market.asked_us = t
-    while purse.n_told < purse.n_fills and fills[purse.n_told].fill_us <= known_us:
+    while purse.n_told < purse.n_fills and fills[purse.n_told].heard_us <= t:
         fill = fills[purse.n_told]
         order = w.orders[fill.order_id]
         order.told_filled += fill.count_centi
         w.markets[order.market].told_position = fill.position_after_centi
         purse.n_told += 1
-    row = row_at(w, m, market.seen_row, known_us)
+    if len(w.heard) > 0:
+        row = last_at(w.heard, market.seen_row, market.end_row, t)
+    else:
+        row = last_at(w.tops, market.seen_row, market.end_row, t - w.feeds[0])
     _see(w, m, row)
     market.signal = last_at(w.signals, market.signal, market.end_signal, t)
     if t < purse.until_us:
         plan_next(w, m)
-    _forget(w, m, known_us)
+    _forget(w, m, t)
     top = w.tops[row]
-    if t >= purse.until_us or not is_known(w, row, known_us):
+    if t >= purse.until_us or not top.is_live or t - _heard(w, row) > purse.holds_us:
         return False
     view.ts_us, view.changed_us, view.position_centi = t, top.ts_us, market.told_position
     view.bid_cc, view.ask_cc = top.bid_cc, top.ask_cc
@@ -188,12 +196,12 @@ def _view_orders(w: World, m: int) -> None:
 
 
 @inlined
-def _forget(w: World, m: int, known_us: int) -> None:
+def _forget(w: World, m: int, t: int) -> None:
     """Forget orders of which the policy knows that they are over."""
     market = w.markets[m]
-    if market.bid_order >= 0 and 0 < w.orders[market.bid_order].ended_us <= known_us:
+    if market.bid_order >= 0 and 0 < w.orders[market.bid_order].ended_us <= t:
         market.bid_order = -1
-    if market.ask_order >= 0 and 0 < w.orders[market.ask_order].ended_us <= known_us:
+    if market.ask_order >= 0 and 0 < w.orders[market.ask_order].ended_us <= t:
         market.ask_order = -1
 
 

@@ -13,6 +13,7 @@ import pytest
 import backtest as bt
 from backtest.errors import ParameterError, PlanError
 from backtest.policies import Policy
+from backtest.quoting import N_DRAWN
 from backtest.results import Run
 from tests.backtest.test_engine_queue import a_trade
 from tests.backtest.worlds import (
@@ -169,6 +170,29 @@ def test_feed_and_latency_are_two_waits() -> None:
         (1, "buy", 4_500, 1_000, at(1.25)),
         (4, "cancel", None, 0, at(4.25)),  # the first moment of the grid at or after the end
     ]
+
+
+def test_a_feed_that_was_measured_is_drawn_and_never_tells_what_is_older() -> None:
+    """A quote a second; each is heard late by what its instant drew, but never before the one before it."""
+    seen: list[tuple[int, int]] = []
+
+    @bt.policy(every="100ms")
+    def looking(told: Any, _params: Any, _memory: Any) -> bt.Quotes:  # noqa: ANN401 -- a record
+        seen.append((told.ts_us - T0_US, told.changed_us - T0_US))
+        return bt.Quotes(0, 0, 0, 0)
+
+    feed = bt.sample_latency(["100ms", "300ms", "2500ms"], seed=5)
+    quotes = [a_quote(second, 4_000 + 100 * (second % 2), 5_500) for second in range(40)]
+    run = quoted(looking.in_python(), *quotes, feed=feed)
+    drawn, heard, last = feed.drawn(N_DRAWN).tolist(), {}, 0
+    for at_us in range(0, 40_000_000, 1_000_000):
+        last = max(last, at_us + drawn[(T0_US + at_us) % N_DRAWN])
+        heard[at_us] = last
+    news = sorted(set(heard.values()))  # each a whole multiple of 100 ms
+    assert seen == [(t, max(at_us for at_us, late in heard.items() if late <= t)) for t in news]
+    assert {heard[at_us] - at_us for at_us in heard} >= {100_000, 300_000, 1_500_000, 2_500_000}
+    assert any("everything 100 to 2500 ms (half within 300 ms), drawn" in each for each in run.assumptions)
+    assert run.manifest["config"]["policy"]["feed_us"]["n"] == 3
 
 
 def test_nothing_is_quoted_before_the_start_and_all_is_taken_back_at_the_end() -> None:

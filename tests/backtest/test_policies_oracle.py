@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 import backtest as bt
 from backtest.kernels.arrays import QUEUES
+from backtest.latency import Latency
+from backtest.quoting import N_DRAWN
 from backtest.results import Run
 from exchange.fees import FeeTerms
 from exchange.units import to_us
@@ -84,7 +86,9 @@ def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = No
         rng.choice([3, 12, 1_000]),
         rng.choice([None, None, 2, 8]),
     )
-    feed_us, latency_us = rng.choice([0, 100_000, 1_500_000]), rng.choice([1, 250_000, 2_000_000])
+    feed = rng.choice([0, 100_000, 1_500_000, None])
+    told_late = Latency((1_000, 100_000, 300_000, 4_000_000), rng.randrange(9)) if feed is None else feed
+    latency_us = rng.choice([1, 250_000, 2_000_000])
     start, end = rng.choice([None, None, at(7.5)]), rng.choice([None, None, at(25.2)])
     params = {"half_cc": rng.choice([0, 200, 500]), "size": 150}
     tickers = [row["ticker"] for row in lake.rows["markets"]]
@@ -93,7 +97,7 @@ def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = No
         "fills": fills,
         "max_age": None if max_age_s is None else f"{max_age_s}s",
         "latency": f"{latency_us}us",
-        "feed": f"{feed_us}us",
+        "feed": told_late if isinstance(told_late, Latency) else f"{told_late}us",
         "cash": cash,
         "per_event": cap,
         "params": params,
@@ -119,7 +123,7 @@ def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = No
         SimpleNamespace(**params),
         {ticker: [0.0] for ticker in tickers},
         policy.every_us,
-        feed_us,
+        told_late.drawn(N_DRAWN).tolist() if isinstance(told_late, Latency) else [told_late],
         latency_us,
         policy.post_only,
         0 if start is None else to_us(start),

@@ -25,10 +25,9 @@ import backtest as bt
 from backtest.kernels.asking import compiled
 from backtest.outcomes import Outcome
 from backtest.policies import Quoting, params_record
-from backtest.quoting import quote
+from backtest.quoting import own_news, quote
 from backtest.replay import Stage, prepare
 from backtest.settings import Settings, read_settings
-from backtest.signals import laid
 from exchange.units import DOLLAR_CC
 from tests.benchmarks.book_arrays import hft_events, inputs
 from tests.benchmarks.figures import Figure, number, timed
@@ -177,7 +176,7 @@ def _arguments() -> dict[str, Any]:
 
 
 def _made(scene: Scene, row: dict[str, Any], ask: Any) -> Outcome:  # noqa: ANN401 -- numba's
-    own = laid(scene.quoting.signals, scene.stage.rules.places)
+    own = own_news(scene.stage, scene.settings, scene.quoting)
     return quote(scene.stage, scene.settings, scene.quoting, own, row, ask)
 
 

@@ -19,12 +19,11 @@ class Desk:
     params: SimpleNamespace
     memory: dict[str, list[float]]
     every_us: int
-    feed_us: int
+    feeds_us: list[int]  # one, or drawn ones, used by microsecond
     latency_us: int
     is_post_only: bool
     from_us: int = 0
     until_us: int = NEVER
-    told_us: dict[str, int] = field(default_factory=dict)  # by market: all until then is known to it
     working: dict[tuple[str, int], Order] = field(default_factory=dict)  # by market and direction
     sent_us: dict[str, int] = field(default_factory=dict)
     ended_us: dict[int, int] = field(default_factory=dict)  # by order
@@ -66,8 +65,28 @@ class Desk:
             if arrived and order.order_id not in self.ended_us and not (order.is_resting and order.waiting):
                 self.ended_us[order.order_id] = t
 
+    def heard_rows(self, ticker: str) -> dict[int, int]:
+        """When it hears of each instant of a market: later by what that drew, never before an earlier one."""
+        number, heard, last = sorted(self.oracle.markets).index(ticker), {}, 0
+        for t in sorted(self.oracle.markets[ticker].instants):
+            last = max(last, t + self.feeds_us[(t + number) % len(self.feeds_us)])
+            heard[t] = last
+        return heard
+
+    def heard_own(self) -> dict[int, int]:
+        """The same of every instant at which an order of its own traded or ended, in all markets.
+
+        That one was replaced, or taken back, its own message says.
+        """
+        orders, heard, last = self.oracle.orders, {}, 0
+        ends = {t for o, t in self.ended_us.items() if orders[o].reason != "cancelled"}
+        for t in sorted(ends | {fill["fill_us"] for fill in self.oracle.fills}):
+            last = max(last, t + self.feeds_us[t % len(self.feeds_us)])
+            heard[t] = last
+        return heard
+
     def news(self, ticker: str) -> set[int]:
-        """When something happened that the policy hears of: rows, fills, ends that it did not ask for.
+        """When it hears of something: rows, fills, ends that it did not ask for.
 
         And when the last row is too old to say what is shown.
         """
@@ -79,23 +98,24 @@ class Desk:
             if self.oracle.orders[o].reason != "cancelled"
         }
         fills = {fill["fill_us"] for fill in self.oracle.fills if fill["ticker"] == ticker}
-        rows, age_us = sorted(self.oracle.markets[ticker].instants), self.oracle.max_age_us
+        own, age_us = self.heard_own(), self.oracle.max_age_us
+        rows = sorted(self.heard_rows(ticker).values())
         aged = {
             t + age_us + 1 for t, after in zip(rows, [*rows[1:], NEVER], strict=True) if after > t + age_us
         }
-        return {*rows} | ends | fills | (aged if age_us < NEVER else set())
+        return {*rows} | {own[t] for t in ends | fills} | (aged if age_us < NEVER else set())
 
     def is_due(self, ticker: str, t: int) -> bool:
         market = self.oracle.markets[ticker]
         if not market.instants or t >= market.close_us or t < self.from_us:
             return False
-        if ticker in self.told_us and any(
+        if ticker in self.asked_us and any(
             self.asked_us[ticker] < to_us(row["known_ts"]) <= t for row in self.about(ticker)
         ):
             return True
-        told = self.told_us.get(ticker, -1)
+        asked = self.asked_us.get(ticker, -1)
         is_over = self.until_us < NEVER and t == -(-self.until_us // self.every_us) * self.every_us
-        return is_over or any(told < s <= t - self.feed_us for s in self.news(ticker))
+        return is_over or any(asked < s <= t for s in self.news(ticker))
 
     def about(self, ticker: str) -> list[dict[str, Any]]:
         return [row for row in self.signals or [] if row.get("ticker", ticker) == ticker]
@@ -111,21 +131,21 @@ class Desk:
         )
 
     def ask(self, ticker: str, t: int) -> None:
-        known_us = self.told_us[ticker] = t - self.feed_us
-        self.asked_us[ticker] = t
+        self.asked_us[ticker], own, rows = t, self.heard_own(), self.heard_rows(ticker)
         for way in (1, -1):
             order = self.working.get((ticker, way))
-            if order and self.ended_us.get(order.order_id, NEVER) <= known_us:
+            if order and own.get(self.ended_us.get(order.order_id, NEVER), NEVER) <= t:
                 del self.working[ticker, way]
-        known, changed_us, trade = self.known(ticker, known_us)
+        until_us = max((s for s, heard in rows.items() if heard <= t), default=-1)
+        known, changed_us, trade = self.known(ticker, until_us)
         wanted = SimpleNamespace(bid_cc=0, bid_centi=0, ask_cc=0, ask_centi=0)
-        is_fresh = known_us - changed_us <= self.oracle.max_age_us
+        is_fresh = until_us >= 0 and t - rows[until_us] <= self.oracle.max_age_us
         if t < self.until_us and is_live(known) and is_fresh:
             at = SimpleNamespace(
-                ts_us=t, changed_us=changed_us, **trade, **self.shown(known), **self.own(ticker)
+                ts_us=t, changed_us=changed_us, **trade, **self.shown(known), **self.own(ticker, t)
             )
-            own = [] if self.signals is None else [self.signal(ticker, t)]
-            wanted = self.function(at, self.params, self.memory[ticker], *own)
+            signals = [] if self.signals is None else [self.signal(ticker, t)]
+            wanted = self.function(at, self.params, self.memory[ticker], *signals)
         self.want(ticker, t, 1, wanted.bid_cc // 100 * 100, wanted.bid_centi)
         self.want(ticker, t, -1, -(-wanted.ask_cc // 100) * 100, wanted.ask_centi)
 
@@ -162,8 +182,9 @@ class Desk:
             "ask_centi": -1 if ask_centi is None else ask_centi,
         }
 
-    def own(self, ticker: str) -> dict[str, int]:
-        fills = [fill for fill in self.oracle.fills if fill["fill_us"] <= self.told_us[ticker]]
+    def own(self, ticker: str, t: int) -> dict[str, int]:
+        heard = self.heard_own()
+        fills = [fill for fill in self.oracle.fills if heard[fill["fill_us"]] <= t]
         positions = [fill["position_after_centi"] for fill in fills if fill["ticker"] == ticker]
         told = {"position_centi": positions[-1] if positions else 0}
         for name, way in (("bid", 1), ("ask", -1)):
