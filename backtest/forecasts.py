@@ -23,6 +23,8 @@ def read_forecast(given: str | Path | pl.DataFrame | pl.LazyFrame) -> pl.LazyFra
         BadInput: the file cannot be read, lacks a column, or has a row that is no probability at a time.
     """
     where = str(given) if isinstance(given, str | Path) else "forecast"
+    if not isinstance(given, str | Path | pl.DataFrame | pl.LazyFrame):
+        raise BadInput(f"{where}: give a file or a polars frame, not {type(given).__name__}")
     try:
         rows = _read(Path(given)) if isinstance(given, str | Path) else given.lazy().collect()
         if missing := [name for name in _COLUMNS if name not in rows.columns]:
@@ -31,7 +33,8 @@ def read_forecast(given: str | Path | pl.DataFrame | pl.LazyFrame) -> pl.LazyFra
             pl.col("ticker").cast(pl.String), _known_ts(where, rows), pl.col("prob").cast(pl.Float64)
         )
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise BadInput(f"{where}: cannot be read as a forecast: {error}") from error
+        said = str(error).partition("\n")[0]  # polars appends its plan
+        raise BadInput(f"{where}: cannot be read as a forecast: {said}") from error
     _refuse(where, rows)
     return rows.sort("ticker", "known_ts").lazy()
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -52,6 +53,18 @@ def test_a_time_without_a_zone_and_a_file_that_is_not_there_are_refused(tmp_path
         read_forecast(tmp_path / "mine.parquet")
     with pytest.raises(BadInput, match="there is no such file"):
         read_forecast(tmp_path / "none.csv")
+
+
+def test_what_is_neither_a_file_nor_a_frame_is_refused() -> None:
+    nothing: Any = None
+    with pytest.raises(BadInput, match=r"^forecast: give a file or a polars frame, not NoneType$"):
+        read_forecast(nothing)
+
+
+def test_a_frame_that_fails_says_so_in_a_line() -> None:
+    failing = pl.LazyFrame({"ticker": ["A"]}).with_columns(prob="chance")
+    with pytest.raises(BadInput, match=r"^forecast: cannot be read as a forecast: [^\n]*chance[^\n]*$"):
+        read_forecast(failing)
 
 
 def test_a_forecast_of_nothing_is_empty(tmp_path: Path) -> None:
