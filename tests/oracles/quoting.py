@@ -76,10 +76,15 @@ class Desk:
     def heard_own(self) -> dict[int, int]:
         """The same of every instant at which an order of its own traded or ended, in all markets.
 
-        That one was replaced, or taken back, its own message says.
+        That one was replaced, or taken back, the other's message says; of a market that closes there is none.
         """
         orders, heard, last = self.oracle.orders, {}, 0
-        ends = {t for o, t in self.ended_us.items() if orders[o].reason != "cancelled"}
+        closes = {o: self.oracle.markets[orders[o].ticker].close_us for o in self.ended_us}
+        ends = {
+            t
+            for o, t in self.ended_us.items()
+            if orders[o].reason != "cancelled" and not orders[o].arrival_us < t == closes[o]
+        }
         for t in sorted(ends | {fill["fill_us"] for fill in self.oracle.fills}):
             last = max(last, t + self.feeds_us[t % len(self.feeds_us)])
             heard[t] = last
@@ -103,7 +108,7 @@ class Desk:
         aged = {
             t + age_us + 1 for t, after in zip(rows, [*rows[1:], NEVER], strict=True) if after > t + age_us
         }
-        return {*rows} | {own[t] for t in ends | fills} | (aged if age_us < NEVER else set())
+        return {*rows} | {own[t] for t in ends | fills if t in own} | (aged if age_us < NEVER else set())
 
     def is_due(self, ticker: str, t: int) -> bool:
         market = self.oracle.markets[ticker]
