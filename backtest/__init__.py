@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from backtest.latency import sample_latency
     from backtest.policies import Policy, Quotes, Quoting, policy
     from backtest.results import Run
+    from backtest.rewards import volume_rewards
     from backtest.rungs import ladder
     from backtest.scores import ForecastScores, score_forecast
     from backtest.sensitivities import sensitivity
@@ -58,6 +59,7 @@ _HOMES = {
     "sell_no": "intents",
     "sell_yes": "intents",
     "sensitivity": "sensitivities",
+    "volume_rewards": "rewards",
     "walk_forward": "walking",
 }
 
@@ -91,6 +93,7 @@ __all__ = [
     "sell_no",
     "sell_yes",
     "sensitivity",
+    "volume_rewards",
     "walk_forward",
 ]
 

@@ -1,0 +1,111 @@
+"""The exchange's reward for volume: a line of its own beside a run, never part of its result."""
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from backtest.engine import opened
+from backtest.errors import PlanError
+from backtest.results import Run
+from exchange.units import CONTRACT_CENTI
+from warehouse.tables import TRADES
+
+if TYPE_CHECKING:
+    from backtest.engine import LakeReader
+
+PROGRAM: Final = {
+    "ticker": pl.String(),
+    "start_ts": pl.Datetime("us", "UTC"),
+    "end_ts": pl.Datetime("us", "UTC"),
+    "period_reward_cc": pl.Int64(),
+}
+LEAST_CC: Final = 300  # prices at which volume counts
+MOST_CC: Final = 9_700
+CAP_CC: Final = 50  # for each contract of a participant
+_MICROS_PER_CC: Final = 100
+_KEY: Final = ("ticker", "start_ts", "end_ts")
+
+
+def volume_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> pl.DataFrame:
+    """Return what a run's fills would have been rewarded with, program by program.
+
+    At the end of a period the exchange divides a market's reward among participants by their share of eligible
+    volume: trades in the order book from $0.03 to $0.97, both sides of each, at most $0.005 a contract.
+    Source: Kalshi's volume incentive program as filed on 2025-08-31 and launched on 2025-09-18, by
+    predictionnews.com (read 2026-11-26); the exchange may change or end it at any time.
+
+    The tape goes on as if we had not traded, so our contracts are added to it, with whoever was on the other
+    side. Who is left out (market makers under contract, introducing brokers) nobody can tell from a tape:
+    their volume counts here, and the reward is the less for it. Rewards for liquidity, which depend on what
+    everybody shows each second, are not modelled.
+
+    Args:
+        run: what happened; its frames stay as they are.
+        lake: where the trades of the markets are.
+        programs: ticker, start_ts, end_ts (excluded), period_reward_cc, as `GET /incentive_programs` has them
+            for type "volume" (its period_reward is in centicents).
+
+    Returns:
+        The parameters, then ticker, start_ts, end_ts, count_centi (our contracts that count), eligible_centi
+        (everybody's, both sides, ours among them) and reward_micros, rounded down; a row for each program in
+        whose time and market something of ours counts, by parameters, then as given.
+
+    Raises:
+        PlanError: programs lack a column, have it in another kind, or end before they start.
+    """
+    known = _read(programs).with_row_index("program")
+    names = list(run.param_names)
+    counts = pl.col("yes_price_cc").is_between(LEAST_CC, MOST_CC)
+    ours = (
+        run.fills.lazy()
+        .filter(counts)
+        .join(known.lazy(), on="ticker")
+        .filter(pl.col("fill_ts") >= pl.col("start_ts"), pl.col("fill_ts") < pl.col("end_ts"))
+        .group_by(*names, "program")
+        .agg(pl.col("count_centi").sum())
+        .collect()
+    )
+    is_block = pl.col("is_block_trade").fill_null(value=False)
+    traded = (
+        opened(lake)
+        .scan(TRADES)
+        .filter(pl.col("ticker").is_in(known["ticker"].unique().implode()), counts, ~is_block)
+        .join(known.lazy(), on="ticker")
+        .filter(pl.col("event_ts") >= pl.col("start_ts"), pl.col("event_ts") < pl.col("end_ts"))
+        .group_by("program")
+        .agg(traded_centi=pl.col("count_centi").sum())
+        .collect()
+    )
+    own, eligible = pl.col("count_centi"), pl.col("eligible_centi")
+    shared = pl.col("period_reward_cc") * _MICROS_PER_CC * own // eligible
+    capped = own * CAP_CC * _MICROS_PER_CC // CONTRACT_CENTI
+    settings = run.summary.select(names).with_row_index("setting")
+    numbered = ours.join(settings, on=names, nulls_equal=True) if names else ours.with_columns(setting=0)
+    return (
+        numbered.join(known, on="program")
+        .join(traded, on="program", how="left")
+        .sort("setting", "program")
+        .with_columns(eligible_centi=2 * (pl.col("traded_centi").fill_null(0) + own))
+        .select(*names, *_KEY, own, eligible, reward_micros=pl.min_horizontal(shared, capped))
+    )
+
+
+def _read(programs: pl.DataFrame) -> pl.DataFrame:
+    if not isinstance(programs, pl.DataFrame):
+        raise PlanError(f"programs are a polars frame, not {type(programs).__name__}")
+    if missing := [name for name in PROGRAM if name not in programs.columns]:
+        raise PlanError(f"programs: no column {', '.join(missing)}; they have {', '.join(PROGRAM)}")
+    for name, kind in PROGRAM.items():
+        dtype = programs.schema[name]
+        is_kind = dtype.is_integer() if kind == pl.Int64 else dtype == kind or isinstance(dtype, pl.Datetime)
+        if not is_kind or (isinstance(dtype, pl.Datetime) and dtype.time_zone != "UTC"):
+            raise PlanError(f"programs: {name} is {dtype}: it must be {kind}")
+    rows = programs.select(pl.col(name).cast(kind) for name, kind in PROGRAM.items())
+    wrong = rows.filter(
+        pl.any_horizontal(pl.all().is_null())
+        | (pl.col("start_ts") >= pl.col("end_ts"))
+        | (pl.col("period_reward_cc") < 0)
+    )
+    if wrong.height:
+        raise PlanError(f"programs: {wrong.row(0)}: a reward of 0 or more, and an end after the start")
+    return rows
