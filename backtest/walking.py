@@ -61,55 +61,60 @@ def walk_forward(run: Run, *, every: str | timedelta = "7d") -> pl.DataFrame:
     if taken := sorted(set(FOLD_COLUMNS) & set(run.param_names)):
         raise PlanError(f"a parameter cannot be called {', '.join(taken)}: folds have a column of that name")
     settings, events = run.summary.select(run.param_names), _events(run)
-    folds = [_fold(events, settings, start, start + every_us) for start in _starts(events, every_us)]
-    times, sums = dict.fromkeys(FOLD_COLUMNS[:2], TIME), dict.fromkeys(FOLD_COLUMNS[2:], pl.Int64())
-    return pl.DataFrame(folds, schema={**times, **settings.schema, **sums}, orient="row")
+    starts = _starts(events, every_us)
+    told = _folds(events, starts, settings.height)
+    from_us = pl.Series("from_ts", starts, pl.Int64)
+    times = pl.DataFrame([from_us.cast(TIME), (from_us + every_us).alias("until_ts").cast(TIME)])
+    sums = pl.DataFrame({name: told[name] for name in FOLD_COLUMNS[2:]})
+    return pl.concat([times, settings[told["chosen"]], sums], how="horizontal")
 
 
 def _starts(events: pl.DataFrame, every_us: int) -> range:
     """Return when choices are made: from the first event that is over to the last that began."""
     began_us, over_us = (events[name].to_numpy() for name in ("began_us", "over_us"))
-    first_us = int(began_us.min(initial=NEVER)) // _DAY_US * _DAY_US
-    waits_us = int(over_us.min(initial=NEVER)) - first_us
-    return range(
-        first_us + (waits_us // every_us + 1) * every_us, int(began_us.max(initial=-1)) + 1, every_us
+    if over_us.min(initial=NEVER) == NEVER:
+        return range(0, 0, every_us)
+    first_us = int(began_us.min()) // _DAY_US * _DAY_US
+    first_choice = (int(over_us.min()) - first_us) // every_us + 1
+    return range(first_us + first_choice * every_us, int(began_us.max()) + 1, every_us)
+
+
+def _folds(events: pl.DataFrame, starts: range, n_settings: int) -> dict[str, I64]:
+    """Return `FOLD_COLUMNS` from n_events_before on, and the number of the setting that was chosen."""
+    setting, net, is_event = (events[name].to_numpy() for name in (_SETTING, "net", "is_event"))
+    began, over = (
+        (events[name].to_numpy() - starts.start) // starts.step for name in ("began_us", "over_us")
     )
 
+    def summed(fold: I64, values: I64) -> I64:
+        sums = np.zeros((len(starts), n_settings), np.int64)
+        is_in = (fold >= 0) & (fold < len(starts))
+        np.add.at(sums, (fold[is_in], setting[is_in]), values[is_in])
+        return sums
 
-def _fold(events: pl.DataFrame, settings: pl.DataFrame, start_us: int, end_us: int) -> tuple[object, ...]:
-    over = events.filter(pl.col("over_us") < start_us)
-    then = events.filter(pl.col("began_us") >= start_us, pl.col("began_us") < end_us)
-    before, net, fees = (
-        _sums(*each, settings.height) for each in ((over, "net"), (then, "net"), (then, "fees"))
-    )
-    chosen = int(np.argmax(before))
-    return (
-        *pl.Series([start_us, end_us]).cast(TIME),
-        *settings.row(chosen),
-        _n_events(over, chosen),
-        int(before[chosen]),
-        _n_events(then, chosen),
-        int(fees[chosen]),
-        int(net[chosen]),
-        int(np.sort(net)[(len(net) - 1) // 2]),
-        int(net.max()),
-    )
+    told = np.maximum(over + 1, 0)  # the first choice that knows of it
+    before = summed(told, net).cumsum(axis=0)
+    chosen, nets = before.argmax(axis=1), summed(began, net)
 
+    def of_chosen(sums: I64) -> I64:
+        return np.take_along_axis(sums, chosen[:, np.newaxis], axis=1)[:, 0]
 
-def _n_events(events: pl.DataFrame, setting: int) -> int:
-    return events.filter(pl.col(_SETTING) == setting)["event_ticker"].n_unique()
-
-
-def _sums(events: pl.DataFrame, column: str, n: int) -> I64:
-    sums = np.zeros(n, np.int64)
-    np.add.at(sums, events[_SETTING].to_numpy(), events[column].to_numpy())
-    return sums
+    return {
+        "chosen": chosen,
+        "n_events_before": of_chosen(summed(told, is_event).cumsum(axis=0)),
+        "before_micros": of_chosen(before),
+        "n_events": of_chosen(summed(began, is_event)),
+        "fees_micros": of_chosen(summed(began, events["fees"].to_numpy())),
+        "net_micros": of_chosen(nets),
+        "median_micros": np.sort(nets, axis=1)[:, (n_settings - 1) // 2],
+        "best_micros": nets.max(axis=1),
+    }
 
 
 def _events(run: Run) -> pl.DataFrame:
-    """Return the setting's number, event_ticker, began_us, over_us (NEVER: not yet), net and fees.
+    """Return the setting's number, event_ticker, began_us, over_us (NEVER: not yet), net, fees and is_event.
 
-    Corrections have rows of their own.
+    Corrections have rows of their own, with is_event = 0.
     """
     fills, paid, held = (_numbered(run, name) for name in ("fills", "settlements", "positions"))
     market, event = [_SETTING, "event_ticker", "ticker"], [_SETTING, "event_ticker"]
@@ -131,10 +136,16 @@ def _events(run: Run) -> pl.DataFrame:
         over_us=pl.coalesce("never_us", "paid_us", "last_us").max(),
         net=worth.sum(),
         fees=pl.col("fees").sum(),
+        is_event=1,
     )
     moved = paid.filter(~is_first).select(*event, moved_us=_us("settled_ts"), net="payout_micros")
-    corrections = moved.join(events.drop("net", "fees"), on=event).select(
-        *event, "began_us", pl.max_horizontal("over_us", "moved_us").alias("over_us"), "net", fees=0
+    corrections = moved.join(events.drop("net", "fees", "is_event"), on=event).select(
+        *event,
+        "began_us",
+        pl.max_horizontal("over_us", "moved_us").alias("over_us"),
+        "net",
+        fees=0,
+        is_event=0,
     )
     return pl.concat([events, corrections], how="vertical_relaxed")
 
