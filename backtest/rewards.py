@@ -29,8 +29,8 @@ _KEY: Final = ("ticker", "start_ts", "end_ts")
 def volume_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> pl.DataFrame:
     """Return what a run's fills would have been rewarded with, program by program.
 
-    At the end of a period the exchange divides a market's reward among participants by their share of eligible
-    volume: trades in the order book from $0.03 to $0.97, both sides of each, at most $0.005 a contract.
+    At the end of a period the exchange divides a market's reward among participants by their share of what
+    counts: trades in the order book from $0.03 to $0.97, both sides of each, at most $0.005 a contract.
     Source: Kalshi's volume incentive program as filed on 2025-08-31 and launched on 2025-09-18, by
     predictionnews.com (read 2026-11-26); the exchange may change or end it at any time.
 

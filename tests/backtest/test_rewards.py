@@ -64,14 +64,8 @@ def test_blocks_extreme_prices_and_other_times_do_not_count() -> None:
 
 def test_rewards_are_no_part_of_the_result_and_each_program_is_a_row() -> None:
     lake = traded()
-    run = bt.run(
-        a_plan((1, "A", bt.buy_yes(bt.param("count")))),
-        lake,
-        fills="touch",
-        latency="1s",
-        cash=1_000,
-        params={"count": [1, 2]},
-    )
+    plan = a_plan((1, "A", bt.buy_yes(bt.param("count"))))
+    run = bt.run(plan, lake, fills="touch", latency="1s", cash=1_000, params={"count": [1, 2]})
     before = {name: frame.clone() for name, frame in run.frames.items()}
     found = bt.volume_rewards(run, lake, programs(("A", at(0), at(60), 100), ("A", at(0), at(9), 40)))
     assert found.select("count", "end_ts", "reward_micros").rows() == [
