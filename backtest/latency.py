@@ -38,7 +38,7 @@ class Latency:
         low, middle, high = np.quantile(self.lengths_us, (0, 0.5, 1), method="nearest")
         return (
             f"{_ms(low)} to {_ms(high)} ms (half within {_ms(middle)} ms), drawn from "
-            f"{len(self.lengths_us)} measured lengths with seed {self.seed},"
+            f"{len(self.lengths_us):,} measured lengths with seed {self.seed},"
         )
 
     @property

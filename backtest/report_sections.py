@@ -27,6 +27,9 @@ _UNSAID: Final = {
     "refill_us": "never",
     "max_age_us": "none",
     "per_series_micros": "no cap",
+    "queue": "not modelled",
+    "start": "from the first row on",
+    "end": "to the close",
 }  # None means this
 MANIFEST_MAX: Final = 100_000  # characters
 WORST_MAX: Final = 12
@@ -36,11 +39,15 @@ def assumptions(run: Run) -> Markup:
     """Say what the numbers rest on, before any number."""
     said = run.assumptions[:SENTENCES_MAX] or ("The run states no assumptions.",)
     n_more = len(run.assumptions) - SENTENCES_MAX
+    configured = _flat(run.manifest.get("config", {}))
     more = (f"… and {n_more:,} more of the same kind, in manifest.json.",) if n_more > 0 else ()
     return section(
         "Assumptions",
         sentences(f"{each[:1].upper()}{each[1:]}" for each in (*said, *more)),
-        titled("As configured", facts(_flat(run.manifest.get("config", {})))),
+        titled(
+            "As configured",
+            facts({name: said for name, said in configured.items() if not name.endswith("sha256")}),
+        ),
         lead="What every number below rests on. If one of these is wrong, so are they.",
         anchor="assumptions",
     )
@@ -114,5 +121,14 @@ def _flat(told: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{name} ")
         elif key != "params":  # a row of each setting, which have a table of their own
-            flat[name] = _UNSAID[key] if value is None and key in _UNSAID else printer(key)(value)
+            flat[name] = _printed(key, value)
     return flat
+
+
+def _printed(key: str, value: Any) -> str:  # noqa: ANN401 -- of a manifest
+    if value is None and key in _UNSAID:
+        return _UNSAID[key]
+    if key == "fees":
+        fee_type, multiplier_ppm = value
+        return f"{fee_type} x {multiplier_ppm / 1_000_000:g}, where the lake knows none"
+    return printer(key)(value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from backtest.report_numbers import dollars
-from backtest.report_page import Markup, paragraph, table, titled
+from backtest.report_page import Markup, table, titled
 from backtest.walking import FOLD_COLUMNS, walk_forward
 
 if TYPE_CHECKING:
@@ -47,6 +47,5 @@ def walked(run: Run, names: tuple[str, ...]) -> Markup:
         "median_micros": "Median",
         "best_micros": "Best",
     }
-    return titled(
-        "Chosen as it went", paragraph(came), table(folds, titles, signed=_SIGNED, rows_max=2 * FOLDS)
-    )
+    shown = table(folds, titles, signed=_SIGNED, rows_max=2 * FOLDS)
+    return titled("Chosen as it went", shown, note=came)

@@ -13,6 +13,7 @@ from backtest.metrics import by_event
 from backtest.report import PAGE_BYTES_MAX, report_html, write_report
 from backtest.report_numbers import MINUS, NONE, dollars
 from backtest.results import SCHEMAS, Run
+from backtest.strategies.market_making import market_making
 from tests.backtest.a_run import T0, a_fill, a_frame, a_run, names
 from tests.backtest.worlds import a_lake, a_market, a_quote, replayed
 
@@ -159,6 +160,21 @@ def test_a_parameter_may_be_called_as_a_unit_that_it_is_not() -> None:
     text = Page(report_html(replace(run, frames={**run.frames, **frames}))).text
     assert "until_ts = 1.5, fee_cc = low" in text
     assert "2.5 high" in text
+
+
+def test_what_was_configured_is_told_in_words_without_digests() -> None:
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
+    feed = bt.sample_latency(["80ms"] * 1_999 + ["90ms"])
+    fees = bt.assume_fees("quadratic", 0.5)
+    quoting = market_making.on(["A"])
+    run = bt.run(quoting, lake, fills="touch", feed=feed, fees=fees)
+    text = Page(report_html(run)).text
+    configured, _, reproduced = text.partition("Coverage How much")
+    assert "quadratic x 0.5, where the lake knows none" in configured
+    assert "80 to 90 ms (half within 80 ms), drawn from 2,000 measured lengths with seed 0" in configured
+    assert "queue not modelled" in configured
+    assert "sha256" not in configured
+    assert run.manifest["config"]["policy"]["sha256"] in reproduced
 
 
 def test_a_single_setting_has_no_sweep() -> None:
