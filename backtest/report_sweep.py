@@ -53,12 +53,12 @@ def setting(row: dict[str, Any], names: tuple[str, ...]) -> str:
 
 def _drawn(rows: pl.DataFrame, names: tuple[str, ...]) -> Markup:
     """One parameter is drawn along its values, several by rank."""
-    shown = rows.with_row_index("rank")
+    shown = rows.with_row_index("#rank")
     caption = f"{rows.height:,} settings, from the worst to the best"
     if len(names) == 1:
         shown = shown.sort(names[0], maintain_order=True)
         caption = f"{names[0]}, from {plain(shown[names[0]][0])} to {plain(shown[names[0]][-1])}"
-    at = shown["rank"].to_list().index(median_index(rows.height))
+    at = shown["#rank"].to_list().index(median_index(rows.height))
     labels = [setting(row, names) for row in shown.iter_rows(named=True)]
     return Markup(profit_bars(labels, shown["pnl_micros"].to_list(), caption=caption, marked=at))
 
@@ -73,12 +73,12 @@ def _surface(rows: pl.DataFrame, names: tuple[str, ...]) -> Markup:
     }
     n = rows.height
     best, median = n - 1, median_index(n)
-    shown = rows.with_row_index("rank").reverse()
+    shown = rows.with_row_index("#rank").reverse()
     if n > ROWS_MAX:
         keep = {i * n // ROWS_MAX for i in range(ROWS_MAX)} | {median, best}
-        shown = shown.filter(pl.col("rank").is_in(sorted(keep)))
+        shown = shown.filter(pl.col("#rank").is_in(sorted(keep)))
     marks = {best: "best", median: "median"}
-    strong = {at: marks[rank] for at, rank in enumerate(shown["rank"]) if rank in marks}
+    strong = {at: marks[rank] for at, rank in enumerate(shown["#rank"]) if rank in marks}
     return table(shown, titles, signed=_SIGNED, strong_row=strong, rows_max=ROWS_MAX + 2)
 
 

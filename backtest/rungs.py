@@ -49,7 +49,8 @@ def ladder(
     if taken := sorted({"fills", "queue"} & set(arguments)):
         raise PlanError(f"{' and '.join(taken)}: a ladder has them in rungs, such as {RUNGS[-1]!r}")
     params = arguments.get("params")
-    if taken := sorted({"rung", "known_share"}.intersection(getattr(params, "columns", params) or ())):
+    own = plan.policy.params if isinstance(plan, Quoting) else getattr(params, "columns", params) or ()
+    if taken := sorted({"rung", "known_share"}.intersection(own)):
         raise PlanError(
             f"a parameter cannot be called {', '.join(taken)}: ladders have a column of that name"
         )
@@ -69,6 +70,7 @@ def ladder(
         done = run(plan, shared, fills=fills, **given)
         names = done.param_names
         share = done.coverage["known_share"].mean()
-        told.append(done.summary.with_columns(rung=pl.lit(rung), known_share=pl.lit(share), at=number))
-    rows = pl.concat(told).with_columns(row=pl.int_range(pl.len()).over("at"))
-    return rows.sort("row", "at").select(*names, "rung", "known_share", *SCHEMAS["summary"])
+        # No parameter is called so.
+        order = pl.int_range(pl.len()).alias("#row"), pl.lit(number).alias("#at")
+        told.append(done.summary.with_columns(*order, rung=pl.lit(rung), known_share=pl.lit(share)))
+    return pl.concat(told).sort("#row", "#at").select(*names, "rung", "known_share", *SCHEMAS["summary"])

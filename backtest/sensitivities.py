@@ -68,7 +68,7 @@ def sensitivity(
         PlanError: an assumption that cannot be moved, or what `bt.run` raises.
     """
     shared = SharedLake(opened(lake))
-    _refuse(arguments)
+    _refuse(plan, arguments)
     base = Moved({**(run.__kwdefaults__ or {}), **arguments, "fills": fills})
     as_given = base.key
     wanted = _usual(plan, base.arguments) if vary is None else _read(vary, plan, base.arguments)
@@ -80,15 +80,15 @@ def sensitivity(
         summary = as_is.summary if is_base else each.run(plan, shared).summary
         told.append(
             summary.with_columns(
+                pl.int_range(pl.len()).alias("#row"),  # no parameter is called so
+                pl.lit(at).alias("#at"),
                 assumption=pl.lit(name),
                 value=pl.lit(each.said(name)),
                 is_base=pl.lit(is_base),
                 change_micros=pl.col("pnl_micros") - as_is.summary["pnl_micros"],
-                row=pl.int_range(pl.len()),
-                at=at,
             )
         )
-    rows = pl.concat(told).sort("row", "at")
+    rows = pl.concat(told).sort("#row", "#at")
     return rows.select(*as_is.param_names, *_OWN, *SCHEMAS["summary"])
 
 
@@ -147,7 +147,7 @@ def _read(
     return vary
 
 
-def _refuse(arguments: Mapping[str, Any]) -> None:
+def _refuse(plan: Plan | Quoting, arguments: Mapping[str, Any]) -> None:
     for name, value in arguments.items():
         if isinstance(value, list | tuple):
             raise PlanError(
@@ -156,7 +156,8 @@ def _refuse(arguments: Mapping[str, Any]) -> None:
     held, params = arguments.get("holdout"), arguments.get("params")
     if isinstance(held, Holdout) and held.note is not None:
         raise PlanError("a holdout is opened for one run: choose the assumptions, and give it to bt.run")
-    if taken := sorted(set(_OWN).intersection(getattr(params, "columns", params) or ())):
+    names = plan.policy.params if isinstance(plan, Quoting) else getattr(params, "columns", params) or ()
+    if taken := sorted(set(_OWN).intersection(names)):
         raise PlanError(
             f"a parameter cannot be called {', '.join(taken)}: sensitivities have a column of that name"
         )

@@ -336,3 +336,23 @@ def test_paths_and_taken_names_are_refused() -> None:
     plan = a_plan((1, "A", bt.buy_yes(bt.param("value"))))
     with pytest.raises(PlanError, match="cannot be called value: sensitivities have a column of that name"):
         bt.sensitivity(plan, a_world(), fills="touch", params={"value": [1]})
+
+
+def test_a_default_of_a_policy_has_no_taken_name_either() -> None:
+    policy = bt.policy(every="1s", params={"value": 1})(lambda _at, _params, _memory: bt.Quotes(0, 0, 0, 0))
+    with pytest.raises(PlanError, match="cannot be called value: sensitivities have a column of that name"):
+        bt.sensitivity(policy.on(["A"]), a_world(), fills="touch")
+    policy = bt.policy(every="1s", params={"rung": 1})(lambda _at, _params, _memory: bt.Quotes(0, 0, 0, 0))
+    with pytest.raises(PlanError, match="cannot be called rung: ladders have a column of that name"):
+        bt.ladder(policy.on(["A"]), a_world())
+
+
+@pytest.mark.parametrize("name", ["row", "at", "rank"])
+def test_parameters_of_any_other_name_keep_their_values(name: str, tmp_path: Path) -> None:
+    """What numbers rows inside takes no name away: three settings, in their order."""
+    plan, params = a_plan((1, "A", bt.buy_yes(bt.param(name)))), {name: [3.0, 1.0, 2.0]}
+    rows = bt.sensitivity(plan, a_world(), fills="touch", params=params, vary={"cash": [5_000]})
+    rungs = bt.ladder(plan, a_world(), rungs=("touch",), params=params)
+    assert rows[name].to_list() == rungs[name].to_list() == params[name]
+    report = bt.run(plan, a_world(), fills="touch", params=params).report(tmp_path / "report.html")
+    assert report.stat().st_size > 0
