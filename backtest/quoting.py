@@ -11,6 +11,7 @@ import polars as pl
 from backtest.errors import PlanError
 from backtest.intents import INTENT
 from backtest.kernels.arrays import (
+    DRAWN_FEED,
     EQUITY,
     EVENT,
     FILL,
@@ -192,6 +193,7 @@ def _with_policy(world: World, settings: "Settings", quoting: Quoting, own: Own)
     purse, signals = world.purse, own.signals
     world.markets["first_signal"], world.markets["end_signal"] = signals.first, signals.end
     purse["every_us"] = quoting.policy.every_us
+    purse["feed_us"] = own.feeds[0] if len(own.feeds) == 1 else DRAWN_FEED
     purse["from_us"] = 0 if quoting.start is None else to_us(quoting.start)
     purse["until_us"] = NEVER if quoting.end is None else to_us(quoting.end)
     purse["is_maker"] = quoting.policy.post_only

@@ -16,6 +16,7 @@ Flags = npt.NDArray[np.bool]
 Records = npt.NDArray[Any]
 
 NEVER: Final = np.iinfo(np.int64).max
+DRAWN_FEED: Final = -1
 DOLLAR_CC: Final = 10_000
 # |position| and counts stay below this, so that their products with each other and with prices fit int64.
 COUNT_MAX_CENTI: Final = 3_000_000_000
@@ -163,7 +164,7 @@ PURSE: Final = _record(
     *("dirty_us", "noted_us", "marked_us", "step_us"),
     *("n_planned", "n_orders"),  # orders known before the clock starts, and all of them
     *("every_us", "from_us", "until_us", "n_told", "is_maker"),  # of a policy; every_us: 0 without
-    "heard_us",  # when it hears of the last message about its orders
+    *("feed_us", "heard_us"),  # DRAWN_FEED or one for all; when it hears of the last message about its orders
     *("clock_us", "locked_max"),  # last instant; most that was locked at the end of any
     *("tied", "tied_us"),  # what is locked, and since when
     *("lock_high", "lock_middle", "lock_low"),  # dollar-seconds locked: high + middle / 10^6 + low / 10^12
@@ -225,4 +226,4 @@ class World(NamedTuple):
     latencies: I64  # to draw from for a policy's orders
     signals: Records  # of a policy, market by market, or all of them of every market
     feeds: I64  # how long news is under way to a policy: one length, or drawn ones, by microsecond
-    heard: Records  # of each row of the tape; empty where feeds is one length
+    heard: Records  # of each row of the tape, with a DRAWN_FEED

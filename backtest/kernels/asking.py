@@ -102,7 +102,7 @@ def compiled(
     def without(at: Any, params: Any, memory: Any, _signals: Any) -> Any:  # noqa: ANN401 -- records, to numba
         return inside(at, params, memory)
 
-    answer = numba.njit(without) if signals is None else inside
+    answer = numba.njit(without, inline="always") if signals is None else inside
     row = NO_SIGNAL if signals is None else signals
     row_bytes = row.itemsize
 

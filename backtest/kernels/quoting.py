@@ -13,6 +13,7 @@ from backtest.kernels.arrays import (
     ASK,
     CLOSED,
     DOLLAR_CC,
+    DRAWN_FEED,
     GTC,
     NEVER,
     NOT_OPEN,
@@ -32,7 +33,8 @@ from warehouse.rebuilding.ops import CLEAR, DELTA, SET
 @inlined
 def _heard(w: World, r: int) -> int:
     """Return when the policy hears of row r."""
-    return int(w.heard[r].ts_us if len(w.heard) > 0 else w.tops[r].ts_us + w.feeds[0])
+    feed_us = w.purse[0].feed_us
+    return int(w.heard[r].ts_us if feed_us == DRAWN_FEED else w.tops[r].ts_us + feed_us)
 
 
 @inlined
@@ -109,12 +111,13 @@ def tell(w: World, fills: Records, m: int, t: int) -> bool:
         order.told_filled += fill.count_centi
         w.markets[order.market].told_position = fill.position_after_centi
         purse.n_told += 1
-    if len(w.heard) > 0:
+    if purse.feed_us == DRAWN_FEED:
         row = last_at(w.heard, market.seen_row, market.end_row, t)
     else:
-        row = last_at(w.tops, market.seen_row, market.end_row, t - w.feeds[0])
+        row = last_at(w.tops, market.seen_row, market.end_row, t - purse.feed_us)
     _see(w, m, row)
-    market.signal = last_at(w.signals, market.signal, market.end_signal, t)
+    if market.signal + 1 < market.end_signal:
+        market.signal = last_at(w.signals, market.signal, market.end_signal, t)
     if t < purse.until_us:
         plan_next(w, m)
     _forget(w, m, t)
