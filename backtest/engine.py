@@ -248,7 +248,7 @@ def _quoted(
     own = own_news(stage, settings, quoting)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         done = list(pool.map(lambda row: quote(stage, settings, quoting, own, row, ask), rows))
-    stage = replace(stage, assumptions=(*said(quoting, settings), *stage.assumptions))
+    stage = replace(stage, assumptions=(*said(quoting, settings, own), *stage.assumptions))
     run = _finished(lake, settings, stage, done, len(quoting.tickers), split)
     run.manifest["config"]["policy"] = told(quoting, settings)
     return run

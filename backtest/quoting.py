@@ -155,12 +155,16 @@ def told(quoting: Quoting, settings: "Settings") -> dict[str, Any]:
     }
 
 
-def said(quoting: Quoting, settings: "Settings") -> tuple[str, ...]:
+def said(quoting: Quoting, settings: "Settings", own: Own) -> tuple[str, ...]:
     """Return what a reader of the report must know of how a policy is asked."""
-    signals = quoting.signals
-    own = f"signals ({', '.join(signals.names)}) count from their known_ts on" if signals else ""
+    known = []
+    if quoting.signals is not None:
+        first, end = own.signals.first, own.signals.end
+        known = [f"signals ({', '.join(quoting.signals.names)}) count from their known_ts on"]
+        if n_none := int((first == end).sum()):
+            known.append(f"{n_none} of {len(first)} markets have no signal")
     return (
-        *([own] if own else []),
+        *known,
         f"the policy knows of everything {settings.feed} after it happened, its own fills included",
         "messages about one market arrive in the order in which they were sent",
     )

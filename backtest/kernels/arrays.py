@@ -187,7 +187,7 @@ VIEW: Final = _record(
 )
 # When a policy hears of a row of the tape, or of a signal.
 HEARD: Final = _record("ts_us")
-NO_SIGNAL: Final = np.dtype([("none", "f8")])  # what one would say if a policy had any
+NO_SIGNAL: Final = np.dtype([("no signal", "f8")])  # what one would say if a policy had any
 # A question to a policy: the addresses of a VIEW, of its parameters, of its memory (`width` numbers a market)
 # and of room for as much, and of its signals; the market; which of the signals it knows; and the answer.
 ASKED: Final = _record(

@@ -35,7 +35,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.jit import entry, inner
 
 # As in clock.py.
-MADE_WITH: Final = "d40421f731c4"
+MADE_WITH: Final = "64190bd6d37a"
 LIMIT_MISSING: Final = -1  # as in intents.py
 
 U8 = npt.NDArray[np.uint8]
