@@ -252,10 +252,11 @@ def test_a_run_says_which_signals_it_had() -> None:
     )
     assert (first["signals"]["names"], first["signals"]["n_rows"]) == (["fair_cc"], 1)
     assert first["signals"]["sha256"] != second["signals"]["sha256"]
-    assert (
-        "signals (fair_cc) count from their known_ts on"
-        in ran(FAIR.on(["A"], signals=fairly((0, "A", 40))), lake).assumptions
-    )
+    told = ran(FAIR.on(["A"], signals=fairly((0, "A", 40))), lake).assumptions
+    assert "signals (fair_cc) count from their known_ts on" in told
+    assert not any("have no signal" in each for each in told)
+    misspelt = ran(FAIR.on(["A"], signals=fairly((0, "a", 40))), lake)
+    assert "1 of 1 markets have no signal" in misspelt.assumptions
 
 
 @pytest.mark.parametrize(
@@ -286,6 +287,20 @@ def test_signals_that_cannot_be_meant_are_refused(signals: Any, said: str) -> No
     lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_500, 5_500)])
     with pytest.raises(PlanError, match=said):
         ran(FAIR.on(["A"], signals=signals), lake)
+
+
+def _none(_at: Any, _params: Any, _memory: Any, signals: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba
+    return bt.Quotes(int(signals.none), 100, 0, 0)
+
+
+NONE = bt.policy(every="1s")(_none)
+
+
+@pytest.mark.parametrize("policy", [NONE, NONE.in_python()], ids=["compiled", "in Python"])
+def test_a_signal_may_be_called_none(policy: Policy) -> None:
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_500, 5_500)])
+    told = fairly((0, "A", 40)).rename({"fair_cc": "none"})
+    assert sent(ran(policy.on(["A"], signals=told), lake)) == [(0, "buy", 4_000, 100)]
 
 
 def test_a_policy_that_takes_no_signals_is_given_none() -> None:
