@@ -64,7 +64,7 @@ def read_legs(legs: str, *, has_baskets: bool) -> str | None:
     Raises:
         PlanError: no such way, or one that only baskets have.
     """
-    if legs not in LEGS:
+    if legs not in tuple(LEGS):
         raise PlanError(f"legs={legs!r} is unknown: use {' or '.join(map(repr, LEGS))}")
     if legs != TOGETHER and not has_baskets:
         raise PlanError(f"legs={legs!r} is for baskets: give the plan a column basket")

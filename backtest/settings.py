@@ -65,9 +65,9 @@ def read_settings(
     Raises:
         PlanError, TooLarge: one of them cannot be meant.
     """
-    if fills not in BASIS:
+    if fills not in tuple(BASIS):
         raise PlanError(f"fills={fills!r} is unknown: use {' or '.join(BASIS)}")
-    if queue not in PLACES or (queue != "pessimistic" and fills != "queue"):
+    if queue not in tuple(PLACES) or (queue != "pessimistic" and fills != "queue"):
         raise PlanError(f"queue={queue!r}: use {' or '.join(PLACES)}, and only with fills='queue'")
     for name, flag in (("netting", netting), ("maintenance", maintenance)):
         if not isinstance(flag, bool):

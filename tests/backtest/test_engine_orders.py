@@ -224,6 +224,9 @@ def test_orders_of_one_moment_arrive_by_ticker_then_by_row() -> None:
     ("arguments", "error", "word"),
     [
         ({"fills": "bar"}, PlanError, "mid or touch or trades or book or queue"),
+        ({"fills": ["touch"]}, PlanError, r"fills=\['touch'\] is unknown"),
+        ({"fills": "queue", "queue": ["front"]}, PlanError, r"queue=\['front'\]: use pessimistic"),
+        ({"legs": ["together"]}, PlanError, r"legs=\['together'\] is unknown"),
         ({"latency": "0s"}, PlanError, "more than 0"),
         ({"latency": "fast"}, PlanError, "duration"),
         ({"cash": -1}, PlanError, "not negative"),
