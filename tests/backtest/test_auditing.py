@@ -398,7 +398,7 @@ def changing(plan: Strategy, rows: pl.DataFrame) -> Iterator[tuple[str, int]]:
 
 
 @given(ROWS, st.sampled_from(sorted(LAWS)))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_it_finds_what_every_prefix_finds(told: list[tuple[str, int, int]], law: str) -> None:
     """The oracle makes the plan of every prefix there is, and the law of all decisions finds no less.
 

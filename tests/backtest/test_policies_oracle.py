@@ -31,7 +31,7 @@ from tests.backtest.worlds import MemoryLake, a_lake, a_market, a_quote, a_serie
 from tests.oracles.engine import NEVER, Oracle
 from tests.oracles.quoting import Desk
 
-SOME = settings(max_examples=20)
+SOME = settings(max_examples=15)
 KNOWN = pl.col("known_ts").cast(pl.Datetime("us", "UTC"))
 
 

@@ -177,7 +177,7 @@ def a_history(rng: Random) -> list[dict[str, Any]]:
     return markets
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000), st.integers(1, 4))
 def test_a_walk_equals_one_that_looks_at_one_event_after_the_other(seed: int, days: int) -> None:
     run = swept(a_history(Random(seed)), ways=[0, 1, 2])
