@@ -38,7 +38,7 @@ def forecast(
 
     opened = Lake(lake)
     if not opened.exists():
-        raise NoLake(f"{opened.uri}: no lake there; `tapehouse sync` or `tapehouse import` makes one")
+        raise NoLake.at(opened.uri)
     scores = score_forecast(file, opened, max_age=max_age)
     if as_json:
         told = {each.name: getattr(scores, each.name).to_dicts() for each in fields(scores)}

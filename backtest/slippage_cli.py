@@ -41,7 +41,7 @@ def slippage(
 
     opened = Lake(lake)
     if not opened.exists():
-        raise NoLake(f"{opened.uri}: no lake there; `tapehouse sync` or `tapehouse import` makes one")
+        raise NoLake.at(opened.uri)
     measured = calibrate_slippage(
         opened, series=series, tickers=ticker, start=start, end=end, every=every, fills=files, impact=impact
     )

@@ -31,9 +31,8 @@ def walk_forward(run: Run, *, every: str | timedelta = "7d") -> pl.DataFrame:
     """Choose a setting anew every so often, by what had been over before, and add up what came of it.
 
     An event belongs to the fold in which its first order filled, and counts there with all that it came to,
-    marked at the bid where it is still open at the end of the data. It is chosen by once it is over: when
-    its last position was closed or paid; a correction counts from when it moved money. What was open when a
-    choice was made is in neither sum.
+    marked at the bid where it is still open at the end of the data. Choices hear of it once it is over, that
+    is when its last position was closed or paid; of a correction, once that moved money.
 
     Each setting's events are those of its own run, whose purse was at work from the beginning: where cash or
     caps bind, changing over would have done a little better or worse.

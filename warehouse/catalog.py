@@ -56,7 +56,7 @@ def publish(lake: "Lake", *, published_ts: datetime) -> Path:
         CorruptFile: a file of the lake is damaged; the old catalog stays.
     """
     if not lake.exists():
-        raise NoLake(f"{lake.uri}: no lake there; `tapehouse sync` or `tapehouse import` makes one")
+        raise NoLake.at(lake.uri)
     target = lake.path / CATALOG_FILE
     fresh = target.with_name(f".{CATALOG_FILE}.{os.getpid()}.{time.monotonic_ns()}")
     try:

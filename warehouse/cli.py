@@ -90,7 +90,7 @@ def sql(
 def _catalog(lake: Lake, at: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
     if at is not None:
         if not lake.exists():
-            raise NoLake(f"{lake.uri}: no lake there; `tapehouse sync` or `tapehouse import` makes one")
+            raise NoLake.at(lake.uri)
         with in_memory(lake.at(at)) as connection:
             yield connection
         return

@@ -55,6 +55,11 @@ class LakeTooNew(WarehouseError, BadInput):
 class NoLake(WarehouseError, BadInput):
     """There is no lake at the given place."""
 
+    @classmethod
+    def at(cls, uri: str) -> "NoLake":
+        """Return what to say where a lake is needed and there is none."""
+        return cls(f"{uri}: no lake there; `tapehouse sync` or `tapehouse import` makes one")
+
 
 class NeedsFolder(WarehouseError, BadInput):
     """Something that only a lake in a folder has."""

@@ -105,7 +105,7 @@ def history(
 def _opened(lake: str | None) -> Lake:
     opened = Lake(lake)
     if not opened.exists():
-        raise NoLake(f"{opened.uri}: no lake there; `tapehouse sync` or `tapehouse import` makes one")
+        raise NoLake.at(opened.uri)
     return opened
 
 

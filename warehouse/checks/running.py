@@ -126,7 +126,7 @@ def run_checks(
     """
     checks = _named(only)
     if not lake.exists():
-        raise NoLake(f"{lake.uri}: no lake there; `tapehouse sync` or `tapehouse import` makes one")
+        raise NoLake.at(lake.uri)
     pinned, run_ts = lake.pinned(), now()
     earlier, days = earlier_runs(pinned), _Days(pinned, progress)
     rebuilt = Rebuilt(pinned, earlier, progress)
