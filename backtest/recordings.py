@@ -19,7 +19,7 @@ def ends(lake: "LakeReader", shown: pl.LazyFrame) -> pl.LazyFrame:
 
     None where another recording of that market goes on. A recorder's clock may be behind the exchange's: no
     recording ends before its last quote. Of a recording without an end on record nobody knows that it ended.
-    (The catalog's macros end the quotes of a market with each of its recordings.)
+    The catalog's macros say the same, by when things were known (`warehouse.macros.tops`).
     """
     gaps = collected(lake.scan(BOOK_GAPS).filter(~pl.col("cause").is_in(BREAKS)), BOOK_GAPS.name)
     stops = gaps.explode("tickers").select("session", ticker="tickers", from_ts="from_ts").drop_nulls()

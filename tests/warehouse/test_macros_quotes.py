@@ -74,6 +74,19 @@ def test_a_recording_that_ended_quotes_no_more(tmp_path: Path, cause: str) -> No
     assert implied(lake, 10, 10.5) == [(0.475, "mid", at(10)), (0.48, "last", at(10))]
 
 
+def test_the_end_of_one_recording_blinds_nobody_while_another_goes_on(tmp_path: Path) -> None:
+    """T records from 2 s on: the end of s at 5 s tells nothing, that of t at 30 s does, in backtests too."""
+    lake = lake_of(
+        tmp_path,
+        quotes=[a_quote(0), a_quote(2, session="t", bid_cc=4_700)],
+        book_gaps=[
+            a_gap(5, cause="killed", to_seq=None, from_ts=at(5)),
+            a_gap(30, session="t", cause="session_end", to_seq=None, from_ts=at(30)),
+        ],
+    )
+    assert implied(lake, 10, 29, 31) == [(0.485, "mid", at(2)), (0.485, "mid", at(2)), (0.48, "last", at(2))]
+
+
 def test_candles_speak_where_nobody_recorded(tmp_path: Path) -> None:
     """The minute's close at 60 s, not the hour's; none at 120 s: a quote of that minute was recorded."""
     bars = [
@@ -91,7 +104,7 @@ def test_candles_speak_where_nobody_recorded(tmp_path: Path) -> None:
 
 
 def made_up(seed: int) -> dict[str, list[Row]]:
-    """Return quotes of two recordings, one of which ends, candles and trades, all within two minutes."""
+    """Return quotes of two recordings, both or one of which end, candles and trades, within two minutes."""
     chance = Random(seed)
     tickers = [f"KXA-{number}" for number in range(3)]
 
@@ -126,7 +139,10 @@ def made_up(seed: int) -> dict[str, list[Row]]:
                 yes_price_cc=chance.randint(1, 9_999), is_block_trade=chance.random() < 0.2)
         for n in range(20)
     ]  # fmt: skip
-    ends = [a_gap(1, session="a", cause="session_end", to_seq=None, tickers=tickers[:2], from_ts=at(70))]
+    ends = [
+        a_gap(1, session=session, cause="session_end", to_seq=None, tickers=named, from_ts=at(second))
+        for session, named, second in (("a", tickers[:2], 70), ("b", tickers[:1], 90), ("b", tickers[2:], 50))
+    ]
     return {"quotes": list(quotes.values()), "candles": candles, "trades": trades, "book_gaps": ends}
 
 
@@ -152,11 +168,15 @@ def by_the_book(lake: Lake, ticker: str, at_ts: datetime) -> tuple[float | None,
     shown = lake.quotes(ticker=[ticker]).collect() if lake.version(QUOTES) or lake.version(CANDLES) else None
     rows = [] if shown is None else shown.to_dicts()
     gaps = lake.scan(BOOK_GAPS).collect().to_dicts()
-    for session in {row["session"] for row in rows}:
+    spans: dict[str, tuple[datetime, datetime | None]] = {}
+    for session in {row["session"] for row in rows if row["source"] != "candles"}:
         ended = [gap for gap in gaps if gap["session"] == session and ticker in gap["tickers"]]
-        if ended:
-            last = max(row["known_ts"] for row in rows if row["session"] == session)
-            end = max(last, *(gap["from_ts"] for gap in ended)) + timedelta(microseconds=1)
+        known = [row["known_ts"] for row in rows if row["session"] == session]
+        stop = max(*known, *(gap["from_ts"] for gap in ended)) if ended else None
+        spans[session] = min(known), stop and stop + timedelta(microseconds=1)
+    for session, (_, end) in spans.items():
+        others = [span for name, span in spans.items() if name != session]
+        if end and not any(start <= end and (stop is None or stop > end) for start, stop in others):
             rows.append({"known_ts": end, "session": session, "bid_cc": None, "ask_cc": None})
     rows = sorted((row for row in rows if row["known_ts"] <= at_ts), key=lambda row: row["known_ts"])
     trades = lake.scan(TRADES).filter(pl.col("ticker") == ticker, ~pl.col("is_block_trade"))

@@ -20,8 +20,8 @@ IMPLIED_PROBABILITY: Final = Macro(
     parameters="ticker, ts",
     sentence=(
         f"What one market's prices said of YES at ts, as known then: {IMPLIED_RULE}. One row. Quotes are "
-        "recorded ones, or closes of candles where nobody recorded; a quote holds until the next one or the "
-        "end of its recording. Block trades do not count."
+        "recorded ones, or closes of candles where nobody recorded; a quote holds until the next one, or "
+        "until nobody records the market any more. Block trades do not count."
     ),
     sql=f"""
     with {given("ticker, ts")}, asked as (

@@ -50,16 +50,24 @@ def _tops() -> str:
         select * from (select * from recorded union all select * from bars) u
         qualify u.period_s is null
             or coalesce({_LAST_SEEN} <= u.event_ts - to_seconds(u.period_s), true)
-    ), ends as (
-        select r.ticker, r.session,
-            greatest(max(g.from_ts), max(r.known_ts)) + interval 1 microsecond as known_ts
-        from recorded r
-        join (select b.session, unnest(b.tickers) as ticker, b.from_ts from raw.book_gaps b
-            where b.cause not in {BREAKS}) g on g.session = r.session and g.ticker = r.ticker
-        join asked a on a.ticker = r.ticker
+    ), stops as (
+        select g.session, g.ticker, max(g.from_ts) as from_ts
+        from (select b.session, unnest(b.tickers) as ticker, b.from_ts from raw.book_gaps b
+            where b.cause not in {BREAKS}) g join asked a on a.ticker = g.ticker
         where g.from_ts < a.at_ts
+        group by g.session, g.ticker
+    ), spans as (
+        select r.ticker, r.session, a.at_ts, min(r.known_ts) as first_ts,
+            case when count(s.from_ts) > 0 then greatest(max(s.from_ts), max(r.known_ts))
+                + interval 1 microsecond end as end_ts
+        from recorded r join asked a on a.ticker = r.ticker
+        left join stops s on s.session = r.session and s.ticker = r.ticker
         group by r.ticker, r.session, a.at_ts
-        having greatest(max(g.from_ts), max(r.known_ts)) < a.at_ts
+    ), ends as (
+        select e.ticker, e.session, e.end_ts as known_ts from spans e
+        where e.end_ts <= e.at_ts and not exists (
+            select 1 from spans o where o.ticker = e.ticker and o.first_ts <= e.end_ts
+                and coalesce(o.end_ts > e.end_ts, true))
     ), tops as (
         select s.ticker, s.known_ts, s.event_ts, s.session, s.bid_cc, s.ask_cc, s.last_cc, s.source
         from shown s
