@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from backtest.holdouts import Holdout, holdout
     from backtest.intents import Intent, buy_no, buy_yes, cancel, close, param, sell_no, sell_yes
     from backtest.latency import sample_latency
+    from backtest.placebos import Placebo, placebo
     from backtest.policies import Policy, Quotes, Quoting, policy
     from backtest.results import Run
     from backtest.rewards import volume_rewards
@@ -35,6 +36,7 @@ _HOMES = {
     "ForecastScores": "scores",
     "Holdout": "holdouts",
     "Intent": "intents",
+    "Placebo": "placebos",
     "Policy": "policies",
     "Quotes": "policies",
     "Quoting": "policies",
@@ -52,6 +54,7 @@ _HOMES = {
     "ladder": "rungs",
     "net_edge_cc": "edges",
     "param": "intents",
+    "placebo": "placebos",
     "policy": "policies",
     "run": "engine",
     "sample_latency": "latency",
@@ -69,6 +72,7 @@ __all__ = [
     "ForecastScores",
     "Holdout",
     "Intent",
+    "Placebo",
     "Policy",
     "Quotes",
     "Quoting",
@@ -86,6 +90,7 @@ __all__ = [
     "ladder",
     "net_edge_cc",
     "param",
+    "placebo",
     "policy",
     "run",
     "sample_latency",

@@ -118,6 +118,8 @@ def audit(
     A policy decides inside the clock; of one that reads signals each row of them counts as a decision. Its
     numbers are the same if they differ by less than a billionth, as sums added in another order do.
 
+    Whether what it wants earns more than orders that know nothing is another question: `bt.placebo`.
+
     Args:
         strategy: the function that makes the plan, called with a lake and the selection.
         lake: all that is known today.

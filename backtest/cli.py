@@ -144,6 +144,10 @@ def audit(
     config: Annotated[Path, typer.Argument(help="A TOML file, as for `run`.", metavar="CONFIG.toml")],
     lake: LakeAt = None,
     cuts: Annotated[int, typer.Option("--cuts", help="How many decisions to look at.")] = 5,
+    placebos: Annotated[
+        int,
+        typer.Option("--placebos", help="How often to run its orders where they know nothing, such as 20."),
+    ] = 0,
     as_json: Json = False,  # noqa: FBT002 - a command-line flag
 ) -> None:
     """Make the plan anew with what was known when it decided: it must want the same.
@@ -153,20 +157,30 @@ def audit(
     markets without result, volume or a close that may move. Of a sweep the first setting is looked at.
     Nothing is written.
 
+    With --placebos the same orders also run so many times later, and so many times in other markets of their
+    series: what they earn there, no signal earned.
+
     Exits 0 when the plan wanted the same every time, 1 when it did not, 2 when the configuration or the data
     cannot be used.
     """
     from backtest.config import read_config
-    from backtest.running import audited
+    from backtest.running import audited, given_placebos
 
-    found = audited(read_config(config), lake=lake, n_cuts=cuts)
+    read = read_config(config)
+    found = audited(read, lake=lake, n_cuts=cuts)
+    placebo = given_placebos(read, lake=lake, n=placebos) if placebos else None
     if as_json:
         frames = {"cuts": found.cuts.to_dicts(), "differences": found.differences.to_dicts()}
-        _print_json({"is_clean": found.is_clean, "params": found.params, **frames})
+        told = (
+            None if placebo is None else {"runs": placebo.runs.to_dicts(), "n_left_out": placebo.n_left_out}
+        )
+        _print_json({"is_clean": found.is_clean, "params": found.params, **frames, "placebo": told})
     else:
-        from backtest.printing import print_audit
+        from backtest.printing import print_audit, print_placebo
 
         print_audit(found)
+        if placebo is not None:
+            print_placebo(placebo)
     if not found.is_clean:
         raise typer.Exit(1)
 

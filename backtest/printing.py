@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from backtest.account_fees import FeeAudit
     from backtest.auditing import Audit
+    from backtest.placebos import Placebo
     from backtest.running import Finished
     from backtest.scores import ForecastScores
     from backtest.strategies.registry import Strategy
@@ -121,6 +122,13 @@ def print_audit(found: Audit) -> None:
     console.print(table)
     if rows.height > ROWS_MAX:
         console.print(f"{ROWS_MAX} of {rows.height:,} differences; --json has all of them.")
+
+
+def print_placebo(found: Placebo) -> None:
+    """Print what a plan's orders came to where they know nothing, below its audit."""
+    console = _console()
+    console.print()
+    console.print(escape(repr(found)), highlight=False, soft_wrap=True)
 
 
 def print_fee_audit(audit: FeeAudit) -> None:

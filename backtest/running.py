@@ -106,6 +106,12 @@ def audited(config: RunConfig, *, lake: str | None = None, n_cuts: int) -> bt.Au
     return bt.audit(strategy, pinned, params=config.params, n_cuts=n_cuts, **_asked(config))
 
 
+def given_placebos(config: RunConfig, *, lake: str | None = None, n: int) -> bt.Placebo:
+    """Return `bt.placebo` of a configuration: `n` of each kind, of its first parameter row."""
+    plan, pinned = _planned(config, lake)
+    return bt.placebo(plan, pinned, n=n, params=config.params, **_engine_arguments(config))  # type: ignore[arg-type]  # it refuses policies
+
+
 def _planned(config: RunConfig, lake: str | None) -> tuple[pl.LazyFrame | bt.Quoting, Lake]:
     pinned = _pinned(config, lake)
     return config.strategy.plan(pinned, **_asked(config)), pinned

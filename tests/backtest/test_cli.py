@@ -217,6 +217,30 @@ def test_a_plan_that_does_not_look_ahead_exits_0(tmp_path: Path) -> None:
         said("audit", config)
 
 
+def test_placebos_stand_below_the_audit(tmp_path: Path) -> None:
+    """10 YES at .92 pay $10: $0.80 less a fee of .0516 (.05152). There is no other event to go to."""
+    config = a_config(tmp_path)
+    answer = said("audit", config, "--placebos", "3")
+    assert answer.exit_code == 0
+    audited, empty, planned, later, left_out, _ = answer.stdout.splitlines()
+    assert (audited[:20], empty) == ("No look-ahead found:", "")
+    assert planned == "As planned: +$0.75 with 10 contracts, +$0.90 without spread and fees."
+    assert later.startswith("The same orders later: ")
+    assert left_out == ("Left out of other markets: 1 decision; no other event of the series can take them.")
+    told = json.loads(said("audit", config, "--placebos", "3", "--json").stdout)["placebo"]
+    assert [each["kind"] for each in told["runs"]] == ["as planned", "later", "later", "later"]
+    assert (told["runs"][0]["pnl_micros"], told["n_left_out"]) == (748_400, 1)
+    assert json.loads(said("audit", config, "--json").stdout)["placebo"] is None
+    with pytest.raises(BadInput, match="n=-1 must be a whole number from 1 up"):
+        said("audit", config, "--placebos", "-1")
+
+
+def test_policies_have_no_placebos(tmp_path: Path) -> None:
+    config = a_config(tmp_path, 'strategy = "market_making"\nlake = "lake"\nfills = "touch"\n')
+    with pytest.raises(BadInput, match="a policy decides inside the clock, so it has no decisions to move"):
+        said("audit", config, "--placebos", "3")
+
+
 def test_a_lake_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
     config = a_config(tmp_path)
     with pytest.raises(BadInput, match="there is no lake"):

@@ -1,0 +1,219 @@
+"""The same orders where they know nothing: what a plan earns there, its signal did not earn.
+
+    print(bt.placebo(plan, lake, fills="book", params={"min_edge": 0.02}))
+
+It says what the plan came to, what its orders come to later and in other markets, and what follows.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from backtest.elsewhere import decisions
+from backtest.engine import LakeReader, opened, run
+from backtest.errors import PlanError
+from backtest.holdouts import Holdout
+from backtest.intents import bound
+from backtest.plan import Params, Plan, parameter_rows, read_plan, universe
+from backtest.policies import Quoting
+from backtest.report_numbers import contracts, dollars, several
+from backtest.results import SCHEMAS, Run
+from backtest.stages import SharedLake
+
+AS_PLANNED: Final = "as planned"
+LATER: Final = "later"
+OTHER_MARKETS: Final = "other markets"
+_ENOUGH: Final = 19  # of fewer none is rare
+_DRAWS: Final = 5  # for each placebo: of a few events there are few, and they come again
+_OWN: Final = ("kind", "number", "spread_micros", "beyond_micros", "n_no_middle")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Placebo:
+    """A plan beside its placebos; printed, it says what they came to and what follows.
+
+    params: the parameter row that was looked at.
+    runs: kind ("as planned", "later" or "other markets"), number (0 as planned, else from 1), spread_micros
+        (paid beyond the middle), beyond_micros (P&L without spread and fees: how prices moved afterwards),
+        n_no_middle (fills whose spread nobody knows, and that count as none); then the columns of
+        `Run.summary`. As planned first, then by kind and number.
+    n_left_out: decisions that no other event could take.
+    """
+
+    params: dict[str, Any]
+    runs: pl.DataFrame
+    n_left_out: int
+
+    def __repr__(self) -> str:
+        """Say what each kind came to and, of other markets, what follows."""
+        planned = self.runs.row(0, named=True)
+        said = [f"As planned: {_came_to(self.runs.head(1))}."]
+        for kind, where in ((LATER, LATER), (OTHER_MARKETS, f"in {OTHER_MARKETS} of their series")):
+            rows = self.runs.filter(kind=kind)
+            pnl = rows["pnl_micros"]
+            if rows.height:
+                n_better = int((pnl < planned["pnl_micros"]).sum())
+                between = f"{_money(pnl.min())} to {_money(pnl.max())}"
+                said.append(
+                    f"The same orders {where}: {_came_to(rows)}, on average of {several(rows.height, 'run')} "
+                    f"({between}). The plan did better than {n_better} of them."
+                )
+        if self.n_left_out:
+            left_out = several(self.n_left_out, "decision")
+            said.append(f"Left out of other markets: {left_out}; no other event of the series can take them.")
+        return "\n".join([*said, self._verdict()])
+
+    def _verdict(self) -> str:
+        """Say what follows, where chance alone would say so less than once in twenty times."""
+        others = self.runs.filter(kind=OTHER_MARKETS)
+        if others.is_empty():
+            return "Nothing follows: only other markets show what orders earn that know nothing."
+        if others.height < _ENOUGH:
+            return f"Nothing follows of {several(others.height, 'run')} in other markets: it takes {_ENOUGH}."
+        pnl_micros = self.runs["pnl_micros"][0]
+        n_idle = others.filter(pl.col("beyond_micros") <= 0).height
+        n_as_good = others.filter(pl.col("pnl_micros") >= pnl_micros).height
+        if _is_rare(n_idle, others.height):
+            return _UNEARNED
+        if pnl_micros <= 0:
+            return "The plan earns nothing that a signal could have earned."
+        return _OF_ITS_SIGNAL if _is_rare(n_as_good, others.height) else _OF_LUCK
+
+
+def _is_rare(n: int, of: int) -> bool:
+    """Tell whether a plan that is like its placebos is so seldom ahead of all but n: once in twenty times."""
+    return 20 * (n + 1) <= of + 1
+
+
+_UNEARNED: Final = (
+    "Distrust the run: orders that know nothing earn, too, before what they pay. Look for quotes that are "
+    "old or were not to be had (max_age, latency, sizes nobody recorded), and for a tape that went one way."
+)
+_OF_ITS_SIGNAL: Final = (
+    "It earns by what it knows, more than orders that know nothing. Whether it may know that, bt.audit tells."
+)
+_OF_LUCK: Final = "It may be luck: of orders that know nothing, too many come to as much."
+
+
+def placebo(
+    plan: Plan,
+    lake: LakeReader,
+    *,
+    fills: str,
+    n: int = 20,
+    seed: int = 0,
+    params: Params = None,
+    **arguments: Any,  # noqa: ANN401 -- of bt.run
+) -> Placebo:
+    """Run a plan once as it is, and its orders `n` times later and `n` times in other markets.
+
+    *Later*: all decisions of an event come later by one length of time, drawn so that the first of them
+    still comes while the event is on the tape; those after the close are rejected. Never earlier: a side or
+    a limit chosen by a price tells what came before it. *Other markets*: all decisions of an event go to
+    another one of the same series (of those in the plan, wanted or not), those of each market to one of its
+    markets, as long before its close, or before its tape ends where no close is on record.
+
+    Counts, limits and times to live stay as they were; so a limit may be out of reach where it comes to
+    stand, and is filled only where the price is no worse. Caps and the purse hold as in the plan.
+
+    Args:
+        plan: as for `bt.run`; of several parameter rows the first is looked at.
+        lake: as for `bt.run`; all runs read it as it is now.
+        fills: as for `bt.run`.
+        n: how many placebos of each kind; where there are so many that differ.
+        seed: of what is drawn; placebo number 3 is the same whatever `n` is.
+        params: as for `bt.run`.
+        arguments: of `bt.run`.
+
+    Raises:
+        PlanError: a policy, which decides inside the clock; a plan that wants nothing; a basket whose legs
+            are not all in one event; or what `bt.run` raises.
+    """
+    _refuse(plan, n, seed, arguments.get("holdout"))
+    shared, lazy = SharedLake(opened(lake)), read_plan(plan)
+    row = parameter_rows(params, lazy)[0]
+    rows = _wanted(lazy, row)
+    # All markets of the plan stay in it, wanted or not: then one stage serves every run.
+    listed = pl.DataFrame({"ticker": sorted(universe(lazy, row))})
+
+    def ran(kind: str, number: int, wanted: pl.DataFrame) -> pl.DataFrame:
+        both = pl.concat([wanted, listed], how="diagonal")
+        return _line(kind, number, run(both, shared, fills=fills, **arguments))
+
+    told = [ran(AS_PLANNED, 0, rows)]
+    assert shared.stage is not None
+    movable = decisions(rows, shared.stage)
+    for number, moved in _drawn(movable.later, seed, n):
+        told.append(ran(LATER, number, moved))
+    for number, moved in _drawn(movable.in_other_markets, seed, n):
+        told.append(ran(OTHER_MARKETS, number, moved))
+    n_taken = movable.in_other_markets(np.random.default_rng(seed)).height  # the same, whatever is drawn
+    return Placebo(row, pl.concat(told), movable.rows.height - n_taken)
+
+
+def _wanted(plan: pl.LazyFrame, params: dict[str, Any]) -> pl.DataFrame:
+    with bound(params):
+        rows = plan.filter(pl.col("intent").is_not_null()).collect()
+    if rows.is_empty():
+        given = ", ".join(f"{name}={value}" for name, value in params.items())
+        raise PlanError(f"the plan wants nothing ({given or 'no parameters'}): there is nothing to move")
+    return rows.with_columns(pl.col("ticker").cast(pl.String))
+
+
+def _drawn(
+    moving: Callable[[np.random.Generator], pl.DataFrame], seed: int, n: int
+) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Yield number and decisions of up to `n` placebos that have any; no two of them are alike."""
+    seen = set[bytes]()
+    for draw in range(_DRAWS * n):
+        moved = moving(np.random.default_rng((seed, draw)))
+        places = moved.select("ticker", "known_ts").hash_rows().to_numpy().tobytes()
+        digest = hashlib.sha256(places).digest()
+        if moved.height and digest not in seen:
+            seen.add(digest)
+            yield len(seen), moved
+        if len(seen) == n:
+            return
+
+
+def _refuse(plan: object, n: int, seed: int, held: object) -> None:
+    if isinstance(plan, Quoting):
+        raise PlanError(
+            "a policy decides inside the clock, so it has no decisions to move; bt.sensitivity moves what it "
+            "hears and when it sends (feed, latency)"
+        )
+    for name, value, least in (("n", n, 1), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise PlanError(f"{name}={value!r} must be a whole number from {least} up")
+    if isinstance(held, Holdout) and held.note is not None:
+        raise PlanError("a holdout is opened for one run: look at placebos of the rest, without open()")
+
+
+def _line(kind: str, number: int, done: Run) -> pl.DataFrame:
+    """Return the row of one run."""
+    doubled = (2 * pl.col("spread_cc")).cast(pl.Int64) * pl.col("count_centi")  # a middle may lie half-way
+    spread, is_unknown = done.markouts.select(doubled.sum() // 2, pl.col("spread_cc").is_null().sum()).row(0)
+    beyond = pl.col("pnl_micros") + pl.col("fees_micros") + spread
+    own = {
+        "spread_micros": pl.lit(spread, pl.Int64),
+        "beyond_micros": beyond,
+        "n_no_middle": pl.lit(is_unknown, pl.Int64),
+    }
+    marks = {"kind": pl.lit(kind), "number": pl.lit(number, pl.Int64)}
+    return done.summary.with_columns(**marks, **own).select(*_OWN, *SCHEMAS["summary"])
+
+
+def _came_to(rows: pl.DataFrame) -> str:
+    """Say what runs came to, on average."""
+    pnl, beyond, filled = (rows[name].mean() for name in ("pnl_micros", "beyond_micros", "filled_centi"))
+    assert isinstance(filled, float)
+    bought = f"{contracts(round(filled))} contracts"
+    return f"{_money(pnl)} with {bought}, {_money(beyond)} without spread and fees"
+
+
+def _money(micros: Any) -> str:  # noqa: ANN401 -- what polars' aggregates may be
+    return dollars(micros, is_signed=True)
