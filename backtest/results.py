@@ -331,6 +331,13 @@ class Run:
         (target / "manifest.json").write_text(text + "\n")
         return target
 
+    @staticmethod
+    def load(folder: str | Path) -> "Run":
+        """Read what `save` wrote; a folder that holds none is BadInput."""
+        from backtest.saved import load
+
+        return load(folder)
+
     def report(self, path: str | Path) -> Path:
         """Write the run as one self-contained HTML page and return its path."""
         from backtest.report import write_report

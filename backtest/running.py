@@ -8,12 +8,13 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import backtest as bt
 from backtest.forecasts import read_forecast
 from backtest.report import write_report
 from backtest.rungs import RUNGS, TRADES
+from backtest.saved import MANIFEST
 from exchange.errors import BadInput, TapehouseError
 from exchange.units import format_ts
 from warehouse import Lake
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from backtest.config import RunConfig
     from backtest.results import Run
-
-MANIFEST: Final = "manifest.json"  # what marks a folder as one of ours, which may be replaced
 
 
 @dataclass(frozen=True, slots=True)

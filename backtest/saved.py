@@ -1,0 +1,57 @@
+"""A run read back from the folder that `Run.save` or `tapehouse backtest run` wrote."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from backtest.results import SCHEMAS, Frames, Run
+from exchange.errors import BadInput
+
+MANIFEST: Final = "manifest.json"  # what marks a folder as one of ours, which may be replaced
+_OURS: Final = ("params", "assumptions")
+
+
+def load(folder: str | Path) -> Run:
+    """Return the run of a folder; each frame is read when it is first asked for.
+
+    In its manifest, times, lengths of time and decimals are text.
+
+    Raises:
+        BadInput: the folder holds no result, now or, where a file is missing or damaged, when its frame is
+            asked for.
+    """
+    source = Path(folder)
+    told = _manifest(source)
+    names, said = told.pop("params"), told.pop("assumptions")
+    frames = Frames({name: partial(_read, source, name) for name in SCHEMAS})
+    return Run(param_names=tuple(names), frames=frames, assumptions=tuple(said), manifest=told)
+
+
+def _manifest(source: Path) -> dict[str, Any]:
+    try:
+        told = json.loads((source / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise BadInput(
+            f"{source}: no result of a backtest: {MANIFEST}: {why}; `tapehouse backtest run` writes results"
+        ) from error
+    if not isinstance(told, dict) or not all(isinstance(told.get(key), list) for key in _OURS):
+        raise BadInput(f"{source}: {MANIFEST} is none of a backtest: it lacks {' or '.join(_OURS)}")
+    return told
+
+
+def _read(source: Path, name: str, _: Frames) -> pl.DataFrame:
+    path = source / f"{name}.parquet"
+    try:
+        frame = pl.read_parquet(path, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise BadInput(f"{path}: cannot be read: {why}; run the backtest again") from error
+    if missing := [column for column in SCHEMAS[name] if column not in frame.columns]:
+        raise BadInput(
+            f"{path}: no column {', '.join(missing)}: another version wrote it; run the backtest again"
+        )
+    return frame
