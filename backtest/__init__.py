@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from backtest.accruals import interest
     from backtest.auditing import Audit, audit
+    from backtest.comparing import Comparison, compare
     from backtest.edges import net_edge_cc
     from backtest.engine import run
     from backtest.errors import BacktestError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Audit": "auditing",
     "BacktestError": "errors",
+    "Comparison": "comparing",
     "ForecastScores": "scores",
     "Holdout": "holdouts",
     "Intent": "intents",
@@ -49,6 +51,7 @@ _HOMES = {
     "calibrate_slippage": "slippage_measured",
     "cancel": "intents",
     "close": "intents",
+    "compare": "comparing",
     "holdout": "holdouts",
     "interest": "accruals",
     "ladder": "rungs",
@@ -69,6 +72,7 @@ _HOMES = {
 __all__ = [
     "Audit",
     "BacktestError",
+    "Comparison",
     "ForecastScores",
     "Holdout",
     "Intent",
@@ -85,6 +89,7 @@ __all__ = [
     "calibrate_slippage",
     "cancel",
     "close",
+    "compare",
     "holdout",
     "interest",
     "ladder",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backtest import forecast_cli, slippage_cli
+from backtest import compare_cli, forecast_cli, slippage_cli
 from exchange.errors import BadInput
 
 if TYPE_CHECKING:
@@ -226,6 +226,7 @@ def fees(
         raise typer.Exit(1)
 
 
+app.command()(compare_cli.compare)
 app.command()(slippage_cli.slippage)
 app.command()(forecast_cli.forecast)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import polars as pl
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from backtest.auditing import NOTHING
+from backtest.comparing_contracts import CAUSES
+from backtest.comparing_words import amounts, later, notes, varied
 from backtest.metrics import row_of
 from backtest.report_detail import details, swept
 from backtest.report_numbers import MINUS, NONE, contracts, dollars, number, plain, several, share, when
@@ -18,10 +21,9 @@ from exchange.units import format_micros
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import polars as pl
-
     from backtest.account_fees import FeeAudit
     from backtest.auditing import Audit
+    from backtest.comparing import Comparison
     from backtest.placebos import Placebo
     from backtest.running import Finished
     from backtest.scores import ForecastScores
@@ -163,6 +165,53 @@ def print_fee_audit(audit: FeeAudit) -> None:
     console.print(differing)
     if len(audit.differing) > ROWS_MAX:
         console.print(f"{ROWS_MAX} of {len(audit.differing):,} that differ; --json lists all of them.")
+
+
+def print_comparison(found: Comparison) -> None:
+    """Print one line for each parameter row, the causes by market, and what else is different."""
+    names, other = varied(found), found.other.capitalize()
+    columns = ("run_pnl_micros", "other_pnl_micros", "difference_micros", *CAUSES.values())
+    titles = (
+        "Run",
+        other,
+        "Difference",
+        *(name.replace("other", found.other).capitalize() for name in CAUSES),
+    )
+    table = _table(*names, *titles, "Matched", "Later", n_text=0)
+    for row in found.summary.head(LINES_MAX).iter_rows(named=True):
+        table.add_row(
+            *(plain(row[name]) for name in names),
+            *amounts([row[name] for name in columns]),
+            contracts(row["matched_centi"]),
+            later(row["later_s"]),
+        )
+    _print_lines(table, found.summary.height)
+    if not found.is_equal:
+        _print_causes(found)
+    console = _console()
+    for said in notes(found):
+        console.print(escape(said), highlight=False, soft_wrap=True)
+    if found.is_equal:
+        console.print("Every contract has its like, to the micro-dollar.")
+
+
+def _print_causes(found: Comparison) -> None:
+    names, console = varied(found), _console()
+    table = _table(*("Market", "Cause"), *names, "Difference", "Contracts", n_text=2)
+    worst = found.causes.sort(pl.col("micros").abs(), descending=True, maintain_order=True).head(ROWS_MAX)
+    for row, amount in zip(worst.iter_rows(named=True), amounts(worst["micros"].to_list()), strict=True):
+        table.add_row(
+            escape(row["ticker"]),
+            row["cause"].replace("other", found.other),
+            *(plain(row[name]) for name in names),
+            amount,
+            contracts(row["count_centi"]),
+        )
+    console.print()
+    console.print(table)
+    if found.causes.height > ROWS_MAX:
+        console.print(f"{ROWS_MAX} of {found.causes.height:,} differences; --json has all of them.")
+    console.print()
 
 
 def print_scores(scores: ForecastScores) -> None:
