@@ -3,12 +3,12 @@
 import hashlib
 import inspect
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from backtest.errors import PlanError
+from backtest.errors import PlanError, TooLarge
 from backtest.intents import INTENT
 from backtest.kernels.arrays import (
     DRAWN_FEED,
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from backtest.settings import Settings
 
 _ORDERS_FIRST = 1 << 20  # room for that many at first; memory is taken as they come
+_ENTRY_BITS: Final = 62  # of an entry of the agenda, for time and market
+_YEAR_US: Final = 365 * 86_400_000_000
 N_DRAWN = 1 << 16  # latencies drawn at once; a policy's orders use them in turn
 _SENT = {  # besides what every run keeps of orders
     "sent_us": np.int64,
@@ -201,19 +203,45 @@ def _with_policy(world: World, settings: "Settings", quoting: Quoting, own: Own)
     purse["from_us"] = 0 if quoting.start is None else to_us(quoting.start)
     purse["until_us"] = NEVER if quoting.end is None else to_us(quoting.end)
     purse["is_maker"] = quoting.policy.post_only
+    bits = (len(world.markets) - 1).bit_length()
+    purse["agenda_us"], purse["agenda_bits"] = _first_us(world, own, bits), bits
     return world._replace(
         seen=np.zeros(len(world.levels), np.int64),
         latencies=settings.latency.drawn(N_DRAWN),
         heap=np.zeros(_questions(world, own.feeds), EVENT),
+        agenda=np.full(2 << bits, NEVER),
         signals=signals.times,
         feeds=own.feeds,
         heard=own.heard,
     )
 
 
+def _first_us(world: World, own: Own, bits: int) -> int:
+    """Return the first instant of the tape; `bits`: what a market's number takes of an entry of the agenda.
+
+    Raises:
+        TooLarge: an entry has no room for so many markets over so long a time.
+    """
+    if not len(world.tops):
+        return 0
+    purse, times = world.purse[0], world.tops["ts_us"]
+    first_us, heard_us = int(times.min()), int(times.max()) + int(own.feeds.max())
+    aged_us = heard_us + int(purse["holds_us"]) if purse["holds_us"] < NEVER else heard_us
+    until_us = int(purse["until_us"]) if purse["until_us"] < NEVER else heard_us
+    signalled_us = int(own.signals.times["ts_us"].max(initial=first_us))
+    last_us = max(aged_us, until_us, signalled_us, int(purse["from_us"])) + int(purse["every_us"])
+    most_us = 1 << (_ENTRY_BITS - bits)
+    if min(last_us, int(world.markets["close_us"].max())) - first_us >= most_us:
+        raise TooLarge(
+            f"a policy can be asked about {len(world.markets)} markets for {most_us // _YEAR_US} years from "
+            "their first quote on: give it fewer, or an earlier end= of quoting"
+        )
+    return first_us
+
+
 def _questions(world: World, feeds: I64) -> int:
-    """Return how many questions can be due at once: the next row of each market, and what is under way."""
-    return len(world.markets) * (3 + int(feeds.max() // world.purse["every_us"][0]))
+    """Return how many questions about news of orders can be due at once, for news is under way for a feed."""
+    return len(world.markets) * (2 + int(feeds.max() // world.purse["every_us"][0]))
 
 
 def _intents(sent: Columns) -> pl.DataFrame:

@@ -151,7 +151,7 @@ def replay(stage: Stage, settings: "Settings", asked: Wanted) -> Outcome:
 
 def played(world: World) -> tuple[Records, Records]:
     """Run a world's clock to its end and return fills and equity, each with room behind what counts."""
-    return simulate(world, np.zeros(64, FILL), np.zeros(64, EQUITY))
+    return simulate(world, np.zeros(64 + len(world.orders), FILL), np.zeros(64, EQUITY))
 
 
 def new_world(
@@ -192,6 +192,7 @@ def new_world(
         markets=desk.markets.copy(),
         orders=placed,
         heap=np.zeros(2 * len(placed), EVENT),
+        agenda=np.full(2, NEVER),
         events=desk.events.copy(),
         series=np.zeros(desk.n_series, np.int64),
         members=desk.members,

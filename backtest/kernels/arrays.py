@@ -112,7 +112,8 @@ MARKET: Final = _record(
     "was_traded",
     "waiting",  # the last order that began to wait here, -1 before any; the others follow in `next`
     "is_closing",  # their end at the close is planned
-    *("asked_us", "next_us", "news_us", "seen_row", "trade_row"),  # of a policy: see quoting.py
+    *("asked_us", "news_us", "seen_row"),  # of a policy: see quoting.py
+    *("trade_us", "trade_cc", "trade_centi", "trade_way"),  # the last trade that it knows of; way 0: none
     *("told_position", "bid_order", "ask_order", "sent_us"),
     *("bid_level", "ask_level"),  # where the known best prices stand among the levels, or stood
     *("first_signal", "end_signal", "signal"),  # those about it, and the last known one or the one before all
@@ -165,7 +166,9 @@ PURSE: Final = _record(
     *("n_planned", "n_orders"),  # orders known before the clock starts, and all of them
     *("every_us", "from_us", "until_us", "n_told", "is_maker"),  # of a policy; every_us: 0 without
     *("feed_us", "heard_us"),  # DRAWN_FEED or one for all; when it hears of the last message about its orders
-    *("clock_us", "locked_max"),  # last instant; most that was locked at the end of any
+    *("clock_us", "asked_us", "quiet_us"),  # last instant and question; what is not in the heap comes then
+    *("agenda_us", "agenda_bits"),  # see agenda.py
+    "locked_max",  # most that was locked at the end of any instant
     *("tied", "tied_us"),  # what is locked, and since when
     *("lock_high", "lock_middle", "lock_low"),  # dollar-seconds locked: high + middle / 10^6 + low / 10^12
 )
@@ -205,7 +208,8 @@ class World(NamedTuple):
     levels: Records
     markets: Records
     orders: Records
-    heap: Records  # see heap.py; with room for two events of every order, and all questions to a policy
+    heap: Records  # see heap.py; with room for two events of every order, and for news of a policy's orders
+    agenda: I64  # see agenda.py; of length two without a policy
     events: Records
     series: I64  # cost of what is held, by series
     members: I64  # markets of netted events, event by event

@@ -12,10 +12,11 @@ from typing import Final
 
 import numpy as np
 
+from backtest.kernels.agenda import first_asked, first_asked_us
 from backtest.kernels.arrays import ARRIVE, ASK, EXPIRY, FILLED, NEVER, Records, World
 from backtest.kernels.handing import handed
 from backtest.kernels.heap import drop, first_kind, first_order, first_row, mend
-from backtest.kernels.jit import allocating, entry, inner
+from backtest.kernels.jit import allocating, entry, inlined, inner
 from backtest.kernels.marks import note, pass_time
 from backtest.kernels.payouts import settle
 from backtest.kernels.quoting import begin, known_signal, notice, tell, want
@@ -23,7 +24,7 @@ from backtest.kernels.resting import arrive, wake
 
 # First digits of a SHA-256 over the files compiled into this one: numba's cache of `simulate` does not notice
 # a change there, so a test asks for the new digits here.
-MADE_WITH: Final = "e86d7ce40b5e"
+MADE_WITH: Final = "835df8cc1ec5"
 DONE, ROOM, FAILED = range(3)
 END, FULL = -1, -2
 
@@ -41,7 +42,7 @@ def simulate(w: World, fills: Records, equity: Records) -> tuple[Records, Record
     """
     shared = handed(w)
     while _play(shared, fills, equity) == FULL:
-        fills, equity = _wider(fills), _wider(equity)
+        fills, equity = _roomier(w, fills, equity)
     return fills, equity
 
 
@@ -61,7 +62,7 @@ def drive(
     while why == FULL:
         why, m = _drive(shared, m, ask, asked, where, fills, equity)
         if why == FULL:
-            fills, equity = _wider(fills), _wider(equity)
+            fills, equity = _roomier(w, fills, equity)
     return why, m, fills, equity
 
 
@@ -74,7 +75,7 @@ def _drive(
         if m >= 0:
             if w.purse[0].n_orders + 2 > len(w.orders):
                 return ROOM, m
-            t = w.purse[0].clock_us
+            t = w.purse[0].asked_us
             if tell(w, fills, m, t):
                 question = asked[0]
                 question.market, question.signal = m, known_signal(w, m)
@@ -83,7 +84,9 @@ def _drive(
                 want(w, m, t, question.bid_cc, question.bid_centi, question.ask_cc, question.ask_centi)
             else:
                 want(w, m, t, 0, 0, 0, 0)
-        m = _play(w, fills, equity)
+        m = _asked_again(w)
+        if m < 0:
+            m = _play(w, fills, equity)
         if m < 0:
             return DONE if m == END else FULL, m
 
@@ -96,15 +99,24 @@ def _play(w: World, fills: Records, equity: Records) -> int:
     """
     purse = w.purse[0]
     while True:
-        mend(w)
+        if purse.has_hole:
+            mend(w)
         a, p, g = purse.next_order, purse.next_payout, purse.next_mark
         arrival = w.orders[a].arrival_us if a < purse.n_planned else NEVER
         payout = w.payouts[p].settle_us if p < len(w.payouts) else NEVER
         grid = w.grid_us[g] if g < len(w.grid_us) else NEVER
         waking, kind = (w.heap[0].ts, first_kind(w)) if purse.n_heap > 0 else (NEVER, EXPIRY)
         t = min(arrival, payout, grid, waking)
+        planned = first_asked_us(w)
+        asked = min(planned, waking) if kind == ASK else planned
+        if asked <= t and asked < payout and (waking > asked or kind == ASK):
+            m = _question(w, asked, planned, waking)
+            purse.quiet_us = min(arrival, payout, grid)
+            if m >= 0:
+                return m
+            continue
         is_waking = waking == t < NEVER and (kind == EXPIRY or payout > t)
-        o = first_order(w) if is_waking and kind != ASK else a
+        o = first_order(w) if is_waking else a
         if purse.n_equity == len(equity) or (0 <= o < purse.n_orders and _fills_end(w, o) > len(fills)):
             return FULL
         note(w, equity, t)
@@ -116,10 +128,7 @@ def _play(w: World, fills: Records, equity: Records) -> int:
         if is_waking:
             row, o = first_row(w), first_order(w)
             drop(w)
-            if kind != ASK:
-                _live(w, fills, kind, t, row, o)
-            elif w.markets[o].asked_us != t:
-                return o
+            _live(w, fills, kind, t, row, o)
         elif t in (payout, arrival):
             _pay_or_arrive(w, fills, payout == t)
         else:
@@ -127,6 +136,32 @@ def _play(w: World, fills: Records, equity: Records) -> int:
             purse.next_mark += 1
         if purse.n_fills + purse.n_settled > n_moved:
             purse.dirty_us = t
+
+
+@inlined
+def _asked_again(w: World) -> int:
+    """Return which market is asked about next if nothing else happens before, as mostly, or else -1."""
+    purse, t = w.purse[0], first_asked_us(w)
+    if t >= purse.quiet_us or purse.has_hole or (purse.n_heap > 0 and w.heap[0].ts <= t):
+        return -1
+    purse.asked_us = t
+    return first_asked(w)
+
+
+@inlined
+def _question(w: World, t: int, planned: int, waking: int) -> int:
+    """Return which market is asked about first at t, or -1 where news are about one that just was.
+
+    Nothing moves at a question: neither equity nor what is locked is looked at.
+    """
+    m = first_asked(w) if planned == t else len(w.markets)
+    if waking == t and first_order(w) <= m:
+        m = first_order(w)
+        drop(w)
+        if w.markets[m].asked_us == t:
+            return -1
+    w.purse[0].asked_us = t
+    return m
 
 
 @inner
@@ -163,6 +198,14 @@ def _fills_end(w: World, o: int) -> int:
         return 0
     market = w.markets[w.orders[o].market]
     return int(w.purse[0].n_fills + 1 + market.end_level - market.first_level + w.reach.size)
+
+
+@allocating
+def _roomier(w: World, fills: Records, equity: Records) -> tuple[Records, Records]:
+    """Return both with more room in the one that is full."""
+    if w.purse[0].n_equity == len(equity):
+        return fills, _wider(equity)
+    return _wider(fills), equity
 
 
 @allocating

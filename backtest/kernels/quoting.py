@@ -8,6 +8,7 @@ that it sent last for each side: at the same price that order stays and keeps it
 another one it is replaced.
 """
 
+from backtest.kernels.agenda import ask_at
 from backtest.kernels.arrays import (
     ARRIVE,
     ASK,
@@ -79,9 +80,7 @@ def plan_next(w: World, m: int) -> None:
         due_us = min(due_us, aged_us) if aged_us > market.asked_us else due_us
     if until_us < NEVER:
         due_us = min(due_us, -(-until_us // w.purse[0].every_us) * w.purse[0].every_us)
-    if due_us < market.close_us and due_us != market.next_us:
-        market.next_us = due_us
-        push(w, due_us, ASK, 0, m)
+    ask_at(w, m, due_us if due_us < market.close_us else NEVER)
 
 
 @inlined
@@ -89,7 +88,7 @@ def begin(w: World) -> None:
     """Let the policy be asked about every market that has rows, once the first is known."""
     for m in range(len(w.markets)):
         market = w.markets[m]
-        market.seen_row, market.trade_row = market.first_row - 1, -1
+        market.seen_row = market.first_row - 1
         market.bid_order, market.ask_order = -1, -1
         market.bid_level, market.ask_level = market.first_level, market.split_level
         market.signal = market.first_signal - 1
@@ -120,6 +119,8 @@ def tell(w: World, fills: Records, m: int, t: int) -> bool:
         market.signal = last_at(w.signals, market.signal, market.end_signal, t)
     if t < purse.until_us:
         plan_next(w, m)
+    else:
+        ask_at(w, m, NEVER)
     _forget(w, m, t)
     top = w.tops[row]
     if t >= purse.until_us or not top.is_live or t - _heard(w, row) > purse.holds_us:
@@ -161,7 +162,9 @@ def _see(w: World, m: int, row: int) -> None:
                 for k in range(market.first_level, market.end_level):
                     w.seen[k] = 0
             elif change.op >= TRADED:
-                market.trade_row = r
+                market.trade_us, market.trade_centi = w.tops[r].ts_us, abs(change.amount)
+                market.trade_cc = w.levels[change.level].cc
+                market.trade_way = -1 if change.level < market.split_level else 1
                 if change.op == TRADED:
                     w.seen[change.level] = max(0, w.seen[change.level] + change.amount)
     market.seen_row = row
@@ -178,12 +181,8 @@ def _level(w: World, k: int, first: int, end: int, price_cc: int, way: int) -> i
 @inlined
 def _view_trade(w: World, m: int) -> None:
     market, view = w.markets[m], w.at[0]
-    view.trade_us = view.trade_cc = view.trade_centi = view.trade_way = 0
-    if market.trade_row >= 0:
-        change = w.changes[market.trade_row]
-        view.trade_us, view.trade_centi = w.tops[market.trade_row].ts_us, abs(change.amount)
-        view.trade_cc = w.levels[change.level].cc
-        view.trade_way = -1 if change.level < market.split_level else 1
+    view.trade_us, view.trade_cc = market.trade_us, market.trade_cc
+    view.trade_centi, view.trade_way = market.trade_centi, market.trade_way
 
 
 @inlined

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import backtest as bt
-from backtest.errors import ParameterError, PlanError
+from backtest.errors import ParameterError, PlanError, TooLarge
 from backtest.policies import Policy
 from backtest.quoting import N_DRAWN
 from backtest.results import Run
@@ -170,6 +170,35 @@ def test_feed_and_latency_are_two_waits() -> None:
         (1, "buy", 4_500, 1_000, at(1.25)),
         (4, "cancel", None, 0, at(4.25)),  # the first moment of the grid at or after the end
     ]
+
+
+def test_questions_come_by_time_and_at_one_instant_by_market() -> None:
+    """Thirty-seven markets, told apart by their bids, each quoted three times within nine seconds."""
+    names, seen = [f"M{number:02}" for number in range(37)], list[tuple[int, int]]()
+
+    @bt.policy(every="1s")
+    def looking(told: Any, _params: Any, _memory: Any) -> bt.Quotes:  # noqa: ANN401 -- a record
+        seen.append(((told.ts_us - T0_US) // 1_000_000, told.bid_cc // 100 - 1))
+        return bt.Quotes(0, 0, 0, 0)
+
+    quoted_at = [((7 * number + 4 * turn) % 10, number) for number in range(37) for turn in range(3)]
+    lake = a_lake(
+        markets=[a_market(name) for name in names],
+        quotes=[a_quote(s, 100 * number + 100, 9_000, ticker=names[number]) for s, number in quoted_at],
+    )
+    ran(looking.in_python().on(names), lake, feed="0ms")
+    assert seen == sorted(quoted_at)
+
+
+def test_quoting_may_not_last_longer_than_the_clock_can_plan() -> None:
+    """Forty markets take 6 of 62 bits of an entry: 2**56 microseconds are 2,284 years of 365 days."""
+    markets = [a_market(f"M{number}", close_ts=None) for number in range(40)]
+    lake = a_lake(markets=markets, quotes=[a_quote(0, 4_500, 5_500, ticker="M7")])
+    names = [each["ticker"] for each in markets]
+    fine = ran(FIXED.on(names, end=datetime(4_300, 1, 1, tzinfo=UTC)), lake, params=BID)
+    assert fine.orders["action"].to_list() == ["buy", "cancel"]
+    with pytest.raises(TooLarge, match="about 40 markets for 2284 years from their first quote on: give"):
+        ran(FIXED.on(names, end=datetime(4_400, 1, 1, tzinfo=UTC)), lake, params=BID)
 
 
 def test_a_feed_that_was_measured_is_drawn_and_never_tells_what_is_older() -> None:
