@@ -23,6 +23,7 @@ from backtest.kernels.arrays import (
     OF_A_CLOSE,
     PURSE,
     QUEUES,
+    SEARCH,
     SETTLEMENT,
     VIEW,
     Records,
@@ -58,6 +59,7 @@ _DAY_US = 86_400_000_000
 QUOTES_STAND = "a quote stands until the next one, however old it is, or until its recording ends"
 QUOTES_AGE = "a quote that no other one follows within {:g} s, or before its recording ends, counts no longer"
 HALTS = "on Thursdays from 03:00 to 05:00 New York time the exchange pauses: nothing fills, orders stay"
+_ABREAST = 32  # orders that are looked for on the tape at once
 _EQUITY_ROWS = 1_000  # rows of equity that a run is divided into, midnights not counted
 
 
@@ -186,6 +188,8 @@ def new_world(
         purse["step_us"] = max(0, grid_us[-1] - first_us) // _EQUITY_ROWS
     return World(
         tops=tape.tops,
+        coarse_us=tape.coarse_us,
+        sought=np.zeros(_ABREAST, SEARCH),
         sizes=tape.sizes,
         changes=tape.changes,
         levels=levels,

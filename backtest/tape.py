@@ -17,6 +17,7 @@ import polars as pl
 
 from backtest.kernels.arrays import (
     CHANGE,
+    COARSE,
     I32,
     I64,
     NEVER,
@@ -57,6 +58,7 @@ class Tape:
     evidence: str
     offsets: I64
     tops: Records
+    coarse_us: I64  # the times of every COARSE-th of them
     sizes: Records
     changes: Records
     level_offsets: I64
@@ -143,6 +145,7 @@ def touch_alone(evidence: str, offsets: I64, tops: Records, sizes: Records) -> T
         evidence=evidence,
         offsets=offsets,
         tops=tops,
+        coarse_us=np.ascontiguousarray(tops["ts_us"][::COARSE]),
         sizes=sizes,
         changes=np.zeros(0, CHANGE),
         level_offsets=2 * np.arange(n + 1, dtype=np.int64),
@@ -184,6 +187,7 @@ def book_tape(streams: Streams, markets: pl.DataFrame, *, trades: pl.DataFrame |
         evidence=BOOK,
         offsets=offsets,
         tops=tops,
+        coarse_us=np.ascontiguousarray(tops["ts_us"][::COARSE]),
         sizes=np.zeros(0, SIZE),
         changes=changes,
         level_offsets=level_offsets,

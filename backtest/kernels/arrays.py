@@ -17,6 +17,7 @@ Records = npt.NDArray[Any]
 
 NEVER: Final = np.iinfo(np.int64).max
 DRAWN_FEED: Final = -1
+COARSE: Final = 64
 DOLLAR_CC: Final = 10_000
 # |position| and counts stay below this, so that their products with each other and with prices fit int64.
 COUNT_MAX_CENTI: Final = 3_000_000_000
@@ -122,7 +123,8 @@ MARKET: Final = _record(
 # what it still wants.
 ORDER: Final = _record(
     *("arrival_us", "expiry_us", "count_centi", "filled", "waiting", "reserved", "accumulated"),
-    *("ahead", "shown", "fresh", "seen_row:i4", "level:i4"),  # in the queue: see queue.py
+    *("ahead", "shown", "fresh", "level:i4"),  # in the queue: see queue.py
+    "seen_row:i4",  # of a plan's, where on the tape it arrives; of one in a queue, up to where that is known
     *("sent_us", "ended_us", "told_filled"),  # of a policy's; ended_us: when it hears that it is over, or 0
     *("market:i4", "limit_cc:i4"),
     "next:i4",  # the next order that may wait in this market, -1 after the last
@@ -132,6 +134,7 @@ ORDER: Final = _record(
     "cancels:i1",  # see TO_MORE
 )
 EVENT: Final = _record("ts", "key")  # see heap.py
+SEARCH: Final = _record("low", "length", "until_us")  # see seeking.py
 GRID: Final = _record("from_us", "grid")
 # The pauses of the exchange come first, then those of the markets.
 PAUSE: Final = _record("from_us", "until_us", "is_cancelling")
@@ -163,7 +166,7 @@ PURSE: Final = _record(
     # Equity: the instant that awaits a row or -1, the one that the next row was written for, the last row's,
     # and the least distance.
     *("dirty_us", "noted_us", "marked_us", "step_us"),
-    *("n_planned", "n_orders"),  # orders known before the clock starts, and all of them
+    *("n_planned", "n_sought", "n_orders"),  # orders known before the clock starts, found by it, and all
     *("every_us", "from_us", "until_us", "n_told", "is_maker"),  # of a policy; every_us: 0 without
     *("feed_us", "heard_us"),  # DRAWN_FEED or one for all; when it hears of the last message about its orders
     *("clock_us", "asked_us", "quiet_us"),  # last instant and question; what is not in the heap comes then
@@ -203,6 +206,8 @@ class World(NamedTuple):
     """One parameter row's world: the shared tape and venue, its own markets, levels, orders and purse."""
 
     tops: Records
+    coarse_us: I64  # the times of every COARSE-th row
+    sought: Records  # room for as many searches at once
     sizes: Records  # of quotes
     changes: Records  # of books
     levels: Records

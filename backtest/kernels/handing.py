@@ -8,6 +8,7 @@ it runs, for Python holds the arrays that long, and it counts no references.
 import operator
 from typing import TYPE_CHECKING, Any, cast
 
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils, config
 from numba.core.datamodel import models
@@ -20,7 +21,7 @@ from numba.np import arrayobj
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from backtest.kernels.arrays import World
+    from backtest.kernels.arrays import Records, World
 
 # All of these are untyped.
 _code: Any = cgutils
@@ -135,6 +136,19 @@ def _length(context: Any, builder: Any, signed: Any, given: Any) -> Any:  # noqa
 
 
 @intrinsic
+def _fetched(_typing: Any, rows: Any, _index: Any) -> Any:  # noqa: ANN401
+    def codegen(context: Any, builder: Any, signed: Any, given: Any) -> Any:  # noqa: ANN401
+        address = builder.bitcast(_place(context, builder, signed.args[0].kind, *given), _code.voidptr_t)
+        number = _code.int32_t
+        kind = ir.FunctionType(ir.VoidType(), [_code.voidptr_t, number, number, number])
+        prefetch = _code.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(prefetch, [address, number(0), number(3), number(1)])  # to read, to keep, data
+        return context.get_dummy_value()
+
+    return types.none(rows, types.intp), codegen
+
+
+@intrinsic
 def _handed(_typing: Any, world: Any) -> Any:  # noqa: ANN401
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
         place = _code.alloca_once(builder, context.get_value_type(signature.args[0]))
@@ -144,4 +158,5 @@ def _handed(_typing: Any, world: Any) -> Any:  # noqa: ANN401
     return _Pointer(world)(world), codegen
 
 
+fetched = cast("Callable[[Records, int], None]", _fetched)  # asks memory for an item that is read later
 handed = cast("Callable[[World], World]", _handed)  # a world goes in, and what reads like one comes out

@@ -35,7 +35,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.jit import entry, inner
 
 # As in clock.py.
-MADE_WITH: Final = "0e02d0148760"
+MADE_WITH: Final = "41c87741a0d3"
 LIMIT_MISSING: Final = -1  # as in intents.py
 
 U8 = npt.NDArray[np.uint8]

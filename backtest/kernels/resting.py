@@ -105,7 +105,7 @@ def arrive(w: World, fills: Records, o: int) -> None:
     if abs(market.position) + order.count_centi > COUNT_MAX_CENTI:
         order.reason = TOO_LARGE
         return
-    row = row_at(w, m, market.row, t)
+    row = order.seen_row if o < w.purse[0].n_planned else row_at(w, m, market.row, t)
     if row >= market.first_row:
         advance(w, m, row)
     _match(w, fills, o, row)
