@@ -102,25 +102,38 @@ def by_series(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def drawdown(equity: pl.DataFrame) -> dict[str, Any]:
-    """Return the deepest fall of marked equity from an earlier peak.
+def settled_cash(settlements: pl.DataFrame, cash_start_micros: int) -> pl.DataFrame:
+    """Return the cash at the start and what settled markets have brought since then, fees included.
+
+    Returns:
+        ts, settled_micros; one row for the start, at the time of the first settlement, then one for each
+        instant at which something settled or was corrected, in order. What is held moves nothing here.
+    """
+    moved = settlements.group_by(ts="settled_ts").agg(pl.col("pnl_micros").sum()).sort("ts")
+    since = pl.lit(cash_start_micros, pl.Int64) + pl.col("pnl_micros").cum_sum()
+    start = moved.head(1).select("ts", settled_micros=pl.lit(cash_start_micros, pl.Int64))
+    return pl.concat([start, moved.select("ts", settled_micros=since)])
+
+
+def drawdown(curve: pl.DataFrame, of: str = "marked_micros") -> dict[str, Any]:
+    """Return the deepest fall of a column from an earlier peak: of marked equity, or of settled cash.
 
     Returns:
         max_drawdown_micros (>= 0), max_drawdown_share (of the peak; 0.0 when there is none), peak_ts and
-        trough_ts (None when equity never fell).
+        trough_ts (None when it never fell).
     """
     flat = {"max_drawdown_micros": 0, "max_drawdown_share": 0.0, "peak_ts": None, "trough_ts": None}
-    curve = equity.sort("ts", maintain_order=True).drop_nulls("marked_micros")
+    curve = curve.sort("ts", maintain_order=True).drop_nulls(of)
     if curve.is_empty():
         return flat
-    curve = curve.with_columns(peak_micros=pl.col("marked_micros").cum_max()).with_columns(
-        fall_micros=pl.col("peak_micros") - pl.col("marked_micros")
+    curve = curve.with_columns(peak_micros=pl.col(of).cum_max()).with_columns(
+        fall_micros=pl.col("peak_micros") - pl.col(of)
     )
     at = curve["fall_micros"].arg_max()
     fall, peak = curve["fall_micros"][at or 0], curve["peak_micros"][at or 0]
     if not fall:
         return flat
-    reached = curve.filter(pl.col("marked_micros") == peak, pl.int_range(pl.len()) <= at)
+    reached = curve.filter(pl.col(of) == peak, pl.int_range(pl.len()) <= at)
     return {
         "max_drawdown_micros": fall,
         "max_drawdown_share": fall / peak if peak > 0 else 0.0,

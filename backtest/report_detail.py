@@ -16,6 +16,7 @@ from backtest.metrics import (
     interval_by_day,
     profit,
     row_of,
+    settled_cash,
 )
 from backtest.report_numbers import plain
 
@@ -47,6 +48,7 @@ class Detail:
     evidence: pl.DataFrame
     profit: dict[str, int]
     drawdown: dict[str, Any]
+    settled_drawdown: dict[str, Any]
     exposure: dict[str, Any]
     fill_rate: dict[str, Any]
     interval: dict[str, Any]
@@ -117,6 +119,9 @@ def detail_of(run: Run, summary_row: dict[str, Any], label: str, *, n_tried: int
         evidence=evidence(fills),
         profit=earned,
         drawdown=drawdown(equity),
+        settled_drawdown=drawdown(
+            settled_cash(settlements, summary_row["cash_start_micros"]), "settled_micros"
+        ),
         exposure=exposure(summary_row, earned["net_micros"]),
         fill_rate=fill_rate(orders),
         interval=interval_by_day(events, n_tried=n_tried),

@@ -67,6 +67,7 @@ def headline(detail: Detail) -> Markup:
     """Return the figures people look for first, each with what it is made of."""
     net, interval, tied = detail.profit["net_micros"], detail.interval, detail.exposure
     rate, fall = detail.fill_rate, detail.drawdown
+    settled = detail.settled_drawdown["max_drawdown_micros"]
     tone = "loss" if net < 0 else "gain" if net > 0 else ""
     mean = interval["mean_micros"]
     band = "an interval needs two days"
@@ -89,7 +90,7 @@ def headline(detail: Detail) -> Markup:
         (
             "Deepest fall",
             dollars(fall["max_drawdown_micros"]),
-            f"{share(fall['max_drawdown_share'])} of its peak",
+            f"{share(fall['max_drawdown_share'])} of its peak; {dollars(settled)} of settled cash",
             "",
         ),
         ("Return per capital-day", share(tied["return_per_capital_day"], 2), _tied(tied), ""),

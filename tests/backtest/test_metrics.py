@@ -19,6 +19,7 @@ from backtest.metrics import (
     known_time,
     profit,
     row_of,
+    settled_cash,
     shortfalls,
 )
 from tests.backtest.a_run import T0, a_fill, a_frame, a_run, a_settlement, names
@@ -132,6 +133,36 @@ def test_the_deepest_fall_is_from_the_last_peak_before_it() -> None:
         "peak_ts": T0 + timedelta(hours=1),
         "trough_ts": T0 + timedelta(hours=4),
     }
+
+
+def test_settled_cash_falls_by_what_markets_lost_when_they_settled() -> None:
+    """$100, +5 is 105, then -8 and -2 at one instant are 95, +1 is 96: the fall is 10 of 105."""
+    paid = [(3, 1), (2, -8), (1, 5), (2, -2)]
+    settlements = pl.DataFrame(
+        {
+            "settled_ts": [T0 + timedelta(hours=hour) for hour, _ in paid],
+            "pnl_micros": [1_000_000 * dollars for _, dollars in paid],
+        }
+    )
+    curve = settled_cash(settlements, 100_000_000)
+    assert curve["settled_micros"].to_list() == [100_000_000, 105_000_000, 95_000_000, 96_000_000]
+    assert drawdown(curve, "settled_micros") == {
+        "max_drawdown_micros": 10_000_000,
+        "max_drawdown_share": 10 / 105,
+        "peak_ts": T0 + timedelta(hours=1),
+        "trough_ts": T0 + timedelta(hours=2),
+    }
+
+
+def test_cash_that_nothing_has_settled_into_never_fell() -> None:
+    run = a_run(40)
+    nothing = settled_cash(run.settlements.clear(), 100_000_000)
+    assert drawdown(nothing, "settled_micros")["max_drawdown_micros"] == 0
+    settled = settled_cash(run.settlements, run.summary["cash_start_micros"][0])
+    assert (
+        settled["settled_micros"][-1]
+        == run.summary["cash_start_micros"][0] + run.settlements["pnl_micros"].sum()
+    )
 
 
 @pytest.mark.parametrize("curve", [an_equity(), an_equity((0, 100, 0)), an_equity((0, 100, 0), (1, 120, 0))])
