@@ -26,7 +26,8 @@ def find_rows(w: World, begin: int) -> None:
         search.until_us = order.arrival_us
         if order.reason == FILLED:
             market = w.markets[order.market]
-            search.low = market.first_row // COARSE
+            # Of the last market without a row no coarse one may be there.
+            search.low = min(market.first_row, len(w.tops) - 1) // COARSE
             search.length = (market.end_row - 1) // COARSE + 1 - search.low
             longest = max(longest, search.length)
     while longest > 1:
