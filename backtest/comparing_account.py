@@ -71,7 +71,8 @@ def beside_account(
         reason=pl.when(~is_known).then(pl.lit(NOT_IN_RUN)).when(~is_recorded).then(pl.lit(NOT_RECORDED))
     )
     both = {"run": tested, "account": own}
-    worths = pl.concat([ledger.worths, _paid(lake, own["ticker"], ledger.worths["ticker"])])
+    traded = pl.concat([each["ticker"] for each in both.values()])
+    worths = pl.concat([ledger.worths, _paid(lake, traded, ledger.worths["ticker"])])
     unknown = pl.concat([_unknown(each, worths) for each in both.values()]).implode()
     is_unknown = pl.col("reason").is_null() & pl.col("ticker").is_in(unknown)
     both = {
@@ -106,7 +107,7 @@ def _within(fills: pl.DataFrame, between: Between) -> pl.DataFrame:
 
 
 def _paid(lake: "Lake | None", traded: pl.Series, known: pl.Series) -> pl.DataFrame:
-    """Return WORTHS of markets that the run did not trade: what the lake says that they paid."""
+    """Return WORTHS of markets of which the run knows none: what the lake says that they paid."""
     names = sorted(set(traded) - set(known))
     if lake is None or not names:
         return WORTHS.to_frame()

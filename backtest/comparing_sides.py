@@ -40,29 +40,34 @@ def chosen(sides: Sequence[Run], params: Mapping[str, Any]) -> list[pl.DataFrame
     found = [_matching(side, params) for side in sides]
     if any(len(each) != 1 for each in found):
         values = [list(each.values()) for each in found]
-        if len(sides) == 1 or sorted(map(repr, values[0])) != sorted(map(repr, values[1])):
+        if len(sides) == 1 or sorted(map(_key, values[0])) != sorted(map(_key, values[1])):
             counts = " and ".join(str(len(each)) for each in found)
             such_as = next(iter(found[0].values()))
             raise PlanError(f"{counts} parameter rows: choose one with params= (--param), such as {such_as}")
-        at = {repr(row): number for number, row in found[1].items()}
-        found[1] = {at[repr(row)]: row for row in found[0].values()}
+        at = {_key(row): number for number, row in found[1].items()}
+        found[1] = {at[_key(row)]: row for row in found[0].values()}
     return [
         side.summary[list(each)].select(*side.param_names, pl.int_range(pl.len()).alias(ROW))
         for side, each in zip(sides, found, strict=True)
     ]
 
 
+def _key(row: Mapping[str, Any]) -> str:
+    return repr(sorted(row.items()))  # in whatever order the names were given
+
+
 def _matching(side: Run, params: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
     """Return the parameter rows of these values, by their place in the summary."""
     rows = [{name: row[name] for name in side.param_names} for row in side.summary.iter_rows(named=True)]
+    asked = {name: value for name, value in params.items() if name in side.param_names}
     found = {
         number: row
         for number, row in enumerate(rows)
-        if all(value in (row[name], as_text(row[name])) for name, value in params.items() if name in row)
+        if all(value == row[name] or as_text(value) == as_text(row[name]) for name, value in asked.items())
     }
     if not found:
-        known = ", ".join(f"{name}={sorted({as_text(row[name]) for row in rows})}" for name in params)
-        raise PlanError(f"no parameter row with {dict(params)}; there are {known}")
+        known = ", ".join(f"{name}={sorted({as_text(row[name]) for row in rows})}" for name in asked)
+        raise PlanError(f"no parameter row with {asked}; there are {known}")
     return found
 
 

@@ -96,9 +96,9 @@ def _cause(found: Comparison, name: str) -> str:
 
 
 def _worst(found: Comparison) -> list[str]:
+    if found.causes["ticker"].n_unique() < 2:  # noqa: PLR2004 -- of one market all was said
+        return [f"All of it in {ticker}." for ticker in found.causes["ticker"].unique()]
     worst = found.causes.sort(pl.col("micros").abs(), descending=True, maintain_order=True).head(WORST_MAX)
-    if worst["ticker"].n_unique() < 2:  # noqa: PLR2004 -- of one market all was said
-        return [f"All of it in {ticker}." for ticker in worst["ticker"].unique()]
     rows = list(worst.iter_rows(named=True))
     told = zip(rows, amounts([row["micros"] for row in rows]), strict=True)
     return [

@@ -66,6 +66,18 @@ def test_a_slower_run_pays_another_price_and_its_fee() -> None:
     ]
 
 
+def test_where_most_of_it_is_need_not_be_where_all_of_it_is() -> None:
+    """Price, half of the fee and the payout of 10 A come to more than the 5 cents that B cost more."""
+    quotes = [*QUOTES, *(each | {"ticker": "B"} for each in QUOTES)]
+    one, other = (
+        a_lake(markets=[settled(pays_cc=pays), a_market("B")], quotes=quotes, series=[a_series(ppm=ppm)])
+        for pays, ppm in ((10_000, 1_000_000), (0, 500_000))
+    )
+    bought = BUY, (1, "B", bt.buy_yes(1))
+    told = repr(bt.compare(replayed(one, *bought), replayed(other, *bought, latency="5s"))).splitlines()
+    assert told[1] == f"Most: A payout {MINUS}$10.0000; A price {MINUS}$0.5000; A fee +$0.0883"
+
+
 def test_half_the_fee_is_a_fee_and_nothing_else() -> None:
     half = a_lake(markets=[settled(pays_cc=10_000)], quotes=QUOTES, series=[a_series(ppm=500_000)])
     assert told(bt.compare(replayed(LAKE, BUY), replayed(half, BUY))) == {"fee": 87_500}
@@ -171,6 +183,23 @@ def test_a_row_of_a_sweep_meets_another_run() -> None:
         found = bt.compare(a_sweep(), single, params={"n": value})
         assert (found.is_equal, found.param_names) == (True, ())
     assert found.manifest["name"].to_list() == ["orders", "params.n"]
+
+
+def test_names_of_parameters_have_no_order() -> None:
+    at_most = bt.buy_yes(bt.param("n", pl.Int64), limit=bt.param("most", pl.Int64))
+    rows = {"n": [1, 2], "most": [5_000]}
+    one, other = (replayed(LAKE, (1, "A", at_most), params={name: rows[name] for name in each})
+                  for each in (("n", "most"), ("most", "n")))  # fmt: skip
+    assert bt.compare(one, other).is_equal
+    with pytest.raises(PlanError, match=r"no parameter row with \{'n': 7\}; there are n=\['1', '2'\]"):
+        bt.compare(a_sweep(), one, params={"n": 7, "most": 5_000})
+
+
+def test_a_number_may_be_a_parameters_text() -> None:
+    """As --param takes it: 7 for the name "7"."""
+    only = bt.buy_yes(10).when(bt.param("who", pl.String) == "7")
+    swept = replayed(LAKE, (1, "A", only), params={"who": ["7", "8"]})
+    assert bt.compare(swept, replayed(LAKE, BUY), params={"who": 7}).is_equal
 
 
 @pytest.mark.parametrize(

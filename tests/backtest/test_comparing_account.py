@@ -168,6 +168,21 @@ def test_a_market_whose_worth_nobody_knows_is_left_out_unless_a_lake_knows(tmp_p
     assert with_lake.left_out.is_empty()
 
 
+def test_a_lake_knows_what_a_run_held_between_start_and_end(tmp_path: Path) -> None:
+    """Of A, flat at last, only the sale counts: 10 NO at .51, and .175 of fee, came to nothing."""
+    lake = a_lake(markets=[a_market("A"), settled("B", pays_cc=0)], quotes=QUOTES)
+    run = replayed(lake, BUY, (9, "A", bt.sell_yes(10)), (9, "B", bt.buy_yes(1)))
+    arguments: dict[str, Any] = {
+        "fills": a_file(tmp_path, (10, "B", "yes", 100, 5_000, 17_500)),
+        "start": at(5),
+    }
+    assert left_out(bt.compare(run, **arguments)) == [
+        ("run", "no payout on record, and no mark of the run", 1, 1)
+    ]
+    found = bt.compare(run, lake=LAKE, **arguments)  # type: ignore[arg-type]  # a lake in memory
+    assert (causes(found), found.left_out.height) == ({"only in run": 5_100_000 + 175_000}, 0)
+
+
 def test_what_was_closed_needs_no_worth(tmp_path: Path) -> None:
     """Bought at .50 and sold at .49 in a market that the run did not trade: 2 cents and the fees."""
     lake: MemoryLake = a_lake(markets=[settled("A", pays_cc=10_000), a_market("B")], quotes=QUOTES)
