@@ -65,6 +65,9 @@ class Placebo:
         if self.n_left_out:
             left_out = several(self.n_left_out, "decision")
             said.append(f"Left out of other markets: {left_out}; no other event of the series can take them.")
+        if n_unknown := int(self.runs["n_no_middle"].sum()):
+            fills = several(n_unknown, "fill")
+            said.append(f"Nobody knows the spread of {fills} in all these runs: it counts as none.")
         return "\n".join([*said, self._verdict()])
 
     def _verdict(self) -> str:
@@ -147,9 +150,9 @@ def placebo(
     told = [ran(AS_PLANNED, 0, rows)]
     assert shared.stage is not None
     movable = decisions(rows, shared.stage)
-    for number, moved in _drawn(movable.later, seed, n):
+    for number, moved in _drawn(movable.later, movable.rows, seed, n):
         told.append(ran(LATER, number, moved))
-    for number, moved in _drawn(movable.in_other_markets, seed, n):
+    for number, moved in _drawn(movable.in_other_markets, movable.rows, seed, n):
         told.append(ran(OTHER_MARKETS, number, moved))
     n_taken = movable.in_other_markets(np.random.default_rng(seed)).height  # the same, whatever is drawn
     return Placebo(row, pl.concat(told), movable.rows.height - n_taken)
@@ -165,19 +168,22 @@ def _wanted(plan: pl.LazyFrame, params: dict[str, Any]) -> pl.DataFrame:
 
 
 def _drawn(
-    moving: Callable[[np.random.Generator], pl.DataFrame], seed: int, n: int
+    moving: Callable[[np.random.Generator], pl.DataFrame], planned: pl.DataFrame, seed: int, n: int
 ) -> Iterator[tuple[int, pl.DataFrame]]:
-    """Yield number and decisions of up to `n` placebos that have any; no two of them are alike."""
-    seen = set[bytes]()
+    """Yield number and decisions of up to `n` placebos that have any; no two are alike, nor like the plan."""
+    seen = {_places(planned)}
     for draw in range(_DRAWS * n):
         moved = moving(np.random.default_rng((seed, draw)))
-        places = moved.select("ticker", "known_ts").hash_rows().to_numpy().tobytes()
-        digest = hashlib.sha256(places).digest()
-        if moved.height and digest not in seen:
-            seen.add(digest)
+        if moved.height and (places := _places(moved)) not in seen:
             yield len(seen), moved
-        if len(seen) == n:
+            seen.add(places)
+        if len(seen) > n:
             return
+
+
+def _places(rows: pl.DataFrame) -> bytes:
+    hashes = rows.select("ticker", "known_ts").hash_rows().to_numpy()
+    return hashlib.sha256(hashes.tobytes()).digest()
 
 
 def _refuse(plan: object, n: int, seed: int, held: object) -> None:

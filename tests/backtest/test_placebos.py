@@ -254,6 +254,14 @@ def test_a_fill_without_a_middle_is_counted_and_pays_no_spread() -> None:
     found = bt.placebo(a_plan((1, "A", bt.buy_yes(2))), lake, n=1, **GIVEN)
     assert found.runs.select("spread_micros", "n_no_middle").rows() == [(0, 1)] * 2
     assert beyond(found, "as planned").to_list() == [-100_000]
+    assert "Nobody knows the spread of 2 fills in all these runs: it counts as none." in repr(found)
+
+
+def test_what_came_too_late_to_come_later_is_no_placebo() -> None:
+    """A closes at 1,000 seconds."""
+    found = bt.placebo(a_plan((1_100, "A", bt.buy_yes(1))), six_that_pay(), n=2, **GIVEN)
+    assert found.runs["kind"].to_list() == ["as planned"]
+    assert repr(found).count("\n") == 2
 
 
 @pytest.mark.parametrize(
