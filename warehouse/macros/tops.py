@@ -29,7 +29,8 @@ def _tops() -> str:
 
     `tops` has ticker, known_ts, event_ts, session, bid_cc, ask_cc, last_cc, source. Recorded quotes; closes
     of the shortest candles of a market's day, where no quote of their period was recorded; and an empty
-    quote (both null) after the end of a recorded session. A side without size, or at $0 or $1, is null.
+    quote (both null) where a recording ended and no other one of the market goes on. A side without size, or
+    at $0 or $1, is null.
     """
     return f"""
     recorded as (
