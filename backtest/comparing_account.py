@@ -12,6 +12,7 @@ from backtest.comparing_contracts import FILLS, WORTHS, Ledger
 from backtest.engine import opened
 from backtest.errors import PlanError
 from backtest.lifecycle import payouts
+from backtest.report_numbers import several
 from backtest.results import Run
 from warehouse.storage import collected
 from warehouse.tables import MARKETS
@@ -82,7 +83,8 @@ def beside_account(
     left_out = pl.concat([_left_out(who, each) for who, each in both.items()])
     tested, own = (each.filter(pl.col("reason").is_null()) for each in both.values())
     if tested.is_empty() and own.is_empty():
-        why = "; ".join(f"{who}: {reason}: {n} fills" for who, reason, _, n, _ in left_out.iter_rows())
+        lines = left_out.select("who", "reason", "n_fills").iter_rows()
+        why = "; ".join(f"{who}: {reason}: {several(n, 'fill')}" for who, reason, n in lines)
         raise PlanError(f"the run and the account have no market and time in common: {why}")
     return (
         Ledger(tested.select(ledger.fills.columns), worths),

@@ -55,7 +55,10 @@ def varied(found: Comparison) -> list[str]:
 
 
 def amounts(micros: Sequence[int]) -> list[str]:
-    """Print amounts with a sign and as many decimals as the finest needs, 2, 4 or 6."""
+    """Print amounts with a sign: all to the micro-dollar if one has such, else as `decimals_for` says.
+
+    That is rounded to the cent where none is below ten cents.
+    """
     is_finest = any(each % 100 for each in micros)
     decimals = 6 if is_finest else decimals_for(micros)
     return [dollars(each, decimals=decimals, is_signed=True) for each in micros]

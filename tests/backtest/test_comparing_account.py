@@ -203,6 +203,6 @@ def test_one_row_of_parameters_is_what_an_account_is_compared_with(tmp_path: Pat
 def test_nothing_in_common_is_refused(tmp_path: Path) -> None:
     run = replayed(LAKE, (1, "A", bt.buy_yes(10, limit=100)))
     with pytest.raises(
-        PlanError, match="no market and time in common: account: market is not in the run: 1 fill"
+        PlanError, match=r"no market and time in common: account: market is not in the run: 1 fill$"
     ):
         bt.compare(run, fills=a_file(tmp_path, (2, "C", "yes", 100, 5_000, 0)))
