@@ -176,9 +176,9 @@ PURSE: Final = _record(
     *("lock_high", "lock_middle", "lock_low"),  # dollar-seconds locked: high + middle / 10^6 + low / 10^12
 )
 FILL: Final = _record(
-    *("order_id", "fill_us", "yes_price_cc", "count_centi", "cash_micros", "fee_micros"),
-    *("evidence", "is_taker", "position_after_centi"),
+    *("fill_us", "count_centi", "cash_micros", "fee_micros", "position_after_centi"),
     "heard_us",  # when a policy hears of it; undefined for plans
+    *("order_id:i4", "yes_price_cc:i4", "evidence:i1", "is_taker:i1"),
 )
 SETTLEMENT: Final = _record(
     "market", "settled_us", "position_centi", "value_cc", "payout_micros", "cost_micros", "payout"
