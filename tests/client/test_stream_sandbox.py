@@ -28,7 +28,7 @@ from sandbox.world import World
 from tests.client.keys import KEY_ID, pem, public_pem
 from tests.sandbox.places import a_copied_world
 
-STEPS = 20
+STEPS = 14
 
 
 class Follower:

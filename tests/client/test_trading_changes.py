@@ -140,7 +140,7 @@ def test_everything_is_taken_out_even_if_the_first_answer_is_lost() -> None:
 STEPS = st.tuples(st.sampled_from(sorted(CHANGES)), st.sampled_from(["good", "lost", "never"]))
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(steps=st.lists(STEPS, min_size=1, max_size=5), n_stale=st.sampled_from([0, 1, 3, None]))
 def test_whatever_is_lost_every_change_is_sent_once_and_the_answer_is_the_truth(
     steps: list[tuple[str, str]], n_stale: int | None
