@@ -17,7 +17,7 @@ Records = npt.NDArray[Any]
 
 NEVER: Final = np.iinfo(np.int64).max
 DRAWN_FEED: Final = -1
-COARSE: Final = 64
+COARSE: Final = 64  # of so many rows of the tape one is looked at first, where a time is looked for
 DOLLAR_CC: Final = 10_000
 # |position| and counts stay below this, so that their products with each other and with prices fit int64.
 COUNT_MAX_CENTI: Final = 3_000_000_000

@@ -35,7 +35,7 @@ from backtest.kernels.arrays import (
 from backtest.kernels.jit import entry, inner
 
 # As in clock.py.
-MADE_WITH: Final = "f4bf3b36bec3"
+MADE_WITH: Final = "cb153566de61"
 LIMIT_MISSING: Final = -1  # as in intents.py
 
 U8 = npt.NDArray[np.uint8]
