@@ -224,16 +224,18 @@ def _first_us(world: World, own: Own, bits: int) -> int:
     """
     if not len(world.tops):
         return 0
-    purse, times = world.purse[0], world.tops["ts_us"]
-    first_us, heard_us = int(times.min()), int(times.max()) + int(own.feeds.max())
+    purse, markets, times = world.purse[0], world.markets, world.tops["ts_us"]
+    has_rows = markets["end_row"] > markets["first_row"]
+    first_us = int(times[markets["first_row"][has_rows]].min())
+    heard_us = int(times[markets["end_row"][has_rows] - 1].max()) + int(own.feeds.max())
     aged_us = heard_us + int(purse["holds_us"]) if purse["holds_us"] < NEVER else heard_us
     until_us = int(purse["until_us"]) if purse["until_us"] < NEVER else heard_us
     signalled_us = int(own.signals.times["ts_us"].max(initial=first_us))
     last_us = max(aged_us, until_us, signalled_us, int(purse["from_us"])) + int(purse["every_us"])
     most_us = 1 << (_ENTRY_BITS - bits)
-    if min(last_us, int(world.markets["close_us"].max())) - first_us >= most_us:
+    if min(last_us, int(markets["close_us"].max())) - first_us >= most_us:
         raise TooLarge(
-            f"a policy can be asked about {len(world.markets)} markets for {most_us // _YEAR_US} years from "
+            f"a policy can be asked about {len(markets)} markets for {most_us // _YEAR_US} years from "
             "their first quote on: give it fewer, or an earlier end= of quoting"
         )
     return first_us
