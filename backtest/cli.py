@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backtest import compare_cli, forecast_cli, slippage_cli
+from backtest import compare_cli, forecast_cli, slippage_cli, sweep_cli
 from exchange.errors import BadInput
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run(
     latency = "250ms"
     cash = 5_000                       # dollars
     [params]
-    beyond = [0.90, 0.95]              # a list is a sweep
+    beyond = [0.90, 0.95]              # a list is a sweep; `sweep` gives more
     ```
 
     Exits 0 when done, 2 when the configuration or the data cannot be used.
@@ -83,6 +83,9 @@ def run(
     from backtest.printing import print_run
 
     print_run(finished)
+
+
+app.command()(sweep_cli.sweep)
 
 
 @app.command()

@@ -34,7 +34,7 @@ Every key but `strategy` and `fills` may be left out.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from backtest.baskets import LEGS
@@ -183,6 +183,16 @@ def read_config(path: Path) -> RunConfig:
     )
 
 
+def with_params(config: RunConfig, given: Mapping[str, Any], *, where: str) -> RunConfig:
+    """Return the configuration with these values of its parameters, numbers or lists, instead of its own.
+
+    Raises:
+        BadInput: a name that the strategy does not have, or a value named twice; `where` heads the message.
+    """
+    _refuse_params(where, "", given, config.strategy)
+    return replace(config, params={**config.params, **given})
+
+
 def _parsed(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -296,15 +306,19 @@ def _params(path: Path, table: Mapping[str, Any], strategy: Strategy) -> dict[st
     given = table.get("params", {})
     if not isinstance(given, dict):
         raise BadInput(f"{path}: params should be a table: [params] and one line per parameter")
+    _refuse_params(path, "params.", given, strategy)
+    return {**(strategy.params or {}), **given}
+
+
+def _refuse_params(where: Path | str, prefix: str, given: Mapping[str, Any], strategy: Strategy) -> None:
     if strategy.params is not None:
-        refuse_unknown(path, f"parameter of {strategy.name}", given, tuple(strategy.params))
+        refuse_unknown(where, f"parameter of {strategy.name}", given, tuple(strategy.params))
     for name, value in given.items():
         values = value if isinstance(value, list) else [value]
         if not values or not all(is_number(each) for each in values):
-            raise BadInput(f"{path}: params.{name} = {value!r} should be a number or a list of numbers")
+            raise BadInput(f"{where}: {prefix}{name} = {value!r} should be a number or a list of numbers")
         if len(set(values)) != len(values):
-            raise BadInput(f"{path}: params.{name} names a value twice: {value!r}")
-    return {**(strategy.params or {}), **given}
+            raise BadInput(f"{where}: {prefix}{name} names a value twice: {value!r}")
 
 
 def _from_here(path: Path, lake: str) -> str:

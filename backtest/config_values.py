@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def refuse_unknown(path: Path, what: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def refuse_unknown(where: Path | str, what: str, given: Mapping[str, Any], known: tuple[str, ...]) -> None:
     """Refuse names that are none of the known ones, and say what comes near."""
     for name in given:
         if name not in known:
-            raise BadInput(f"{path}: {what} {name!r} is unknown; {near(name, known)}")
+            raise BadInput(f"{where}: {what} {name!r} is unknown; {near(name, known)}")
 
 
 def moment(path: Path, key: str, value: Any) -> datetime:  # noqa: ANN401 -- what a file says

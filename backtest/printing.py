@@ -13,9 +13,10 @@ from backtest.auditing import NOTHING
 from backtest.comparing_contracts import CAUSES
 from backtest.comparing_words import amounts, later, notes, varied
 from backtest.metrics import row_of
-from backtest.report_detail import details, swept
+from backtest.report_detail import details, median_index, ranked, swept
 from backtest.report_numbers import MINUS, NONE, contracts, dollars, number, plain, several, share, when
-from backtest.report_words import DAYS_FEW, verdict
+from backtest.report_walk import came, lived
+from backtest.report_words import DAYS_FEW, of_the_best, verdict
 from exchange.units import format_micros
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from backtest.auditing import Audit
     from backtest.comparing import Comparison
     from backtest.placebos import Placebo
+    from backtest.report_detail import Detail
+    from backtest.results import Run
     from backtest.running import Finished
     from backtest.scores import ForecastScores
     from backtest.strategies.registry import Strategy
@@ -41,14 +44,19 @@ def print_run(finished: Finished) -> None:
     console.print("Assumptions", style="bold")
     for sentence in run.assumptions:
         console.print(f"  - {escape(sentence)}", highlight=False)
-    names = swept(run)
-    table = _table(*names, "Net P&L", "Fees", "Filled", "Orders", "Fills", "Markets", "Open", n_text=0)
-    ranked = run.summary.sort("pnl_micros", descending=True, maintain_order=True)
-    for row in ranked.head(ROWS_MAX).iter_rows(named=True):
+    names, rows = swept(run), ranked(run).reverse().with_row_index("#rank", offset=1)
+    ranks = ("Rank",) if rows.height > 1 else ()
+    table = _table(
+        *(*ranks, *names, "Net P&L", "Fees", "Filled", "Orders", "Fills", "Markets", "Open"),
+        n_text=len(ranks),
+    )
+    marks = {1: "1 best", (median := rows.height - median_index(rows.height)): f"{median} median"}
+    for row in rows.filter((pl.col("#rank") <= ROWS_MAX) | (pl.col("#rank") == median)).iter_rows(named=True):
         asked = int(
             row_of(run.orders, {name: row[name] for name in run.param_names})["count_centi"].sum() or 0
         )
         table.add_row(
+            *(marks.get(row["#rank"], str(row["#rank"])) for _ in ranks),
             *(plain(row[name]) for name in names),
             dollars(row["pnl_micros"], is_signed=True),
             dollars(row["fees_micros"]),
@@ -56,10 +64,22 @@ def print_run(finished: Finished) -> None:
             *(number(row[name]) for name in ("n_orders", "n_fills", "n_markets", "n_open")),
         )
     console.print(table)
-    if ranked.height > ROWS_MAX:
-        console.print(f"{ROWS_MAX} of {ranked.height:,} settings; all of them are in the report.")
-    console.print(verdict(details(run), ranked.height)[0], highlight=False)
+    if rows.height > ROWS_MAX:
+        said = f"The best {ROWS_MAX} of {rows.height:,} settings and the median; the report has all of them."
+        console.print(said, highlight=False)
+    shown = details(run)
+    for said in (verdict(shown, rows.height)[0], *_of_choosing(finished.run, shown)):
+        console.print(said, highlight=False)
     console.print(f"Report: {escape(str(finished.out / 'report.html'))}", highlight=False, soft_wrap=True)
+
+
+def _of_choosing(run: Run, shown: list[Detail]) -> list[str]:
+    """Say of a sweep what its best setting is worth to who has to choose beforehand."""
+    if len(shown) == 1:
+        return []
+    folds = lived(run)
+    said = (of_the_best(shown[-1]), "" if folds is None else came(folds))
+    return [each for each in said if each]
 
 
 def print_ladder(rows: pl.DataFrame) -> None:

@@ -27,6 +27,20 @@ def verdict(shown: list[Detail], n_settings: int) -> tuple[str, str]:
     return f"{median} The best made {dollars(best, is_signed=True)}, but {flattered}.", tone
 
 
+def of_the_best(best: Detail) -> str:
+    """Return what the best of a sweep made per event, allowing for all tries; "" without an interval."""
+    interval = best.interval
+    low, high = interval["low_micros"], interval["high_micros"]
+    if low is None:
+        return ""
+    mean, *ends = (dollars(each, is_signed=True) for each in (interval["mean_micros"], low, high))
+    zero = "includes zero" if low <= 0 <= high else f"lies {'above' if low > 0 else 'below'} zero"
+    return (
+        f"Per event the best made {mean}; its interval, {' to '.join(ends)} at {share(interval['level'], 0)} "
+        f"allowing for {interval['n_tried']:,} tries, {zero}."
+    )
+
+
 def _one(detail: Detail) -> tuple[str, str]:
     net, interval = detail.profit["net_micros"], detail.interval
     if detail.orders.is_empty():
