@@ -10,16 +10,18 @@ import gzip
 import io
 import json
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from backtest.errors import kind_of
 from exchange.errors import BadInput, UnitError
 from exchange.units import DOLLAR_CC, parse_cc, parse_centi, parse_micros, parse_ts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
-    from pathlib import Path
 
 _T = TypeVar("_T")
 
@@ -43,6 +45,24 @@ class AccountFill:
     count_centi: int
     is_taker: bool
     fee_micros: int
+
+
+def fill_files(given: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Return one file or several as paths.
+
+    Raises:
+        BadInput: there is none, or something that is no path.
+    """
+    paths = []
+    for each in given if isinstance(given, Iterable) and not isinstance(given, str) else [given]:
+        if not isinstance(each, str | Path):
+            raise BadInput(
+                f"fills: {kind_of(each)} is no file: give the path of a CSV or JSON file, or several"
+            )
+        paths.append(Path(each))
+    if not paths:
+        raise BadInput("fills: no file: give the path of a CSV or JSON file, or several")
+    return paths
 
 
 def read_fills(files: Iterable[Path]) -> tuple[list[AccountFill], int]:

@@ -10,6 +10,7 @@ import polars as pl
 
 from backtest.errors import PlanError
 from backtest.results import Run
+from backtest.saved import run_of
 from exchange.units import MICROS_PER_DOLLAR
 
 DAYS_A_YEAR: Final = 365
@@ -33,11 +34,11 @@ def interest(run: Run, annual: Rate | Mapping[date, Rate], *, minimum: float = 2
         each day that ended within the run.
 
     Raises:
-        PlanError: a rate is no number from 0 to 1.
+        PlanError: no run, or a rate that is no number from 0 to 1.
     """
     dated = annual if isinstance(annual, Mapping) else {date.min: annual}
     rates = {day: _rate(rate) for day, rate in sorted(dated.items())}
-    names = list(run.param_names)
+    names = list(run_of(run).param_names)
     if run.equity.is_empty():  # no order in any parameter row, and no moment at which one could be paid
         no_day = pl.col("ts").dt.date().alias("day")
         return run.equity.select(

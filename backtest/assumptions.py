@@ -7,6 +7,7 @@ import polars as pl
 
 from backtest.baskets import LEGS
 from backtest.kernels.arrays import NEVER
+from backtest.report_numbers import several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def assumed(settings: "Settings", stage: "Stage", done: "Sequence[Outcome]") -> 
     if settings.legs:
         said.append(LEGS[settings.legs])
     if settings.extra_ticks:
-        said.append(f"every fill on arrival is {settings.extra_ticks} ticks worse than the quote")
+        said.append(f"every fill on arrival is {several(settings.extra_ticks, 'tick')} worse than the quote")
     if settings.slippage is not None:
         said += settings.slippage.sentences(has_spread=settings.fills != "trades")
     if settings.refill_us < NEVER:
@@ -53,11 +54,13 @@ def assumed(settings: "Settings", stage: "Stage", done: "Sequence[Outcome]") -> 
     has_impact = settings.slippage is not None and settings.slippage.has_impact
     n_unsized = sum(each.n_unsized for each in done)
     if n_unsized and settings.fills == "touch" and not has_impact:
-        said.append(f"{n_unsized} fills met quotes without a size and were given all they asked for")
+        said.append(
+            f"{several(n_unsized, 'fill')} met quotes without a size: all that was asked for was given"
+        )
     if n_large := _large(done, stage.rules.markets["traded_centi"]):
         said.append(
-            f"in {n_large} markets we traded more than {OWN_MAX:.0%} of all that was ever traded there: "
-            "others would have answered"
+            f"in {several(n_large, 'market')} we traded more than {OWN_MAX:.0%} of all that was ever traded "
+            "there: others would have answered"
         )
     return tuple(said)
 

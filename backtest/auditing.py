@@ -8,12 +8,12 @@ It says whether, where first, how far ahead, and what to look for.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import polars as pl
 
+from backtest.engine import opened
 from backtest.errors import PlanError
 from backtest.intents import bound
 from backtest.plan import Params, Plan, parameter_rows, read_plan
@@ -136,8 +136,8 @@ def audit(
     if isinstance(strategy, Policy):
         _check_policy(strategy)
         return nothing
-    _check_arguments(strategy, lake, n_cuts)
-    pinned = lake.pinned()
+    _check_arguments(strategy, n_cuts)
+    pinned = cast("Lake", opened(lake))
     made = strategy(pinned, **selection)
     if isinstance(made, Quoting) and made.signals is None:
         return nothing
@@ -168,7 +168,7 @@ def _check_policy(policy: Policy) -> None:
         )
 
 
-def _check_arguments(strategy: object, lake: object, n_cuts: int) -> None:
+def _check_arguments(strategy: object, n_cuts: int) -> None:
     if isinstance(strategy, pl.LazyFrame | pl.DataFrame | Quoting):
         raise PlanError(
             "this plan is made already, and cannot be made anew with less: give the function that makes it, "
@@ -176,8 +176,6 @@ def _check_arguments(strategy: object, lake: object, n_cuts: int) -> None:
         )
     if not callable(strategy):
         raise PlanError(f"strategy={strategy!r} is no function that makes a plan of a lake")
-    if isinstance(lake, str | Path):
-        raise PlanError(f"lake={str(lake)!r} is a path: give it Lake({str(lake)!r})")
     if isinstance(n_cuts, bool) or not isinstance(n_cuts, int) or n_cuts < 1:
         raise PlanError(f"n_cuts={n_cuts!r} must be a whole number from 1 up")
 

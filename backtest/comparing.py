@@ -18,7 +18,7 @@ from backtest.comparing_contracts import CAUSES, ONLY_OTHER, ONLY_RUN, Ledger, m
 from backtest.comparing_manifests import MANIFEST, differing
 from backtest.comparing_sides import ROW, chosen, ledger_of, opened, orders_in_common, rows_of
 from backtest.comparing_words import in_words
-from backtest.errors import PlanError
+from backtest.errors import PlanError, kind_of
 from backtest.results import Run
 from warehouse.asking import Moment, bounds
 
@@ -132,7 +132,9 @@ def compare(
         raise PlanError("compare a run with another one, or with fills=: one of them")
     if fills is None and (lake, start, end) != (None, None, None):
         raise PlanError("lake, start and end are for fills=")
-    sides = [opened(each) for each in (run, other) if each is not None]
+    if not isinstance(params, Mapping | None):
+        raise PlanError(f"params is {kind_of(params)}: give {{name: value}}")
+    sides = [opened(run)] if other is None else [opened(run), opened(other)]
     rows = chosen(sides, params or {})
     ledgers, left_out = [ledger_of(*each) for each in zip(sides, rows, strict=True)], LEFT_OUT.to_frame()
     manifest, orders = MANIFEST.to_frame(), pl.DataFrame(schema=_ORDERS)

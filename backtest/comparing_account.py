@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
 
-from backtest.account_fills import AccountFill, read_fills
+from backtest.account_fills import AccountFill, fill_files, read_fills
 from backtest.comparing_contracts import FILLS, WORTHS, Ledger
 from backtest.engine import opened
 from backtest.errors import PlanError
@@ -51,7 +51,7 @@ def beside_account(
         PlanError: nothing is left to compare.
         BadInput: a file cannot be read.
     """
-    paths = [Path(each) for each in ([files] if isinstance(files, str | Path) else files)]
+    paths = fill_files(files)
     own = _within(_rows(read_fills(paths)[0]), between)
     if own.is_empty():
         raise PlanError(

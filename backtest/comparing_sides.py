@@ -9,6 +9,7 @@ import polars as pl
 from backtest.comparing_contracts import FILLS, WORTHS, Ledger, pnl
 from backtest.errors import PlanError
 from backtest.results import Run, as_text
+from backtest.saved import MANIFEST, run_of
 from exchange.errors import BadInput
 from exchange.units import DOLLAR_CC, format_micros
 
@@ -21,12 +22,16 @@ def opened(side: Run | str | Path) -> Run:
 
     Raises:
         PlanError: it is neither.
+        BadInput: there is no result; of a file, the message says how own fills are compared.
     """
-    if isinstance(side, str | Path):
-        return Run.load(side)
-    if not isinstance(side, Run):
-        raise PlanError(f"a result is what bt.run returned, or the folder of one, not {type(side).__name__}")
-    return side
+    if not isinstance(side, str | Path):
+        return run_of(side)
+    if Path(side).is_file() and Path(side).name != MANIFEST:
+        raise BadInput(
+            f"{side} is a file, and a result of a backtest is a folder; your own fills are compared with one "
+            f"as --fills {side} (fills={str(side)!r})"
+        )
+    return Run.load(side)
 
 
 def chosen(sides: Sequence[Run], params: Mapping[str, Any]) -> list[pl.DataFrame]:

@@ -104,9 +104,8 @@ def _worst(found: Comparison) -> list[str]:
     worst = found.causes.sort(pl.col("micros").abs(), descending=True, maintain_order=True).head(WORST_MAX)
     rows = list(worst.iter_rows(named=True))
     told = zip(rows, amounts([row["micros"] for row in rows]), strict=True)
-    return [
-        "Most: " + "; ".join(f"{row['ticker']} {_cause(found, row['cause'])} {each}" for row, each in told)
-    ]
+    most = "; ".join(f"{row['ticker']} {_cause(found, row['cause'])} {each}" for row, each in told)
+    return [f"Most: {most}."]
 
 
 def _orders(summary: pl.DataFrame) -> str:

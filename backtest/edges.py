@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from backtest.errors import PlanError
+from backtest.errors import PlanError, kind_of
 from backtest.fees import assume_fees
 from exchange.fees import TAKER_RATE_PPM
 from exchange.units import DOLLAR_CC
@@ -34,10 +34,12 @@ def net_edge_cc(prob: str | pl.Expr, side: str = "yes", *, multiplier: float | D
         multiplier: of the fee, as on record for the series (0.5 for half of the standard fee).
 
     Raises:
-        PlanError: another side, or a multiplier that is none.
+        PlanError: no column or expression, another side, or a multiplier that is none.
     """
     if side not in ("yes", "no"):
         raise PlanError(f"side={side!r}: use 'yes' or 'no'")
+    if not isinstance(prob, str | pl.Expr):
+        raise PlanError(f"prob is {kind_of(prob)}: give the name of a column, or an expression")
     worth = pl.col(prob) if isinstance(prob, str) else prob
     price_cc = pl.col("ask_cc") if side == "yes" else DOLLAR_CC - pl.col("bid_cc")
     won = worth if side == "yes" else 1 - worth

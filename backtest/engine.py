@@ -16,7 +16,7 @@ import polars as pl
 
 from backtest.assumptions import assumed
 from backtest.baskets import ONE_BY_ONE, read_legs
-from backtest.errors import MarketsUnknown, PlanError
+from backtest.errors import MarketsUnknown, PlanError, kind_of
 from backtest.holdouts import Holdout, Split, split_of
 from backtest.latency import Latency
 from backtest.plan import Params, Plan, Wanted, given_rows, parameter_rows, read_plan, universe, wanted
@@ -173,10 +173,12 @@ def opened(lake: LakeReader) -> LakeReader:
     """Return the lake as it is now.
 
     Raises:
-        PlanError: it is a path.
+        PlanError: it is none: a path, say.
     """
     if isinstance(lake, str | Path):
         raise PlanError(f"lake={str(lake)!r} is a path, and a run reads a lake: give it Lake({str(lake)!r})")
+    if isinstance(lake, type) or not hasattr(lake, "pinned"):
+        raise PlanError(f"lake is {kind_of(lake)}: give a lake, such as Lake('lake')")
     return lake.pinned()
 
 

@@ -38,3 +38,13 @@ class MarketsUnknown(BacktestError, BadInput):
 
 class TooLarge(BacktestError, BadInput):
     """A count, an amount or a multiplier beyond the bounds of the kernels."""
+
+
+def kind_of(given: object) -> str:
+    """Say of a wrong argument what it is: "None", "the class Run", "a DataFrame"."""
+    if given is None:
+        return "None"
+    if isinstance(given, type):
+        return f"the class {given.__name__}"
+    name = type(given).__name__
+    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from backtest.errors import PlanError
+from backtest.errors import PlanError, kind_of
 from backtest.lifecycle import payouts
 from backtest.results import Run, as_text
 from exchange.errors import UnitError
@@ -77,8 +77,10 @@ def holdout(since: date | datetime | str, *, log: str | Path) -> Holdout:
         log: a file for the openings of this holdout, and of no other; it need not exist.
 
     Raises:
-        PlanError: no date or time.
+        PlanError: no date or time, or no path.
     """
+    if not isinstance(log, str | Path):
+        raise PlanError(f"holdout: log is {kind_of(log)}: give the path of a file, such as 'holdout.jsonl'")
     return Holdout(_moment(since), Path(log))
 
 

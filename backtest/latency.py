@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from backtest.errors import PlanError
+from backtest.errors import PlanError, kind_of
 from backtest.kernels.arrays import I64
 from exchange.errors import UnitError
 from exchange.units import parse_duration
@@ -93,6 +93,8 @@ def sample_latency(measured: Iterable[timedelta | str | None], *, seed: int = 0)
     Raises:
         PlanError: nothing was measured, or a length is not more than 0: no order arrives before it is sent.
     """
+    if isinstance(measured, str) or not isinstance(measured, Iterable):
+        raise PlanError(f"latency: {kind_of(measured)} is no list: give all lengths that were measured")
     lengths = tuple(sorted(as_us("latency", each) for each in measured if each is not None))
     if not lengths:
         raise PlanError("latency: no measured lengths to draw from")

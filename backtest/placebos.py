@@ -23,6 +23,7 @@ from backtest.policies import Quoting
 from backtest.report_numbers import contracts, dollars, several
 from backtest.results import SCHEMAS, Run
 from backtest.stages import SharedLake
+from exchange.units import CONTRACT_CENTI
 
 AS_PLANNED: Final = "as planned"
 LATER: Final = "later"
@@ -217,7 +218,8 @@ def _came_to(rows: pl.DataFrame) -> str:
     """Say what runs came to, on average."""
     pnl, beyond, filled = (rows[name].mean() for name in ("pnl_micros", "beyond_micros", "filled_centi"))
     assert isinstance(filled, float)
-    bought = f"{contracts(round(filled))} contracts"
+    n_centi = round(filled)
+    bought = f"{contracts(n_centi)} {'contract' if n_centi == CONTRACT_CENTI else 'contracts'}"
     return f"{_money(pnl)} with {bought}, {_money(beyond)} without spread and fees"
 
 

@@ -7,6 +7,7 @@ import polars as pl
 from backtest.engine import opened
 from backtest.errors import PlanError
 from backtest.results import Run
+from backtest.saved import run_of
 from exchange.units import CONTRACT_CENTI
 from warehouse.tables import TRADES
 
@@ -51,10 +52,11 @@ def volume_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> pl.D
         whose time and market something of ours counts, by parameters, then as given.
 
     Raises:
-        PlanError: programs lack a column, have it in another kind, or end before they start.
+        PlanError: no run or lake; or programs lack a column, have it in another kind, or end before they
+            start.
     """
     known = _read(programs).with_row_index("program")
-    names = list(run.param_names)
+    names = list(run_of(run).param_names)
     counts = pl.col("yes_price_cc").is_between(LEAST_CC, MOST_CC)
     ours = (
         run.fills.lazy()

@@ -6,7 +6,7 @@ from typing import Any, Final
 import polars as pl
 
 from backtest.engine import LakeReader, opened, run
-from backtest.errors import PlanError
+from backtest.errors import PlanError, kind_of
 from backtest.holdouts import Holdout
 from backtest.plan import Plan
 from backtest.policies import Quoting
@@ -54,6 +54,8 @@ def ladder(
         raise PlanError(
             f"a parameter cannot be called {', '.join(taken)}: ladders have a column of that name"
         )
+    if not isinstance(rungs, list | tuple):
+        raise PlanError(f"rungs is {kind_of(rungs)}: give a list, such as ['touch', 'book']")
     if unknown := [each for each in rungs if each not in (*RUNGS, TRADES)]:
         raise PlanError(f"rung {unknown[0]!r} is unknown: use {', '.join((*RUNGS, TRADES))}")
     held = arguments.get("holdout")

@@ -7,11 +7,27 @@ from typing import Any, Final
 
 import polars as pl
 
+from backtest.errors import PlanError, kind_of
 from backtest.results import SCHEMAS, Frames, Run
 from exchange.errors import BadInput
 
 MANIFEST: Final = "manifest.json"  # what marks a folder as one of ours, which may be replaced
 _OURS: Final = ("params", "assumptions")
+
+
+def run_of(given: object) -> Run:
+    """Return a run as it was given.
+
+    Raises:
+        PlanError: it is none; of a path, the message says how to read it.
+    """
+    if isinstance(given, str | Path):
+        raise PlanError(f"{str(given)!r} is a path, no run: read it with bt.Run.load({str(given)!r})")
+    if not isinstance(given, Run):
+        raise PlanError(
+            f"{kind_of(given)} is no run: give what bt.run returned, or bt.Run.load of its folder"
+        )
+    return given
 
 
 def load(folder: str | Path) -> Run:
@@ -20,10 +36,15 @@ def load(folder: str | Path) -> Run:
     In its manifest, times, lengths of time and decimals are text.
 
     Raises:
-        BadInput: the folder holds no result, now or, where a file is missing or damaged, when its frame is
-            asked for.
+        BadInput: no folder, or one that holds no result, now or, where a file is missing or damaged, when its
+            frame is asked for.
     """
+    if not isinstance(folder, str | Path):
+        raise BadInput(f"{kind_of(folder)} is no folder of a result: give its path")
     source = Path(folder)
+    if source.is_file():
+        inside = f"give its folder, {source.parent}" if source.name == MANIFEST else "give the folder of one"
+        raise BadInput(f"{source} is a file, and a result of a backtest is a folder: {inside}")
     told = _manifest(source)
     names, said = told.pop("params"), told.pop("assumptions")
     frames = Frames({name: partial(_read, source, name) for name in SCHEMAS})

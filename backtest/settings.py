@@ -65,7 +65,7 @@ def read_settings(
     Raises:
         PlanError, TooLarge: one of them cannot be meant.
     """
-    if fills not in tuple(BASIS):
+    if not isinstance(fills, str) or fills not in BASIS:
         raise PlanError(f"fills={fills!r} is unknown: use {' or '.join(BASIS)}")
     if queue not in tuple(PLACES) or (queue != "pessimistic" and fills != "queue"):
         raise PlanError(f"queue={queue!r}: use {' or '.join(PLACES)}, and only with fills='queue'")

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
+from backtest.account_fills import fill_files
+from backtest.engine import opened
 from backtest.errors import PlanError
 from backtest.slippage import Slippage
 from backtest.slippage_books import seen_in_books
@@ -54,11 +56,10 @@ def calibrate_slippage(
         PlanError: nothing to measure, or sizes that are none.
         UnknownSeries, UnknownTicker, BadDepth, BadInput: the lake or a file is not as asked.
     """
-    pinned, between = lake.pinned(), bounds(start, end)
+    pinned, between = cast("Lake", opened(lake)), bounds(start, end)
     named = tickers_of(pinned, BOOK_SNAPSHOTS, series=series, ticker=tickers)
     if fills is not None:
-        files = [Path(each) for each in ([fills] if isinstance(fills, str | Path) else fills)]
-        seen = seen_in_fills(pinned, files, named, between)
+        seen = seen_in_fills(pinned, fill_files(fills), named, between)
         return fitted(seen, impact, "no taker's order in these files has a touch in the lake before it")
     counts = sorted({round(size * CONTRACT_CENTI) for size in sizes})
     if named is None or not counts or counts[0] < 1:

@@ -18,6 +18,7 @@ from backtest.errors import PlanError
 from backtest.kernels.arrays import I64, NEVER
 from backtest.latency import as_us
 from backtest.results import TIME, Run
+from backtest.saved import run_of
 
 _DAY_US: Final = 86_400_000_000
 _SETTING: Final = "#"  # no parameter is called so
@@ -49,10 +50,10 @@ def walk_forward(run: Run, *, every: str | timedelta = "7d") -> pl.DataFrame:
         largest net of all settings in that fold, nobody could know of which.
 
     Raises:
-        PlanError: there is one setting only, `every` is no whole number of days, or a parameter is called
-            as one of the columns.
+        PlanError: no run, there is one setting only, `every` is no whole number of days, or a parameter is
+            called as one of the columns.
     """
-    every_us = as_us("every", every)
+    run, every_us = run_of(run), as_us("every", every)
     if every_us < _DAY_US or every_us % _DAY_US:
         raise PlanError(f"every={every!r}: choose once in a whole number of days, such as '7d'")
     if run.summary.height < 2:  # noqa: PLR2004 -- there is nothing to choose among

@@ -2,24 +2,22 @@
 
 from datetime import UTC, datetime
 
-from exchange.units import parse_when
+from exchange.units import moment_of
 from warehouse.errors import NaiveTime, ReversedInterval
 
 Moment = datetime | str
 
 
 def moment(at: Moment) -> datetime:
-    """Return a moment in UTC; text is a date (its UTC midnight) or a time with a zone.
+    """Return a moment in UTC; a date is its UTC midnight, text a date or a time with a zone.
 
     Raises:
         NaiveTime: a datetime without a zone.
-        UnitError: text that is no moment.
+        UnitError: text that is no moment, or something else.
     """
-    if isinstance(at, str):
-        return parse_when(at)
-    if at.tzinfo is None:
+    if isinstance(at, datetime) and at.tzinfo is None:
         raise NaiveTime(f"{at.isoformat()} has no time zone: add tzinfo=UTC, or write it with a Z")
-    return at.astimezone(UTC)
+    return moment_of(at).astimezone(UTC)
 
 
 def interval(start: Moment, end: Moment) -> tuple[datetime, datetime]:

@@ -83,6 +83,7 @@ def test_own_fills_stand_beside_a_row_of_the_sweep(
     [
         (["out"], "compare a run with another one, or with fills="),
         (["out", "nowhere"], "no result of a backtest"),
+        (["out", "own.csv"], "own fills are compared with one as --fills own.csv"),
         (["out", "out", "--param", "beyond"], "write NAME=VALUE"),
         (["out", "--fills", "mine.csv", "--lake", "nowhere"], "no lake there"),
         (["out", "--fills", "mine.csv"], "2 parameter rows: choose one"),
@@ -96,6 +97,7 @@ def test_what_cannot_be_compared_exits_2(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     a_result(tmp_path)
+    (tmp_path / "own.csv").write_text(HEADER)
     monkeypatch.chdir(tmp_path)
     said = say(capsys, "backtest", "compare", *arguments)
     assert said.code == 2

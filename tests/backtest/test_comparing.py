@@ -75,7 +75,7 @@ def test_where_most_of_it_is_need_not_be_where_all_of_it_is() -> None:
     )
     bought = BUY, (1, "B", bt.buy_yes(1))
     told = repr(bt.compare(replayed(one, *bought), replayed(other, *bought, latency="5s"))).splitlines()
-    assert told[1] == f"Most: A payout {MINUS}$10.0000; A price {MINUS}$0.5000; A fee +$0.0883"
+    assert told[1] == f"Most: A payout {MINUS}$10.0000; A price {MINUS}$0.5000; A fee +$0.0883."
 
 
 def test_half_the_fee_is_a_fee_and_nothing_else() -> None:
@@ -224,7 +224,7 @@ def test_a_parameter_cannot_have_the_name_of_a_comparisons_column() -> None:
 
 
 def test_no_result_is_refused() -> None:
-    with pytest.raises(PlanError, match="not list"):
+    with pytest.raises(PlanError, match="a list is no run"):
         bt.compare(replayed(LAKE, BUY), QUOTES)  # type: ignore[arg-type]  # that is the test
 
 

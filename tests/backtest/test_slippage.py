@@ -292,7 +292,7 @@ def test_a_run_says_where_it_was_too_large_for_the_market() -> None:
     for count, n_said in ((3, 1), (2, 0)):
         lake = a_lake(markets=[market], trades=[a_trade(0, 5_000, "yes")])
         run = replayed(lake, (0, "A", bt.buy_yes(count)), fills="trades", slippage=CENT)
-        assert sum("in 1 markets we traded more than 5%" in said for said in run.assumptions) == n_said
+        assert sum("in 1 market we traded more than 5%" in said for said in run.assumptions) == n_said
         assert run.coverage["traded_centi"].to_list() == [5_000]
 
 
