@@ -4,17 +4,18 @@ from pathlib import Path
 
 import polars as pl
 
+from backtest.known import known_ts, known_ts_of_text
 from exchange.errors import BadInput
 from exchange.units import format_ts
 
-_TIME = pl.Datetime("us", "UTC")
 _COLUMNS = ("ticker", "known_ts", "prob")
 
 
 def read_forecast(given: str | Path | pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
     """Read ticker, known_ts and prob (of YES, 0 to 1) from a Parquet or CSV file, or from a frame.
 
-    Other columns are ignored. Times as text need a zone, such as 2026-05-11T12:00:00Z.
+    Other columns are ignored. Times as text need a zone, such as 2026-05-11T12:00:00Z. What is finer than a
+    microsecond is rounded up: nothing is known before it was.
 
     Returns:
         Sorted by (ticker, known_ts).
@@ -48,10 +49,10 @@ def _read(path: Path) -> pl.DataFrame:
 def _known_ts(where: str, rows: pl.DataFrame) -> pl.Expr:
     dtype = rows.schema["known_ts"]
     if dtype == pl.String:
-        return pl.col("known_ts").str.to_datetime("%+", time_unit="us", time_zone="UTC")
+        return known_ts_of_text(pl.col("known_ts"))
     if not isinstance(dtype, pl.Datetime) or dtype.time_zone is None:
         raise BadInput(f"{where}: known_ts is {dtype}: it must be a time with a zone")
-    return pl.col("known_ts").dt.convert_time_zone("UTC").cast(_TIME)
+    return known_ts(pl.col("known_ts"), dtype)
 
 
 def _refuse(where: str, rows: pl.DataFrame) -> None:

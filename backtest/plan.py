@@ -17,6 +17,7 @@ from backtest.errors import ParameterError, PlanError
 from backtest.holdouts import Split
 from backtest.intents import COUNT_UNUSABLE, INTENT, bound, parameters_in
 from backtest.kernels.arrays import COUNT_MAX_CENTI, I64, NEVER, NO_SIDE, Records
+from backtest.known import known_ts
 from backtest.latency import Latency
 from backtest.results import SCHEMAS
 from backtest.tape import fixed
@@ -46,7 +47,7 @@ class Wanted:
 
 
 def read_plan(plan: Plan) -> pl.LazyFrame:
-    """Return the plan's three columns and, where it has one, `basket`, lazily.
+    """Return the plan's three columns and, where it has one, `basket`, lazily; times as `known_ts` has them.
 
     Raises:
         PlanError: it is no frame, or a column is missing or of another kind.
@@ -68,7 +69,7 @@ def read_plan(plan: Plan) -> pl.LazyFrame:
     if schema["intent"] != INTENT:
         raise PlanError(f"intent is {schema['intent']}: build it with bt.buy_yes and its siblings")
     more = [basket_column(schema["basket"])] if "basket" in schema else []
-    return lazy.select("ticker", pl.col("known_ts").cast(pl.Datetime("us", "UTC")), "intent", *more)
+    return lazy.select("ticker", known_ts(pl.col("known_ts"), known), "intent", *more)
 
 
 def parameter_rows(params: Params, plan: pl.LazyFrame) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import polars as pl
 from backtest.errors import PlanError
 from backtest.intents import parameters_in
 from backtest.kernels.arrays import HEARD, I64, NO_SIGNAL, Records
+from backtest.known import known_ts
 from backtest.tape import places_in
 
 _NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -56,7 +57,7 @@ class Laid(NamedTuple):
 
 
 def read_signals(given: object) -> Signals:
-    """Return a frame as signals; null becomes NaN.
+    """Return a frame as signals; null becomes NaN, nanoseconds are rounded up.
 
     Raises:
         PlanError: no frame, no known_ts in UTC, a ticker that is no text, no other column or one that has no
@@ -86,7 +87,7 @@ def read_signals(given: object) -> Signals:
             f"signals are read once, for all values of {', '.join(read)}: let the policy have the parameter, "
             "or give it a column for each value"
         )
-    keys = [pl.col("known_ts").cast(pl.Datetime("us", "UTC"))]
+    keys = [known_ts(pl.col("known_ts"), known)]
     if "ticker" in schema:
         keys.insert(0, pl.col("ticker").cast(pl.String))
     floats = pl.col(names).cast(pl.Float64).fill_null(float("nan"))
