@@ -5,7 +5,7 @@ BacktestError
 ├── ParameterError           a parameter that the plan reads and nobody gave, or the other way round
 ├── FeesUnknown              no fee terms for some series at some time; `series` lists them
 ├── MarketsUnknown           the lake has none of the plan's markets
-└── TooLarge                 numbers beyond what the int64 kernels can multiply without overflow
+└── TooLarge                 numbers beyond what the kernels can count or multiply without overflow
 """
 
 from exchange.errors import BadInput, TapehouseError

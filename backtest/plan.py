@@ -19,6 +19,7 @@ from backtest.intents import COUNT_UNUSABLE, INTENT, bound, parameters_in
 from backtest.kernels.arrays import COUNT_MAX_CENTI, I64, NEVER, NO_SIDE, Records
 from backtest.known import known_ts
 from backtest.latency import Latency
+from backtest.limits import refuse_orders
 from backtest.results import SCHEMAS
 from backtest.tape import fixed
 from backtest.venue import Rules
@@ -219,10 +220,15 @@ def numbered(tickers: pl.Series) -> tuple[list[str], I64]:
 
 
 def orders(asked: Wanted, rules: Rules) -> Records:
-    """Return the orders of one parameter row; what cannot even reach the book has its reason already."""
+    """Return the orders of one parameter row; what cannot even reach the book has its reason already.
+
+    Raises:
+        TooLarge: there are too many.
+    """
     from backtest.kernels.placing import Columns, place
 
     rows = asked.intents
+    refuse_orders(rows.height)
     columns = rows.select(
         "arrival_us",
         pl.col("action").to_physical(),

@@ -27,6 +27,7 @@ from backtest.kernels.arrays import (
 )
 from backtest.kernels.asking import answer_of, asking_about, plain
 from backtest.kernels.clock import DONE, FAILED, drive
+from backtest.limits import ORDERS_MAX, refuse_orders
 from backtest.outcomes import KEPT_OF_ORDERS, Columns, Outcome, columns_of, outcome_of
 from backtest.plan import Wanted
 from backtest.policies import Policy, Quoting, params_record
@@ -135,7 +136,8 @@ def _driven(
 
 
 def _roomier(world: World) -> World:
-    n = max(4 * len(world.orders), _ORDERS_FIRST)
+    refuse_orders(len(world.orders) + 1)
+    n = min(max(4 * len(world.orders), _ORDERS_FIRST), ORDERS_MAX)
     orders, heap = np.zeros(n, ORDER), np.zeros(2 * n + _questions(world, world.feeds), EVENT)
     orders[: len(world.orders)], heap[: len(world.heap)] = world.orders, world.heap
     return world._replace(orders=orders, heap=heap)

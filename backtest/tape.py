@@ -30,6 +30,7 @@ from backtest.kernels.arrays import (
     Flags,
     Records,
 )
+from backtest.limits import refuse_rows
 from exchange.units import DOLLAR_CC
 from warehouse.rebuilding.changes import changes_of, numbered
 from warehouse.rebuilding.ops import DELTA, SET, SPAN, UNKNOWN, ask_code, bid_code, yes_price_cc
@@ -110,6 +111,7 @@ def shelved(rows: pl.LazyFrame, markets: pl.DataFrame, where: str) -> tuple[I64,
 
     Raises:
         CorruptFile: a file cannot be read.
+        TooLarge: there are too many.
     """
     from backtest.kernels.tops import count_rows
 
@@ -118,6 +120,7 @@ def shelved(rows: pl.LazyFrame, markets: pl.DataFrame, where: str) -> tuple[I64,
         count_rows(
             counts, places_in(markets["ticker"], some["ticker"]), times_us(some["event_ts"], NEVER), close_us
         )
+    refuse_rows(int(counts.sum()))
     offsets, shelves = np.append(np.zeros(1, np.int64), np.cumsum(counts)), np.zeros(markets.height, SHELF)
     shelves["row"] = offsets[:-1]
     return offsets, shelves
@@ -140,6 +143,7 @@ def _in_order(quotes: pl.LazyFrame, tickers: pl.Series) -> pl.DataFrame:
 
 def touch_alone(evidence: str, offsets: I64, tops: Records, sizes: Records) -> Tape:
     """Return a tape without depth: each market has two levels, its bid and its ask."""
+    refuse_rows(len(tops))
     n = len(offsets) - 1
     return Tape(
         evidence=evidence,
@@ -177,6 +181,7 @@ def book_tape(streams: Streams, markets: pl.DataFrame, *, trades: pl.DataFrame |
     rows = np.stack([laid.ts_us, laid.op, laid.code, np.where(is_level, laid.amount, 0)])[:, is_kept]
     if trades is not None:
         offsets, rows = _woven(offsets, rows, trades, markets)
+    refuse_rows(rows.shape[1])
     op, code = rows[1].astype(np.int8), rows[2].astype(np.int32)
     about = np.where(op >= TRADED, DELTA, op)  # trades are about levels too
     places, (level_offsets, level_split, codes) = numbered(offsets, about, code)
