@@ -61,11 +61,14 @@ class Audit:
     differences: cut_ts, ticker, known_ts, what ("only with the future", "only without it" or "changed"),
         wanted (on the whole lake, in words), wanted_then (with what was known at cut_ts); by cut, then
         known_ts and ticker. Empty where the plan is clean.
+    left_out: when and how the strategy failed before its first decision, where there was nothing to compare;
+        "" where it did not.
     """
 
     params: dict[str, Any]
     cuts: pl.DataFrame
     differences: pl.DataFrame
+    left_out: str = ""
 
     @property
     def is_clean(self) -> bool:
@@ -77,10 +80,11 @@ class Audit:
         if self.cuts.is_empty():
             return "Nothing to check: a policy is shown no more than was known when it is asked."
         n_cuts, n_other = self.cuts.height, self.cuts.filter(pl.col("n_different") > 0).height
-        anew = f"made anew with what was known at {n_cuts} moments"
+        anew = f"made anew with what was known at {several(n_cuts, 'moment')}"
+        left_out = f"\nLeft out: {self.left_out}" if self.left_out else ""
         if self.is_clean:
             decisions = several(self.cuts["n_decisions"][-1], "decision")
-            return f"No look-ahead found: {anew}, it wanted the same every time ({decisions})."
+            return f"No look-ahead found: {anew}, it wanted the same every time ({decisions}).{left_out}"
         counted = dict(self.differences.drop("cut_ts").unique()["what"].value_counts().iter_rows())
         counts = ", ".join(
             f"{several(counted[what], 'decision')} {what}"
@@ -95,8 +99,12 @@ class Audit:
             f"The strategy looks ahead: {anew}, it wanted something else at {n_other} of them ({counts}). "
             f"It reads what comes {far}after its decisions.\n"
             f"First: {first['ticker']} at {known_ts}: {first['wanted'] or NOTHING}; with what was known at "
-            f"{cut_ts}: {first['wanted_then'] or NOTHING}.\n{LOOK_FOR}"
+            f"{cut_ts}: {first['wanted_then'] or NOTHING}.{left_out}\n{LOOK_FOR}"
         )
+
+
+class _Failure(PlanError):
+    """A strategy that fails when it knows less."""
 
 
 def audit(
@@ -120,6 +128,9 @@ def audit(
 
     Whether what it wants earns more than orders that know nothing is another question: `bt.placebo`.
 
+    Before its first decision a strategy may fail for want of rows: that moment is left out, and the audit
+    says so. Later it may not, for on the whole lake it had decided something by then.
+
     Args:
         strategy: the function that makes the plan, called with a lake and the selection.
         lake: all that is known today.
@@ -129,7 +140,7 @@ def audit(
 
     Raises:
         PlanError: no function, no plan, no intents to compare, a frame whose known_ts is no time with a zone,
-            a plan that is another one each time, or a strategy that fails when it knows less.
+            a plan that is another one each time, or a strategy that fails where it has decided.
         ParameterError: as `bt.run`.
     """
     nothing = Audit({}, _CUTS.to_frame(), _DIFFERENCES.to_frame())
@@ -146,13 +157,20 @@ def audit(
     if wanted.is_empty():
         given = ", ".join(f"{name}={value}" for name, value in row.items())
         raise PlanError(f"the plan wants nothing ({given or 'no parameters'}): there is nothing to compare")
-    cuts, differences = [], []
+    cuts, differences, left_out = [], [], ""
     for cut_ts in _moments(wanted["known_ts"], n_cuts):
         before = wanted.filter(pl.col("known_ts") <= cut_ts)
-        found = _differences(before, _wanted_then(strategy, pinned, cut_ts, row, selection, made))
+        try:
+            then = _wanted_then(strategy, pinned, cut_ts, row, selection, made)
+        except _Failure as error:
+            if not before.is_empty():
+                raise
+            left_out = f"{error}; it decides nothing until then."
+            continue
+        found = _differences(before, then)
         cuts.append((cut_ts, before.height, found.height))
         differences.append(found.select(pl.lit(cut_ts, _TIME).alias("cut_ts"), pl.all()))
-    told = Audit(row, pl.DataFrame(cuts, schema=_CUTS, orient="row"), pl.concat(differences))
+    told = Audit(row, pl.DataFrame(cuts, schema=_CUTS, orient="row"), pl.concat(differences), left_out)
     again = wanted if told.is_clean else _wanted(strategy(pinned, **selection), row, made)
     if not _differences(wanted, again).is_empty():
         raise PlanError("the strategy makes another plan of the same lake each time: give it a fixed seed")
@@ -207,7 +225,7 @@ def _wanted_then(
         rows = _wanted(strategy(lake.known_by(cut_ts), **known), params, made)
     except Exception as error:
         said = str(error).partition("\n")[0]
-        raise PlanError(
+        raise _Failure(
             f"the strategy fails with what was known at {format_ts(cut_ts)}: {type(error).__name__}: {said}"
         ) from error
     return rows.filter(pl.col("known_ts") <= cut_ts)

@@ -177,7 +177,15 @@ def audit(
         told = (
             None if placebo is None else {"runs": placebo.runs.to_dicts(), "n_left_out": placebo.n_left_out}
         )
-        _print_json({"is_clean": found.is_clean, "params": found.params, **frames, "placebo": told})
+        _print_json(
+            {
+                "is_clean": found.is_clean,
+                "params": found.params,
+                **frames,
+                "left_out": found.left_out,
+                "placebo": told,
+            }
+        )
     else:
         from backtest.printing import print_audit, print_placebo
 

@@ -325,6 +325,29 @@ def failing(lake: Lake) -> pl.LazyFrame:
     return BEHIND["any row"](lake)
 
 
+@pytest.mark.parametrize(
+    "strategy", [BEHIND["any row"], AHEAD["how many rows there are"]], ids=["clean", "leaking"]
+)
+def test_failing_for_want_of_rows_before_the_first_decision_is_no_look_ahead(
+    lake: Lake, strategy: Strategy
+) -> None:
+    """At the microsecond before it there is no row: that moment is left out, named, and all others count."""
+
+    def picky(lake: Lake) -> pl.LazyFrame:
+        assert lake.quotes().collect().height, "no row"
+        return strategy(lake)
+
+    found, plain = bt.audit(picky, lake), bt.audit(strategy, lake)
+    assert found.is_clean == plain.is_clean
+    assert found.cuts.equals(plain.cuts.slice(1))
+    assert found.left_out == (
+        "the strategy fails with what was known at 2026-09-01T11:59:59.999999Z: AssertionError: no row; "
+        "it decides nothing until then."
+    )
+    assert f"\nLeft out: {found.left_out}" in repr(found)
+    assert (plain.left_out, "Left out" in repr(plain)) == ("", False)
+
+
 def in_sql(lake: Lake) -> pl.LazyFrame:
     assert lake.path
     return BEHIND["any row"](lake)
@@ -339,7 +362,7 @@ def in_sql(lake: Lake) -> pl.LazyFrame:
         (BEHIND["any row"], {"n_cuts": 0}, "n_cuts=0 must be"),
         (BEHIND["any row"], {"ticker": "KXT-1-A", "end": at(0)}, "wants nothing .no parameters."),
         (lambda lake: lake, {}, "a plan is a polars frame"),
-        (failing, {}, "fails with what was known at 2026-09-01T11:59:59.999999Z: AssertionError: too little"),
+        (failing, {}, "fails with what was known at 2026-09-01T12:00:00Z: AssertionError: too little"),
         (informed, {}, r"informed reads signals, .* returns informed.on\(\[…\], signals=…\)"),
         (
             lambda lake, numbers: BEHIND["any row"](lake, ticker=numbers["ticker"][0]),
