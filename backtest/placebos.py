@@ -63,9 +63,12 @@ class Placebo:
                     f"The same orders {where}: {_came_to(rows)}, on average of {several(rows.height, 'run')} "
                     f"({between}). The plan did better than {n_better} of them."
                 )
+            elif kind == LATER:
+                said.append("No order could come later while its event was on the tape.")
         if self.n_left_out:
+            has_others = OTHER_MARKETS in self.runs["kind"]
             left_out = several(self.n_left_out, "decision")
-            said.append(f"Left out of other markets: {left_out}; no other event of the series can take them.")
+            said.append(f"Left out of other markets: {left_out}; {_NO_OTHER if has_others else _NONE_AT_ALL}")
         if n_unknown := int(self.runs["n_no_middle"].sum()):
             fills = several(n_unknown, "fill")
             said.append(f"Nobody knows the spread of {fills} in all these runs: it counts as none.")
@@ -93,6 +96,11 @@ def _is_rare(n: int, of: int) -> bool:
     return 20 * (n + 1) <= of + 1
 
 
+_NO_OTHER: Final = "no other event of the series can take them."
+_NONE_AT_ALL: Final = (
+    "the plan lists no other event of the series that can take them. Let it list several, such as the whole "
+    "series instead of one event."
+)
 _UNEARNED: Final = (
     "Distrust the run: orders that know nothing earn, too, before what they pay. Look for quotes that are "
     "old or were not to be had (max_age, latency, sizes nobody recorded), and for a tape that went one way."

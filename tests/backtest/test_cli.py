@@ -226,7 +226,10 @@ def test_placebos_stand_below_the_audit(tmp_path: Path) -> None:
     assert (audited[:20], empty) == ("No look-ahead found:", "")
     assert planned == "As planned: +$0.75 with 10 contracts, +$0.90 without spread and fees."
     assert later.startswith("The same orders later: ")
-    assert left_out == ("Left out of other markets: 1 decision; no other event of the series can take them.")
+    assert left_out == (
+        "Left out of other markets: 1 decision; the plan lists no other event of the series that can take "
+        "them. Let it list several, such as the whole series instead of one event."
+    )
     told = json.loads(said("audit", config, "--placebos", "3", "--json").stdout)["placebo"]
     assert [each["kind"] for each in told["runs"]] == ["as planned", "later", "later", "later"]
     assert (told["runs"][0]["pnl_micros"], told["n_left_out"]) == (748_400, 1)

@@ -166,10 +166,12 @@ def test_later_is_a_length_of_time_that_is_drawn_for_each_event() -> None:
     assert found.runs["n_rejected"].to_list() == [0, *(int(each >= 599_000_000) for each in lengths_us)]
     assert 0 < found.runs["n_rejected"].sum() < 6
     assert found.n_left_out == 2
-    assert repr(found).splitlines()[-2:] == [
-        "Left out of other markets: 2 decisions; no other event of the series can take them.",
-        "Nothing follows: only other markets show what orders earn that know nothing.",
-    ]
+    *_, left_out, verdict = repr(found).splitlines()
+    assert left_out == (
+        "Left out of other markets: 2 decisions; the plan lists no other event of the series that can take "
+        "them. Let it list several, such as the whole series instead of one event."
+    )
+    assert verdict == "Nothing follows: only other markets show what orders earn that know nothing."
 
 
 def test_two_events_are_swapped_once_each_as_long_before_its_own_close() -> None:
@@ -261,7 +263,8 @@ def test_what_came_too_late_to_come_later_is_no_placebo() -> None:
     """A closes at 1,000 seconds."""
     found = bt.placebo(a_plan((1_100, "A", bt.buy_yes(1))), six_that_pay(), n=2, **GIVEN)
     assert found.runs["kind"].to_list() == ["as planned"]
-    assert repr(found).count("\n") == 2
+    assert repr(found).splitlines()[1] == "No order could come later while its event was on the tape."
+    assert repr(found).count("\n") == 3
 
 
 @pytest.mark.parametrize(
