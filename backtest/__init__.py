@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backtest.holdouts import Holdout, holdout
     from backtest.intents import Intent, buy_no, buy_yes, cancel, close, param, sell_no, sell_yes
     from backtest.latency import sample_latency
+    from backtest.narrowing import where
     from backtest.placebos import Placebo, placebo
     from backtest.policies import Policy, Quotes, Quoting, policy
     from backtest.results import Run
@@ -67,6 +68,7 @@ _HOMES = {
     "sensitivity": "sensitivities",
     "volume_rewards": "rewards",
     "walk_forward": "walking",
+    "where": "narrowing",
 }
 
 __all__ = [
@@ -105,6 +107,7 @@ __all__ = [
     "sensitivity",
     "volume_rewards",
     "walk_forward",
+    "where",
 ]
 
 

@@ -1,0 +1,137 @@
+"""Rows that a parameter leaves, found among those that a looser value of it left."""
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+import polars as pl
+
+from backtest.errors import PlanError
+from backtest.intents import parameters_in
+
+_Values = tuple[Any, ...]
+
+# What compares a column with a bound, and whether larger bounds leave fewer rows.
+_COMPARISONS: Final[tuple[tuple[Callable[[Any, Any], Any], bool], ...]] = (
+    (operator.gt, True),
+    (operator.ge, True),
+    (operator.lt, False),
+    (operator.le, False),
+)
+_UDF: Final = re.compile(r'"(bt\.param\(\w+\))"\.python_udf\(\)\.first\(\)')  # how polars shows a parameter
+_ORDERED: Final = int | float | Decimal | date | timedelta  # polars orders these as Python does
+
+
+def where(signals: pl.DataFrame | pl.LazyFrame, *conditions: pl.Expr) -> pl.LazyFrame:
+    """Keep the rows that meet all conditions, as `filter` does, in much less time over a sweep.
+
+        plan = bt.where(signals, pl.col("edge") > bt.param("min_edge")).select("ticker", "known_ts", intent=…)
+
+    `filter` looks at all rows for each value of a parameter. This looks at those that the values before have
+    left, as far as they were looser ones: give values from the loosest to the tightest, as in
+    `params={"min_edge": [0.01, 0.02, 0.04]}`. Signals that are lazy and read no parameter are collected once,
+    when they are first needed, and kept as long as what is returned.
+
+    Args:
+        signals: any rows.
+        conditions: each compares a column with what is computed from parameters, by >, >=, < or <=. A column
+            that is null meets none.
+
+    Returns:
+        The rows as `signals.filter(*conditions)` gives them, in their order, with all columns.
+
+    Raises:
+        PlanError: `signals` is no frame, or a condition is of another kind.
+    """
+    if not isinstance(signals, pl.DataFrame | pl.LazyFrame):
+        raise PlanError(f"bt.where keeps rows of a polars frame, not of {type(signals).__name__}")
+    bounds = [bound for each in conditions for bound in bounds_of(each)]
+    if not bounds or (isinstance(signals, pl.LazyFrame) and parameters_in(signals)):
+        return signals.lazy().filter(*conditions)
+    schema = signals.collect_schema()
+    rows = Narrowed(signals, bounds).found
+    found = pl.LazyFrame(schema=schema).map_batches(
+        lambda _: rows(),
+        predicate_pushdown=False,
+        projection_pushdown=False,
+        slice_pushdown=False,
+        schema=schema,
+    )
+    return found.filter(
+        *conditions
+    )  # they hold for all of these, and the plan says which parameters it reads
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A condition: its bound, which has no columns, and whether a larger one leaves fewer rows."""
+
+    condition: pl.Expr
+    value: pl.Expr
+    is_lower: bool
+
+    def is_looser(self, value: object, other: object) -> bool:
+        """Tell whether all rows that `other` leaves are among those that `value` leaves."""
+        if not (isinstance(value, _ORDERED) and isinstance(other, _ORDERED)):
+            return False
+        return bool(value <= other if self.is_lower else value >= other)
+
+
+def bounds_of(condition: object) -> list[Bound]:
+    """Return what a condition of `where` consists of.
+
+    Raises:
+        PlanError: not a comparison of a column with parameters, nor several of them.
+    """
+    if isinstance(condition, pl.Expr):
+        for left, right in _operands(condition):
+            if condition.meta.eq(left & right):
+                return [*bounds_of(left), *bounds_of(right)]
+            for compare, is_lower in _COMPARISONS:
+                if condition.meta.eq(compare(left, right)):
+                    if left.meta.is_column() and not right.meta.root_names():
+                        return [Bound(condition, right, is_lower)]
+                    if right.meta.is_column() and not left.meta.root_names():
+                        return [Bound(condition, left, not is_lower)]
+    shown = _UDF.sub(r"\1", str(condition))
+    raise PlanError(
+        "bt.where compares columns with parameters, as in pl.col('edge') > bt.param('min_edge'), and this is "
+        f"something else: {shown}; make it a column before, or use filter"
+    )
+
+
+def _operands(condition: pl.Expr) -> list[tuple[pl.Expr, pl.Expr]]:
+    found = condition.meta.pop()
+    return [(found[1], found[0]), (found[0], found[1])] if len(found) == 2 else []  # noqa: PLR2004 -- a pair
+
+
+@dataclass(slots=True)
+class Narrowed:
+    """All rows, and what looser and then tighter values left: each at most half of what came before."""
+
+    signals: pl.DataFrame | pl.LazyFrame
+    bounds: Sequence[Bound]
+    left: list[tuple[_Values, pl.DataFrame]] = field(default_factory=list)
+
+    def found(self) -> pl.DataFrame:
+        """Return the rows under the values that are bound now."""
+        values = pl.select(each.value.alias(str(place)) for place, each in enumerate(self.bounds)).row(0)
+        while self.left and not self._are_looser(self.left[-1][0], values):
+            self.left.pop()
+        among = self.left[-1][1] if self.left else self._all()
+        rows = among.filter(*(each.condition for each in self.bounds))
+        if 2 * rows.height <= among.height:
+            self.left.append((values, rows))
+        return rows
+
+    def _all(self) -> pl.DataFrame:
+        if isinstance(self.signals, pl.LazyFrame):
+            self.signals = self.signals.collect()
+        return self.signals
+
+    def _are_looser(self, values: _Values, others: _Values) -> bool:
+        return all(map(Bound.is_looser, self.bounds, values, others))
