@@ -6,10 +6,11 @@ in all of them. Other engines run in environments of their own, made when first 
 one that cannot be installed is left out), each in its quickest documented way (told at the top of
 tests/benchmarks/peer_….py), and each on as many markets as it gets through in about a minute. Their data are
 in memory in their own form before the clock starts; nobody's compiling is counted. Ours and polars begin at
-Parquet and end with frames: ours with all that a run has (one purse, orders, equity, manifest). Neither uses
-that it knows the thresholds before it looks. The kernel goes from order to order and does not look at the
-trades between. Before anything is compared, every fill (market, time, side, price, contracts, fee) and every
-profit is found equal, to the cent.
+Parquet and end with frames: ours with all that a run has (one purse, orders, equity, manifest). Both take
+thresholds from the loosest to the tightest and look at what the one before has left: ours by `bt.where`,
+polars in a loop by hand. The kernel goes from order to order and does not look at the trades between. Before
+anything is compared, every fill (market, time, side, price, contracts, fee) and every profit is found equal,
+to the cent.
 """
 
 import json
@@ -27,7 +28,7 @@ import numpy as np
 from backtest.results import Run
 from tests.benchmarks import peer_ways, stages
 from tests.benchmarks.figures import Figure, number, timed
-from tests.benchmarks.peer_job import N_COMBINATIONS, combinations, save_markets
+from tests.benchmarks.peer_job import N_COMBINATIONS, save_markets
 from tests.benchmarks.peer_tape import Outcome, Tape, lake_of, made_up_tape, outcome_of
 from tests.foreign.clients import ROOT, CannotMake, Foreign
 from tests.foreign.engines import BACKTESTING, NAUTILUS, VECTORBT
@@ -140,9 +141,13 @@ def _whole_tape(lake: Lake, tape: Tape) -> Generator[Figure, None, Ours]:
 def _parts(lake: Lake, tape: Tape) -> Iterator[Figure]:
     """Yield the parts of a run, each done on its own."""
     signals = timed(lambda: peer_ways.signals(lake))
-    plans = (peer_ways.plan(signals.result, dip, count) for _, dip, count in combinations())
     taken = stages.scenes(
-        lake, plans, set(_tickers(tape)), fills=peer_ways.FILLS_AT, latency=peer_ways.LATENCY
+        lake,
+        peer_ways.plan(signals.result),
+        peer_ways.PARAMS.to_dicts(),
+        set(_tickers(tape)),
+        fills=peer_ways.FILLS_AT,
+        latency=peer_ways.LATENCY,
     )
     began_s = time.process_time()
     kernel_s = sum(_simulated_s(each) for each in taken)

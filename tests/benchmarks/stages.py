@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -35,19 +35,20 @@ class Scene:
 
 def scene(lake: LakeReader, plan: pl.LazyFrame, tickers: set[str], *, fills: str) -> Scene:
     """Read what a run of `plan` needs; more cash than can be spent, no caps, midnights unmarked."""
-    taken = next(scenes(lake, [plan], tickers, fills=fills))
+    taken = next(scenes(lake, plan, [{}], tickers, fills=fills))
     return Scene(taken.stage, taken.orders, taken.grid_us[:0])
 
 
 def scenes(
     lake: LakeReader,
-    plans: Iterable[pl.LazyFrame],
+    plan: pl.LazyFrame,
+    rows: Iterable[dict[str, Any]],
     tickers: set[str],
     *,
     fills: str,
     latency: timedelta = LATENCY,
 ) -> Iterator[Scene]:
-    """Yield the same for one plan after the other, on a stage that is read once, with equity as in a run."""
+    """Yield the same for each row of parameters, on a stage that is read once, with equity as in a run."""
     settings = read_settings(
         fills=fills,
         queue="pessimistic",
@@ -66,8 +67,8 @@ def scenes(
         legs=None,
     )
     stage = prepare(lake, settings, tickers)
-    for plan in plans:
-        placed = orders(wanted(plan, {}, settings.latency), stage.rules)
+    for row in rows:
+        placed = orders(wanted(plan, row, settings.latency), stage.rules)
         live = placed[placed["reason"] == FILLED]
         yield Scene(stage, placed, mark_grid(stage, live["market"], live["arrival_us"]))
 

@@ -1,14 +1,15 @@
 """A hundred parameters over the made-up tape, from Parquet to the summary, whole and stage by stage.
 
-Signals are collected once. The plan drops rows by its parameter, or wants nothing in them (`when`), which
-costs more; a plan that is lazy down to the files is read anew for every parameter row. Frames other than the
-summary are made when they are asked for, and timed apart. Stages are timed one after the other, in CPU time;
-a run does them at the same time as far as it can. The largest one, the plan, is mostly polars': for every
-parameter row it compares 5 M numbers, which must come from memory, and gathers the rows found.
+Signals are collected once. The plan drops rows by its parameter with `bt.where`, which looks at those that
+the value before has left, or with `filter`, or wants nothing in them (`when`); a plan that is lazy down to
+the files is read anew for every parameter row. Frames other than the summary are made when they are asked
+for, and timed apart. Stages are timed one after the other, in CPU time; a run does them at the same time as
+far as it can.
 """
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +29,8 @@ from warehouse import Lake
 N_PARAMS: Final = 100
 EDGES: Final = [round(float(each), 4) for each in np.linspace(0.02, 0.06, N_PARAMS)]
 WINDOW: Final = 20
-Plan = Callable[[pl.LazyFrame], pl.LazyFrame]
+Signals = pl.DataFrame | pl.LazyFrame
+Plan = Callable[[Signals], pl.LazyFrame]
 
 
 def figures(work: Path) -> Iterator[Figure]:
@@ -49,17 +51,18 @@ def figures(work: Path) -> Iterator[Figure]:
     yield Figure(what="Parquet to summary", value=whole_s, unit="s", work=on_all, at_most=0.5)
     rate = N_TRADES * N_PARAMS / whole_s / 1e6
     yield Figure(what="the same as a rate", value=rate, unit="M quote-parameters/s", work=on_all)
-    by_when = timed(lambda: _run(lake, signals.result, EDGES, plan=_when))
-    assert by_when.result.summary.equals(swept.result)
-    yield from _both(f"run, {N_PARAMS} parameters, with `when`", by_when, on_all)
-    frames = timed(lambda: dict(by_when.result.frames))
+    for name, plan in (("filter", _filter), ("when", _when)):
+        otherwise = timed(partial(_run, lake, signals.result, EDGES, plan=plan))
+        assert otherwise.result.summary.equals(swept.result)
+        yield from _both(f"run, {N_PARAMS} parameters, with `{name}`", otherwise, on_all)
+    frames = timed(lambda: dict(otherwise.result.frames))
     yield from _both("its other frames", frames, on_all)
-    _assert_conserved(by_when.result)
+    _assert_conserved(otherwise.result)
     assert swept.result.head(1).equals(one.result.summary)
     lazy = timed(lambda: _run(lake, _lazy_signals(lake), EDGES[:2]))
     assert lazy.result.summary.equals(swept.result.head(2))
     yield from _both("run, 2 parameters, lazy down to the files", lazy, f"{on}, touch fills")
-    yield from stages(lake, _plan(signals.result.lazy()), {"min_edge": EDGES}, signals.result["edge"], on)
+    yield from stages(lake, _where(signals.result), {"min_edge": EDGES}, signals.result["edge"], on)
 
 
 def _both(what: str, took: Timed[Any], work: str) -> Iterator[Figure]:
@@ -100,19 +103,24 @@ def _signals(lake: Lake, tickers: list[str] | None = None) -> pl.DataFrame:
     return _lazy_signals(lake, tickers).collect()
 
 
-def _plan(signals: pl.LazyFrame) -> pl.LazyFrame:
-    wanted = signals.filter(pl.col("edge") > bt.param("min_edge"))
-    return wanted.select("ticker", "known_ts", intent=bt.buy_yes(10, limit=pl.col("ask_cc")))
+_IS_WANTED: Final = pl.col("edge") > bt.param("min_edge")
+_INTENT: Final = bt.buy_yes(10, limit=pl.col("ask_cc"))
 
 
-def _when(signals: pl.LazyFrame) -> pl.LazyFrame:
-    wanted = pl.col("edge") > bt.param("min_edge")
-    return signals.select("ticker", "known_ts", intent=bt.buy_yes(10, limit=pl.col("ask_cc")).when(wanted))
+def _where(signals: Signals) -> pl.LazyFrame:
+    return bt.where(signals, _IS_WANTED).select("ticker", "known_ts", intent=_INTENT)
 
 
-def _run(lake: Lake, signals: pl.DataFrame | pl.LazyFrame, edges: list[float], *, plan: Plan = _plan) -> Run:
-    asked = plan(signals.lazy())
-    return bt.run(asked, lake, fills="touch", cash=50_000, per_event=50, params={"min_edge": edges})
+def _filter(signals: Signals) -> pl.LazyFrame:
+    return signals.lazy().filter(_IS_WANTED).select("ticker", "known_ts", intent=_INTENT)
+
+
+def _when(signals: Signals) -> pl.LazyFrame:
+    return signals.lazy().select("ticker", "known_ts", intent=_INTENT.when(_IS_WANTED))
+
+
+def _run(lake: Lake, signals: Signals, edges: list[float], *, plan: Plan = _where) -> Run:
+    return bt.run(plan(signals), lake, fills="touch", cash=50_000, per_event=50, params={"min_edge": edges})
 
 
 def _assert_conserved(run: Run) -> None:
