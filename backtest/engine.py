@@ -22,6 +22,7 @@ from backtest.latency import Latency
 from backtest.plan import Params, Plan, Wanted, given_rows, parameter_rows, read_plan, universe, wanted
 from backtest.policies import Policy, Quoting, params_record, policy_rows
 from backtest.results import Run
+from backtest.rooms import Rooms
 from backtest.settings import Settings, config_of, read_settings
 from backtest.slippage import Slippage
 from backtest.stages import stage_for
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from backtest.replay import Stage
     from warehouse.tables import Table
 
+_AT_ONCE: Final = 400_000  # rows that polars works on: with fewer, what each piece costs to begin counts most
 _PACKAGES: Final = ("numba", "numpy", "polars")
 
 
@@ -193,7 +195,7 @@ def _replayed(
 
     likely = universe(plan, rows[0])
     likely = likely if split is None else split.visible(likely)
-    tickers, replayed, later = set(likely), [], list[Wanted]()
+    tickers, replayed, later, rooms = set(likely), [], list[Wanted](), Rooms()
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         staged = pool.submit(stage_for, lake, settings, likely)
 
@@ -201,15 +203,17 @@ def _replayed(
             return wanted(plan, row, settings.latency, one_by_one=settings.legs == ONE_BY_ONE, split=split)
 
         def on_stage(each: Wanted) -> "Outcome":
-            return replay(staged.result(), settings, each)
+            with rooms.one() as room:
+                return replay(staged.result(), settings, each, room)
 
-        for row in rows:
-            each = asked(row)
-            tickers.update(each.tickers)
-            if tickers == likely:
-                replayed.append(pool.submit(on_stage, each))
-            else:
-                later.append(each)
+        with pl.Config(streaming_chunk_size=_AT_ONCE):
+            for row in rows:
+                each = asked(row)
+                tickers.update(each.tickers)
+                if tickers == likely:
+                    replayed.append(pool.submit(on_stage, each))
+                else:
+                    later.append(each)
         if not tickers:
             raise _nothing(plan, rows, split)
         if later:  # which markets there are depends on a parameter: once more, with all of them

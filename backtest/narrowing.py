@@ -53,7 +53,7 @@ def where(signals: pl.DataFrame | pl.LazyFrame, *conditions: pl.Expr) -> pl.Lazy
     if not bounds or (isinstance(signals, pl.LazyFrame) and parameters_in(signals)):
         return signals.lazy().filter(*conditions)
     schema = signals.collect_schema()
-    rows = Narrowed(signals, bounds).found
+    rows = Narrowed(signals, bounds).among
     found = pl.LazyFrame(schema=schema).map_batches(
         lambda _: rows(),
         predicate_pushdown=False,
@@ -117,16 +117,17 @@ class Narrowed:
     bounds: Sequence[Bound]
     left: list[tuple[_Values, pl.DataFrame]] = field(default_factory=list)
 
-    def found(self) -> pl.DataFrame:
-        """Return the rows under the values that are bound now."""
+    def among(self) -> pl.DataFrame:
+        """Return rows among which are all that meet the conditions under the values that are bound now."""
         values = pl.select(each.value.alias(str(place)) for place, each in enumerate(self.bounds)).row(0)
         while self.left and not self._are_looser(self.left[-1][0], values):
             self.left.pop()
         among = self.left[-1][1] if self.left else self._all()
-        rows = among.filter(*(each.condition for each in self.bounds))
-        if 2 * rows.height <= among.height:
-            self.left.append((values, rows))
-        return rows
+        is_met = among.select(pl.all_horizontal(each.condition for each in self.bounds)).to_series()
+        if 2 * is_met.sum() > among.height:
+            return among
+        self.left.append((values, among.filter(is_met)))
+        return self.left[-1][1]
 
     def _all(self) -> pl.DataFrame:
         if isinstance(self.signals, pl.LazyFrame):

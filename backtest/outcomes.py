@@ -76,18 +76,13 @@ def outcome_of(
         replace(asked, intents=_kept(asked.intents)),
         _digest(asked),
         {name: placed[name] for name in KEPT_OF_ORDERS},
-        _cut(fills, purse["n_fills"]),
+        fills[: purse["n_fills"]].copy(),
         world.settled[: purse["n_settled"]].copy(),
-        _cut(equity, purse["n_equity"]),
+        equity[: purse["n_equity"]].copy(),
         _held(world.markets, tape),
         world.purse,
         cash_micros,
     )
-
-
-def _cut(rows: Records, n: int) -> Records:
-    """Return the first n records, without the room behind them if that is larger than they are."""
-    return rows[:n] if 2 * n >= len(rows) else rows[:n].copy()
 
 
 def columns_of(rows: Records, kinds: Mapping[str, type]) -> Columns:

@@ -16,18 +16,18 @@ from backtest.baskets import basket_column, legs_before, sent_in_turn, with_legs
 from backtest.errors import ParameterError, PlanError
 from backtest.holdouts import Split
 from backtest.intents import COUNT_UNUSABLE, INTENT, bound, parameters_in
-from backtest.kernels.arrays import COUNT_MAX_CENTI, I64, NEVER, NO_SIDE, Records
+from backtest.kernels.arrays import COUNT_MAX_CENTI, I64, NEVER, NO_SIDE, ORDER, Records
 from backtest.known import known_ts
 from backtest.latency import Latency
 from backtest.limits import refuse_orders
 from backtest.results import SCHEMAS
+from backtest.rooms import Room
 from backtest.tape import fixed
 from backtest.venue import Rules
 from exchange.units import format_ts
 
 RESULT_COLUMNS: Final = frozenset(name for schema in SCHEMAS.values() for name in schema)
 _COLUMNS: Final = ("ticker", "known_ts", "intent")
-_AT_ONCE: Final = 400_000  # rows that polars works on: with fewer, what each piece costs to begin counts most
 
 Plan = pl.LazyFrame | pl.DataFrame
 Params = Mapping[str, Any] | pl.DataFrame | None
@@ -171,7 +171,7 @@ def wanted(
     Raises:
         PlanError: an intent without a ticker or a time, or with an unusable count; a basket that is none.
     """
-    with bound(params), pl.Config(streaming_chunk_size=_AT_ONCE):
+    with bound(params):
         rows = plan.filter(pl.col("intent").is_not_null()).collect()
     rows = rows.rechunk().unnest("intent")  # it comes in a hundred pieces, and gathering from them is slow
     if rows["ticker"].null_count() or rows["known_ts"].null_count():
@@ -219,8 +219,8 @@ def numbered(tickers: pl.Series) -> tuple[list[str], I64]:
     return known, numbers
 
 
-def orders(asked: Wanted, rules: Rules) -> Records:
-    """Return the orders of one parameter row; what cannot even reach the book has its reason already.
+def orders(asked: Wanted, rules: Rules, room: Room) -> Records:
+    """Return what is asked as orders, in `room`; what cannot even reach the book has its reason already.
 
     Raises:
         TooLarge: there are too many.
@@ -245,7 +245,8 @@ def orders(asked: Wanted, rules: Rules) -> Records:
     market = markets[rows["number"].to_numpy()]
     grid = rules.grid_at(market, rows["arrival_us"].to_numpy()).astype(np.int64)
     hours = (rules.column("open_us"), rules.column("close_us"))
-    placed = place(Columns(*map(fixed, columns)), market, grid, *hours, rules.allowed)
+    placed = room.zeros("orders", rows.height, ORDER)
+    place(placed, Columns(*map(fixed, columns)), market, grid, *hours, rules.allowed)
     if "after" in rows.columns:
         placed["after"] = rows["after"].to_numpy()
     return placed

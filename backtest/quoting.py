@@ -33,6 +33,7 @@ from backtest.plan import Wanted
 from backtest.policies import Policy, Quoting, params_record
 from backtest.replay import Stage, mark_grid, new_world, refuse_unknown_fees
 from backtest.results import TIME
+from backtest.rooms import Room
 from backtest.signals import Laid, laid
 from exchange.units import to_us
 
@@ -96,6 +97,7 @@ def quote(
         stage.venue,
         np.zeros(0, ORDER),
         mark_grid(stage, market, first_us),
+        Room(),
         cash_micros=settings.cash_micros,
         cap_micros=settings.per_event_micros,
         series_cap_micros=settings.per_series_micros,

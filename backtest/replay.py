@@ -34,6 +34,7 @@ from backtest.lifecycle import halts
 from backtest.outcomes import KEPT_OF_ORDERS, Outcome, columns_of, outcome_of
 from backtest.plan import Wanted, orders
 from backtest.recordings import ends
+from backtest.rooms import Room
 from backtest.tape import (
     BOOK,
     FROM_TRADES,
@@ -124,13 +125,13 @@ def prepare(lake: "LakeReader", settings: "Settings", tickers: set[str]) -> Stag
     )
 
 
-def replay(stage: Stage, settings: "Settings", asked: Wanted) -> Outcome:
-    """Run one parameter row through the clock with a purse of its own.
+def replay(stage: Stage, settings: "Settings", asked: Wanted, room: Room) -> Outcome:
+    """Run one parameter row through the clock with a purse of its own; nothing in `room` outlives this.
 
     Raises:
         FeesUnknown: an order could be filled at a time whose fees nobody knows.
     """
-    placed = orders(asked, stage.rules)
+    placed = orders(asked, stage.rules, room)
     live = placed["reason"] == FILLED
     market, arrival = placed["market"][live], placed["arrival_us"][live]
     waits_us = np.where(placed["tif"][live] == GTC, placed["expiry_us"][live] - 1, arrival)
@@ -140,20 +141,26 @@ def replay(stage: Stage, settings: "Settings", asked: Wanted) -> Outcome:
         stage.venue,
         placed,
         mark_grid(stage, market, arrival),
+        room,
         cash_micros=settings.cash_micros,
         cap_micros=settings.per_event_micros,
         series_cap_micros=settings.per_series_micros,
         queue=QUEUES[settings.queue] if settings.fills == "queue" else NO_QUEUE,
         refill_us=settings.refill_us,
     )
-    fills, equity = played(world)
+    fills, equity = played(world, room)
     kept = columns_of(world.orders, KEPT_OF_ORDERS)
     return outcome_of(asked, world, kept, fills, equity, stage.tape, cash_micros=settings.cash_micros)
 
 
-def played(world: World) -> tuple[Records, Records]:
+def played(world: World, room: Room) -> tuple[Records, Records]:
     """Run a world's clock to its end and return fills and equity, each with room behind what counts."""
-    return simulate(world, np.zeros(64 + len(world.orders), FILL), np.zeros(64, EQUITY))
+    fills, equity = simulate(
+        world, room.of("fills", 64 + len(world.orders), FILL), room.of("equity", 64, EQUITY)
+    )
+    room.keep("fills", fills)
+    room.keep("equity", equity)
+    return fills, equity
 
 
 def new_world(
@@ -161,6 +168,7 @@ def new_world(
     desk: Venue,
     placed: Records,
     grid_us: I64,
+    room: Room,
     *,
     cash_micros: int,
     cap_micros: int = -1,
@@ -169,12 +177,12 @@ def new_world(
     refill_us: int = NEVER,
     first_us: int | None = None,
 ) -> World:
-    """Return one parameter row's world before anything happened: all cash, no position.
+    """Return one parameter row's world, made in `room`, before anything happened: all cash, no position.
 
     `grid_us` ends with the end of the data; equity gets at most about a thousand rows besides it, from
     `first_us` (or the first arrival) on.
     """
-    levels = np.zeros(len(tape.level_cc), LEVEL)
+    levels = room.zeros("levels", len(tape.level_cc), LEVEL)
     levels["cc"] = tape.level_cc
     purse = np.zeros(1, PURSE)
     purse["cash"], purse["cap"], purse["series_cap"] = cash_micros, cap_micros, series_cap_micros
@@ -193,11 +201,11 @@ def new_world(
         sizes=tape.sizes,
         changes=tape.changes,
         levels=levels,
-        markets=desk.markets.copy(),
+        markets=room.copy("markets", desk.markets),
         orders=placed,
-        heap=np.zeros(2 * len(placed), EVENT),
+        heap=room.of("heap", 2 * len(placed), EVENT),
         agenda=np.full(2, NEVER),
-        events=desk.events.copy(),
+        events=room.copy("events", desk.events),
         series=np.zeros(desk.n_series, np.int64),
         members=desk.members,
         fees=desk.fees,
@@ -208,10 +216,10 @@ def new_world(
         pauses=desk.pauses,
         grids=desk.grids,
         grid_us=grid_us,
-        settled=np.zeros(len(desk.payouts), SETTLEMENT),
+        settled=room.of("settled", len(desk.payouts), SETTLEMENT),
         purse=purse,
         seen=np.zeros(0, np.int64),
-        kept=np.empty(np.diff(tape.level_offsets).max(initial=0), LEVEL),
+        kept=room.of("kept", int(np.diff(tape.level_offsets).max(initial=0)), LEVEL),
         at=np.zeros(1, VIEW),
         snapped=desk.snapped,
         latencies=np.zeros(1, np.int64),
@@ -231,13 +239,16 @@ def refuse_unknown_fees(stage: Stage, market: I64, arrival: I64, last_us: I64) -
     unknown = np.flatnonzero(fees.num == UNKNOWN_NUM)
     if not len(unknown):
         return
+    home = np.searchsorted(fees.offsets, unknown, side="right") - 1
+    is_last = unknown + 1 == fees.offsets[home + 1]
+    until_us = np.where(is_last, NEVER, np.append(fees.from_us, 0)[unknown + 1])
+    is_meant = (until_us > arrival.min(initial=NEVER)) & (fees.from_us[unknown] <= last_us.max(initial=-1))
+    if not is_meant.any():
+        return
     # Few orders come near a time of unknown fees: only markets whose first to last order does are looked at.
     begin, end = np.full(len(fees.offsets) - 1, NEVER), np.full(len(fees.offsets) - 1, -1)
     np.minimum.at(begin, market, arrival)
     np.maximum.at(end, market, last_us)
-    home = np.searchsorted(fees.offsets, unknown, side="right") - 1
-    is_last = unknown + 1 == fees.offsets[home + 1]
-    until_us = np.where(is_last, NEVER, np.append(fees.from_us, 0)[unknown + 1])
     near = home[(begin[home] < until_us) & (end[home] >= fees.from_us[unknown])]
     if len(near):
         is_near = np.isin(market, near)
@@ -290,12 +301,11 @@ def mark_grid(stage: Stage, traded: I64, arrival: I64) -> I64:
     """Return UTC midnights from the first arrival on and, last, the end of the traded markets' data."""
     if not len(traded):
         return np.zeros(0, np.int64)
-    market = stage.venue.markets[np.flatnonzero(np.bincount(traded))]
-    has_rows = market["end_row"] > market["first_row"]
-    rows = stage.tape.tops["ts_us"][market["end_row"][has_rows] - 1]
-    due = stage.venue.payouts
-    paid = due["settle_us"][np.isin(due["market"], traded)]
-    end = int(np.concatenate([rows, paid, arrival]).max())
+    offsets, due = stage.tape.offsets, stage.venue.payouts
+    is_traded = np.bincount(traded, minlength=len(offsets) - 1) > 0
+    last = offsets[1:][is_traded & (np.diff(offsets) > 0)] - 1
+    paid = due["settle_us"][is_traded[due["market"]]]
+    end = int(np.concatenate([stage.tape.tops["ts_us"][last], paid, arrival]).max())
     midnights = np.arange(arrival.min() // _DAY_US + 1, end // _DAY_US + 1, dtype=np.int64) * _DAY_US
     return np.unique(np.append(midnights, end))
 

@@ -22,7 +22,6 @@ from backtest.kernels.arrays import (
     NO_SIDE,
     NOT_OPEN,
     OFF_GRID,
-    ORDER,
     SELL,
     TO_LESS,
     TO_MORE,
@@ -89,10 +88,13 @@ def _refusal(count: int, t: int, open_us: int, close_us: int, given: int, may_st
 
 
 @entry
-def place(wanted: Columns, market: I64, grid: I64, open_us: I64, close_us: I64, allowed: I8) -> Records:
-    """Return an order for each row of what is wanted; what cannot even reach the book has its reason already.
+def place(
+    placed: Records, wanted: Columns, market: I64, grid: I64, open_us: I64, close_us: I64, allowed: I8
+) -> None:
+    """Place an order for each row of what is wanted; what cannot even reach the book has its reason already.
 
     Args:
+        placed: as many zeros, the orders.
         wanted: in order of arrival.
         market: of each order, -1 where the lake lacks it.
         grid: of prices, of each order.
@@ -100,7 +102,6 @@ def place(wanted: Columns, market: I64, grid: I64, open_us: I64, close_us: I64, 
         close_us: of each market.
         allowed: (grids, 10_001), 1 where a limit may stand.
     """
-    placed = np.zeros(len(market), ORDER)
     for i in range(len(market)):
         order, m, t = placed[i], market[i], wanted.arrival_us[i]
         action, side, given, ttl = wanted.action[i], wanted.side[i], wanted.limit_cc[i], wanted.ttl_us[i]
@@ -122,4 +123,3 @@ def place(wanted: Columns, market: I64, grid: I64, open_us: I64, close_us: I64, 
         if m >= 0:
             asked = 1 if action == CANCEL else count
             order.reason = _refusal(asked, t, open_us[m], close, given, may_stand)
-    return placed

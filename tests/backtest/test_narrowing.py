@@ -52,14 +52,14 @@ def test_each_value_looks_at_what_a_looser_one_left() -> None:
 
     def found(value: int) -> tuple[int, list[int]]:
         with bound({"x": value}):
-            return rows.found().height, [left.height for _, left in rows.left]
+            return rows.among().height, [left.height for _, left in rows.left]
 
     assert found(16) == (15, [15])
     assert found(24) == (7, [15, 7])
-    assert found(25) == (6, [15, 7])  # more than half of 7: nothing would be saved
+    assert found(25) == (7, [15, 7])  # all 7: more than half of them are meant
     assert found(29) == (2, [15, 7, 2])
     assert found(16) == (15, [15])
-    assert found(8) == (23, [])
+    assert found(8) == (32, [])
 
 
 def test_lazy_signals_are_collected_once() -> None:

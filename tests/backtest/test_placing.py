@@ -17,6 +17,7 @@ from backtest.intents import INTENT, LIMIT_BETWEEN, LIMIT_MISSING
 from backtest.kernels import arrays as codes
 from backtest.kernels.arrays import COUNT_MAX_CENTI, DOLLAR_CC, NEVER, TO_LESS, TO_MORE
 from backtest.plan import Wanted, numbered, orders
+from backtest.rooms import Room
 from backtest.venue import Rules
 from tests.backtest.worlds import a_lake, a_market, a_plan, a_quote
 
@@ -84,7 +85,7 @@ def placed(rows: list[Asked]) -> list[tuple[int, ...]]:
     tickers, number = numbered(pl.Series([each.ticker for each in rows], dtype=pl.String))
     arrivals = pl.Series([each.arrival_us for each in rows], dtype=pl.Int64)
     intents = pl.DataFrame(columns, schema=kinds).with_columns(number=pl.Series(number), arrival_us=arrivals)
-    made = orders(Wanted({}, tickers, intents), _rules())
+    made = orders(Wanted({}, tickers, intents), _rules(), Room())
     names = (*FIELDS, *MORE_FIELDS)
     assert not any(made[name].any() for name in made.dtype.names or () if name not in names)
     return [tuple(int(row[name]) for name in names) for row in made]

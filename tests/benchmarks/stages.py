@@ -12,6 +12,7 @@ from backtest.engine import LakeReader
 from backtest.kernels.arrays import FILLED, I64, Records, World
 from backtest.plan import orders, wanted
 from backtest.replay import Stage, mark_grid, new_world, played, prepare
+from backtest.rooms import Room
 from backtest.settings import read_settings
 from warehouse.tables import Table
 
@@ -30,7 +31,8 @@ class Scene:
     def world(self) -> World:
         """Return a fresh world: a kernel changes it."""
         placed = self.orders.copy()
-        return new_world(self.stage.tape, self.stage.venue, placed, self.grid_us, cash_micros=CASH_MICROS)
+        tape, desk = self.stage.tape, self.stage.venue
+        return new_world(tape, desk, placed, self.grid_us, Room(), cash_micros=CASH_MICROS)
 
 
 def scene(lake: LakeReader, plan: pl.LazyFrame, tickers: set[str], *, fills: str) -> Scene:
@@ -68,14 +70,14 @@ def scenes(
     )
     stage = prepare(lake, settings, tickers)
     for row in rows:
-        placed = orders(wanted(plan, row, settings.latency), stage.rules)
+        placed = orders(wanted(plan, row, settings.latency), stage.rules, Room())
         live = placed[placed["reason"] == FILLED]
         yield Scene(stage, placed, mark_grid(stage, live["market"], live["arrival_us"]))
 
 
 def run(world: World) -> tuple[Records, Records]:
     """Let the clock run; return fills, without the unused rest of their array, and the purse."""
-    fills, _ = played(world)
+    fills, _ = played(world, Room())
     return fills[: int(world.purse["n_fills"][0])], world.purse
 
 

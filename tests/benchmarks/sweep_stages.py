@@ -11,6 +11,7 @@ from backtest.kernels.arrays import FILLED, Records, World
 from backtest.outcomes import KEPT_OF_ORDERS, columns_of, outcome_of
 from backtest.plan import Params, Wanted, orders, parameter_rows, read_plan, universe, wanted
 from backtest.replay import Stage, mark_grid, new_world, played, prepare
+from backtest.rooms import Room
 from backtest.settings import Settings, read_settings
 from backtest.tape import QUOTE_COLUMNS
 from tests.benchmarks.figures import Figure, timed
@@ -33,11 +34,11 @@ def stages(
     asked = timed(lambda: [wanted(plan, row, settings.latency) for row in rows])
     on = f"{on}, {len(rows)} parameters"
     yield _stage("plan, filtered and sorted", asked.cpu_s, on)
-    placed = timed(lambda: [orders(each, stage.rules) for each in asked.result])
+    placed = timed(lambda: [orders(each, stage.rules, Room()) for each in asked.result])
     yield _stage("orders", placed.cpu_s, on)
     worlds = timed(lambda: [_world(stage, settings, each) for each in placed.result])
     yield _stage("worlds", worlds.cpu_s, on)
-    filled = timed(lambda: [played(each) for each in worlds.result])
+    filled = timed(lambda: [played(each, Room()) for each in worlds.result])
     yield _stage("clock", filled.cpu_s, on)
     done = zip(asked.result, worlds.result, filled.result, strict=True)
     summed = timed(lambda: _summary(stage, settings, list(done), len(markets.result)))
@@ -90,7 +91,7 @@ def _world(stage: Stage, settings: Settings, placed: Records) -> World:
     is_live = placed["reason"] == FILLED
     grid_us = mark_grid(stage, placed["market"][is_live], placed["arrival_us"][is_live])
     cash, cap = settings.cash_micros, settings.per_event_micros
-    return new_world(stage.tape, stage.venue, placed, grid_us, cash_micros=cash, cap_micros=cap)
+    return new_world(stage.tape, stage.venue, placed, grid_us, Room(), cash_micros=cash, cap_micros=cap)
 
 
 def _summary(
