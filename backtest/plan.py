@@ -172,8 +172,8 @@ def wanted(
         PlanError: an intent without a ticker or a time, or with an unusable count; a basket that is none.
     """
     with bound(params):
-        rows = plan.filter(pl.col("intent").is_not_null()).collect()
-    rows = rows.rechunk().unnest("intent")  # it comes in a hundred pieces, and gathering from them is slow
+        rows = plan.filter(pl.col("intent").is_not_null()).unnest("intent").collect()
+    rows = rows.rechunk()  # it comes in a hundred pieces, and gathering from them is slow
     if rows["ticker"].null_count() or rows["known_ts"].null_count():
         raise PlanError("the plan has intents without a ticker or known_ts: filter those rows out")
     unusable = rows["count_centi"].index_of(COUNT_UNUSABLE)
