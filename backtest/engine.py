@@ -112,8 +112,8 @@ def run(
             not bought; what it can pay for is, to 0.01 contract. Orders that wait reserve their cost.
         params: values for `bt.param` or of a policy: {name: value, or list, range, array or Series of them},
             every combination; or a frame of rows. A plan is collected once for each: collect before it what
-            no parameter reads, and drop rows by parameters with `filter`, which takes a third of the time of
-            `when`.
+            no parameter reads, and drop rows by parameters with `bt.where`, or with `filter`, which looks at
+            all of them each time; `when` takes longest.
         per_event: most that open positions of one event may have cost: up to 1 a share of `cash`, above 1
             dollars.
         per_series: the same for all events of one series.

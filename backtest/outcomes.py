@@ -140,12 +140,12 @@ def marked(outcome: Outcome, tape: Tape) -> Records:
 
 def n_filled_markets(outcome: Outcome) -> int:
     """Count the markets with a fill."""
-    return np.count_nonzero(np.bincount(outcome.orders["market"][outcome.fills["order_id"]]))
+    return int(np.count_nonzero(np.bincount(outcome.orders["market"][outcome.fills["order_id"]])))
 
 
 def n_settled_markets(outcome: Outcome) -> int:
     """Count the markets that paid, whether that was corrected or not."""
-    return np.count_nonzero(np.bincount(outcome.settled["market"]))
+    return int(np.count_nonzero(np.bincount(outcome.settled["market"])))
 
 
 def _digest(asked: Wanted) -> bytes:

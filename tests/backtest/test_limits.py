@@ -13,6 +13,7 @@ from backtest.kernels.heap import first_kind, first_order, first_row, push
 from backtest.limits import ORDERS_MAX, ROWS_MAX, refuse_orders, refuse_rows
 from backtest.plan import Wanted, orders
 from backtest.quoting import _roomier
+from backtest.rooms import Room
 from backtest.tape import TOUCH, touch_alone
 
 NOBODY: Any = None
@@ -56,7 +57,7 @@ def test_a_tape_is_refused_by_its_length() -> None:
 def test_a_plan_is_refused_by_its_length() -> None:
     asked = Wanted({}, [], pl.DataFrame(height=ORDERS_MAX + 1))
     with pytest.raises(TooLarge, match="sends 536,870,913 orders, and a run holds 536,870,912"):
-        orders(asked, NOBODY)
+        orders(asked, NOBODY, Room())
 
 
 def test_a_policy_is_stopped_where_its_orders_have_no_room() -> None:
