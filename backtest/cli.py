@@ -189,7 +189,8 @@ def audit(
     else:
         from backtest.printing import print_audit, print_placebo
 
-        print_audit(found)
+        is_swept = bool(found.params) and any(isinstance(each, list) for each in read.params.values())
+        print_audit(found, is_swept=is_swept)
         if placebo is not None:
             print_placebo(placebo)
     if not found.is_clean:

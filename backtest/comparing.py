@@ -129,9 +129,11 @@ def compare(
         BadInput: a folder or a file cannot be read, or a result does not add up.
     """
     if (other is None) == (fills is None):
-        raise PlanError("compare a run with another one, or with fills=: one of them")
+        raise PlanError(
+            "compare a result with another one (OTHER), or with own fills (--fills, fills=): one of them"
+        )
     if fills is None and (lake, start, end) != (None, None, None):
-        raise PlanError("lake, start and end are for fills=")
+        raise PlanError("lake, start and end are for comparing with own fills (--fills, fills=)")
     if not isinstance(params, Mapping | None):
         raise PlanError(f"params is {kind_of(params)}: give {{name: value}}")
     sides = [opened(run)] if other is None else [opened(run), opened(other)]

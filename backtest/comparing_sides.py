@@ -13,6 +13,7 @@ from backtest.saved import MANIFEST, run_of
 from exchange.errors import BadInput
 from exchange.units import DOLLAR_CC, format_micros
 
+_ROWS_TOLD: Final = 8  # by a message
 ROW: Final = "#row"  # no parameter is called so
 _ORDER: Final = ("ticker", "decision_ts", "action", "side", "count_centi", "limit_cc", "tif", "ttl_us")
 
@@ -41,13 +42,14 @@ def chosen(sides: Sequence[Run], params: Mapping[str, Any]) -> list[pl.DataFrame
         PlanError: a row that no side has, or several that differ.
     """
     if unknown := [name for name in params if all(name not in side.param_names for side in sides)]:
-        raise PlanError(f"params: no parameter is called {', '.join(unknown)}")
+        has = ", ".join(dict.fromkeys(name for side in sides for name in side.param_names)) or "none"
+        raise PlanError(f"params: no parameter is called {', '.join(unknown)}; the results have {has}")
     found = [_matching(side, params) for side in sides]
     if any(len(each) != 1 for each in found):
         values = [list(each.values()) for each in found]
         if len(sides) == 1 or sorted(map(_key, values[0])) != sorted(map(_key, values[1])):
             counts = " and ".join(str(len(each)) for each in found)
-            such_as = next(iter(found[0].values()))
+            such_as = _setting(next(iter(found[0].values())))
             raise PlanError(f"{counts} parameter rows: choose one with params= (--param), such as {such_as}")
         at = {_key(row): number for number, row in found[1].items()}
         found[1] = {at[_key(row)]: row for row in found[0].values()}
@@ -61,6 +63,10 @@ def _key(row: Mapping[str, Any]) -> str:
     return repr(sorted(row.items()))  # in whatever order the names were given
 
 
+def _setting(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={as_text(value)}" for name, value in row.items())
+
+
 def _matching(side: Run, params: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
     """Return the parameter rows of these values, by their place in the summary."""
     rows = [{name: row[name] for name in side.param_names} for row in side.summary.iter_rows(named=True)]
@@ -71,8 +77,9 @@ def _matching(side: Run, params: Mapping[str, Any]) -> dict[int, dict[str, Any]]
         if all(value == row[name] or as_text(value) == as_text(row[name]) for name, value in asked.items())
     }
     if not found:
-        known = ", ".join(f"{name}={sorted({as_text(row[name]) for row in rows})}" for name in asked)
-        raise PlanError(f"no parameter row with {asked}; there are {known}")
+        known = dict.fromkeys(_setting({name: row[name] for name in asked}) for row in rows)
+        few = "; ".join([*known][:_ROWS_TOLD]) + (" and others" if len(known) > _ROWS_TOLD else "")
+        raise PlanError(f"no parameter row has {_setting(asked)}; there are {few}")
     return found
 
 

@@ -56,7 +56,11 @@ def read_plan(plan: Plan) -> pl.LazyFrame:
     if not isinstance(plan, pl.LazyFrame | pl.DataFrame):
         raise PlanError(f"a plan is a polars frame with {', '.join(_COLUMNS)}, not {type(plan).__name__}")
     lazy = plan.lazy()
-    schema = lazy.collect_schema()
+    try:
+        schema = lazy.collect_schema()
+    except pl.exceptions.PolarsError as error:
+        said = str(error).partition("\n")[0]  # polars appends its plan
+        raise PlanError(f"the plan cannot be made: {said}") from error
     missing = [name for name in _COLUMNS if name not in schema]
     if missing:
         raise PlanError(
@@ -82,7 +86,10 @@ def parameter_rows(params: Params, plan: pl.LazyFrame) -> list[dict[str, Any]]:
     rows, names = given_rows(params)
     read = parameters_in(plan)
     if lacking := sorted(read - set(names)):
-        raise ParameterError(f"the plan reads parameter {', '.join(lacking)}: give params={{name: [values]}}")
+        raise ParameterError(
+            f"the plan reads parameter {', '.join(lacking)}: give params={{name: [values]}}, or [params] in "
+            "a configuration"
+        )
     if idle := sorted(set(names) - read):
         near = f"it reads {', '.join(sorted(read))}" if read else "it reads none (is it still lazy?)"
         raise ParameterError(f"the plan never reads parameter {', '.join(idle)}; {near}")

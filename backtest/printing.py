@@ -128,9 +128,12 @@ def _print_lines(table: Table, n_rows: int) -> None:
         console.print(f"{LINES_MAX} of {n_rows:,} lines; --json has all of them.")
 
 
-def print_audit(found: Audit) -> None:
-    """Print what was found and the first differences, each once."""
+def print_audit(found: Audit, *, is_swept: bool) -> None:
+    """Print what was found and the first differences, each once; of a sweep, which setting was looked at."""
     console = _console()
+    if is_swept:
+        setting = ", ".join(f"{name} = {plain(value)}" for name, value in found.params.items())
+        console.print(f"Of the sweep, its first setting: {escape(setting)}.", highlight=False, soft_wrap=True)
     console.print(escape(repr(found)), highlight=False, soft_wrap=True)
     if found.is_clean:
         return

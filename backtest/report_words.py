@@ -21,10 +21,13 @@ def verdict(shown: list[Detail], n_settings: int) -> tuple[str, str]:
     words, tone = _one(first)
     if n_settings == 1:
         return words, tone
-    best = shown[-1].profit["net_micros"]
     median = f"The median of {n_settings:,} settings {words[0].lower()}{words[1:]}"
-    flattered = f"picking the best of {n_settings:,} flatters it"
-    return f"{median} The best made {dollars(best, is_signed=True)}, but {flattered}.", tone
+    if shown[-1].fills.is_empty():
+        return median, tone
+    best, picking = shown[-1].profit["net_micros"], f"picking the best of {n_settings:,} flatters"
+    if best < 0:
+        return f"{median} The best lost {dollars(-best)}, and {picking} even that.", tone
+    return f"{median} The best made {dollars(best, is_signed=True)}, but {picking} it.", tone
 
 
 def of_the_best(best: Detail) -> str:
@@ -36,8 +39,8 @@ def of_the_best(best: Detail) -> str:
     mean, *ends = (dollars(each, is_signed=True) for each in (interval["mean_micros"], low, high))
     zero = "includes zero" if low <= 0 <= high else f"lies {'above' if low > 0 else 'below'} zero"
     return (
-        f"Per event the best made {mean}; its interval, {' to '.join(ends)} at {share(interval['level'], 0)} "
-        f"allowing for {interval['n_tried']:,} tries, {zero}."
+        f"Per event the best came to {mean}; its interval, {' to '.join(ends)} at "
+        f"{share(interval['level'], 0)} allowing for {interval['n_tried']:,} tries, {zero}."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import shutil
 from contextlib import contextmanager
@@ -124,8 +125,19 @@ def _pinned(config: RunConfig, lake: str | None) -> Lake:
 
 
 def _asked(config: RunConfig) -> dict[str, Any]:
-    """Return the arguments of the strategy."""
+    """Return the arguments of the strategy.
+
+    Raises:
+        BadInput: it takes other ones.
+    """
     told = {} if config.forecast is None else {"forecast": read_forecast(config.forecast)}
+    try:
+        inspect.signature(config.strategy.plan).bind("lake", **told, **config.selection)
+    except TypeError as error:
+        raise BadInput(
+            f"{config.path}: {config.strategy.name}: {error}: a strategy is a function of a lake and of what "
+            "the configuration selects, (lake, *, series, event, ticker, start, end)"
+        ) from error
     return {**told, **config.selection}
 
 

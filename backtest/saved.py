@@ -42,6 +42,8 @@ def load(folder: str | Path) -> Run:
     if not isinstance(folder, str | Path):
         raise BadInput(f"{kind_of(folder)} is no folder of a result: give its path")
     source = Path(folder)
+    if not source.exists():
+        raise BadInput(f"{source}: there is no such folder; `tapehouse backtest run` writes results")
     if source.is_file():
         inside = f"give its folder, {source.parent}" if source.name == MANIFEST else "give the folder of one"
         raise BadInput(f"{source} is a file, and a result of a backtest is a folder: {inside}")

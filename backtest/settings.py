@@ -130,8 +130,8 @@ def _max_age_us(max_age: str | timedelta | None, fills: str) -> int:
         return NEVER
     if fills not in ("mid", "touch"):
         raise PlanError(
-            f"max_age={max_age!r} is of quotes: only with fills='touch' or 'mid'; for trades it is one of "
-            "bt.Slippage, and books are known as long as they are recorded"
+            "max_age is of quotes: only with fills='touch' or 'mid'; for trades it is one of bt.Slippage, "
+            "and books are known as long as they are recorded"
         )
     length = as_us("max_age", max_age)
     if length <= 0:

@@ -62,7 +62,11 @@ def calibrate_slippage(
         seen = seen_in_fills(pinned, fill_files(fills), named, between)
         return fitted(seen, impact, "no taker's order in these files has a touch in the lake before it")
     counts = sorted({round(size * CONTRACT_CENTI) for size in sizes})
-    if named is None or not counts or counts[0] < 1:
-        raise PlanError(f"sizes={list(sizes)!r} of series={series!r}: name markets, and contracts above 0")
+    if named is None:
+        raise PlanError(
+            "slippage of which markets? Name a series or tickers (--series, --ticker), or give fills"
+        )
+    if not counts or counts[0] < 1:
+        raise PlanError(f"sizes={list(sizes)!r}: give contracts, each more than 0")
     seen = seen_in_books(pinned, named, between, every, counts)
     return fitted(seen, impact, f"no book of these {len(named)} markets is known and has two sides then")

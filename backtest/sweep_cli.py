@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from backtest.results import Run
 
 SETTINGS_MAX: Final = 100_000  # of a sweep: beyond it somebody mistyped a step
-_HOW: Final = "write NAME=V1,V2,… or NAME=FROM..TO..STEP, such as --param jump=0.02,0.05 --param minutes=1..5"
+_HOW: Final = "write --param NAME=V1,V2,… or --param NAME=FROM..TO..STEP"
 
 
 def sweep(
@@ -113,7 +113,7 @@ def _refuse_size(config: "RunConfig") -> None:
         name = config.strategy.name
         has = ", ".join(f"{key} = {plain(value)}" for key, value in config.params.items())
         told = f"{name} has {has}" if has else f"no parameter of {name} has a value"
-        raise BadInput(f"{config.path}: one setting is no sweep ({told}); {_HOW}, or give lists in [params]")
+        raise BadInput(f"{config.path}: one setting is no sweep ({told}): {_HOW}, or lists in [params]")
 
 
 def _ranking(run: "Run") -> dict[str, Any]:

@@ -208,7 +208,9 @@ def test_a_plan_that_does_not_look_ahead_exits_0(tmp_path: Path) -> None:
     config = a_config(tmp_path)
     answer = said("audit", config)
     assert answer.exit_code == 0
-    assert answer.stdout.startswith("No look-ahead found: made anew with what was known at 2 moments")
+    setting, told = answer.stdout.splitlines()
+    assert setting == "Of the sweep, its first setting: beyond = 0.9, horizon_minutes = 60, count = 10."
+    assert told.startswith("No look-ahead found: made anew with what was known at 2 moments")
     assert json.loads(said("audit", config, "--json").stdout)["params"]["beyond"] == 0.90
     with pytest.raises(BadInput, match="n_cuts=0 must be a whole number from 1 up"):
         said("audit", config, "--cuts", "0")
@@ -222,7 +224,7 @@ def test_placebos_stand_below_the_audit(tmp_path: Path) -> None:
     config = a_config(tmp_path)
     answer = said("audit", config, "--placebos", "3")
     assert answer.exit_code == 0
-    audited, empty, planned, later, left_out, _ = answer.stdout.splitlines()
+    _, audited, empty, planned, later, left_out, _ = answer.stdout.splitlines()
     assert (audited[:20], empty) == ("No look-ahead found:", "")
     assert planned == "As planned: +$0.75 with 10 contracts, +$0.90 without spread and fees."
     assert later.startswith("The same orders later: ")
@@ -236,6 +238,29 @@ def test_placebos_stand_below_the_audit(tmp_path: Path) -> None:
     assert json.loads(said("audit", config, "--json").stdout)["placebo"] is None
     with pytest.raises(BadInput, match="n=-1 must be a whole number from 1 up"):
         said("audit", config, "--placebos", "-1")
+
+
+@pytest.mark.parametrize("command", ["run", "audit", "ladder", "sensitivity"])
+def test_a_strategy_that_is_none_is_bad_input(tmp_path: Path, command: str) -> None:
+    """Polars' own words on a column that is not there go on with the whole plan: the first line is enough."""
+    own = (
+        "import backtest as bt, polars as pl\n\ndef plan(): return None\n"
+        "def misspelt(lake, *, series):\n"
+        "    quotes = lake.quotes(series=series)\n"
+        '    return quotes.select("ticker", "known_ts", intent=bt.buy_yes(1, limit=pl.col("asks_cc")))\n'
+    )
+    text = 'strategy = "own.py:plan"\nlake = "lake"\nseries = "KXT"\nfills = "touch"\n'
+    config = a_config(tmp_path, text)
+    (tmp_path / "own.py").write_text(own)
+    with pytest.raises(
+        BadInput, match=r"own\.py:plan: too many positional arguments: a strategy is a function of"
+    ):
+        said(command, config)
+    config.write_text(text.replace("own.py:plan", "own.py:misspelt"))
+    with pytest.raises(BadInput) as refused:
+        said(command, config)
+    assert str(refused.value).startswith('the plan cannot be made: unable to find column "asks_cc"; valid')
+    assert "\n" not in str(refused.value)
 
 
 def test_policies_have_no_placebos(tmp_path: Path) -> None:

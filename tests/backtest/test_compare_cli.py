@@ -81,8 +81,9 @@ def test_own_fills_stand_beside_a_row_of_the_sweep(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["out"], "compare a run with another one, or with fills="),
-        (["out", "nowhere"], "no result of a backtest"),
+        (["out"], "compare a result with another one (OTHER), or with own fills (--fills, fills=)"),
+        (["out", "nowhere"], "nowhere: there is no such folder; `tapehouse backtest run` writes results"),
+        (["out", "lake"], "lake: no result of a backtest"),
         (["out", "own.csv"], "own fills are compared with one as --fills own.csv"),
         (["out", "out", "--param", "beyond"], "write NAME=VALUE"),
         (["out", "--fills", "mine.csv", "--lake", "nowhere"], "no lake there"),

@@ -160,7 +160,7 @@ def test_a_policy_is_not_asked_about_an_old_quote() -> None:
     [
         ({"max_age": "0s"}, "max_age='0s' must be more than 0, or left out"),
         ({"max_age": 5}, "max_age=5: write a length of time such as '250ms'"),
-        ({"max_age": "5s", "fills": "book"}, "max_age='5s' is of quotes: only with fills='touch' or 'mid'"),
+        ({"max_age": "5s", "fills": "book"}, "max_age is of quotes: only with fills='touch' or 'mid'"),
     ],
 )
 def test_an_age_that_cannot_be_meant_is_refused(asked: dict[str, Any], problem: str) -> None:

@@ -137,6 +137,14 @@ def test_a_sweep_shows_every_setting_and_judges_by_the_median() -> None:
         assert f"${abs(micros) / 1e6:,.2f}" in text
 
 
+def test_the_best_of_settings_that_all_lose_has_lost() -> None:
+    run = a_run(30, SWEEP, edge=-0.4)
+    best = max(run.summary["pnl_micros"].to_list())
+    assert best < 0
+    words = f"The best lost {dollars(-best)}, and picking the best of 6 flatters even that."
+    assert words in Page(report_html(run)).text
+
+
 def test_a_sweep_is_walked_forward_where_there_is_time_for_it() -> None:
     """Trap 46: 240 events in ten days are nine choices; thirty in two days are one, which says nothing."""
     run = a_run(240, SWEEP)

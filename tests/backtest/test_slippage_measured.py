@@ -76,9 +76,16 @@ def test_a_book_so_deep_that_nothing_leaves_the_touch_has_no_impact(tmp_path: Pa
     assert (measured.half_spread_cc, measured.impact, measured.coefficient_cc) == ({0: 50}, None, None)
 
 
-@pytest.mark.parametrize("arguments", [{"sizes": ()}, {"sizes": (0, 1)}, {"tickers": None}])
-def test_sizes_and_markets_must_be_named(tmp_path: Path, arguments: dict[str, Any]) -> None:
-    with pytest.raises(PlanError, match="name markets, and contracts above 0"):
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"sizes": ()}, r"sizes=\[\]: give contracts, each more than 0"),
+        ({"sizes": (0, 1)}, r"sizes=\[0, 1\]: give contracts, each more than 0"),
+        ({"tickers": None}, r"of which markets\? Name a series or tickers"),
+    ],
+)
+def test_sizes_and_markets_must_be_named(tmp_path: Path, arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(PlanError, match=words):
         bt.calibrate_slippage(a_book_lake(tmp_path, BOOK), **({"tickers": "A"} | arguments))
 
 

@@ -69,6 +69,14 @@ def test_settings_are_ranked_and_say_what_picking_the_best_costs(
     assert told["median"]["params"]["beyond"] == 0.95
 
 
+def test_of_settings_that_fill_nothing_none_is_the_best(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = say(capsys, "backtest", "sweep", a_config(tmp_path), "--param", "beyond=0.98,0.99")
+    assert "The median of 2 settings placed no orders: there is nothing to judge.\n" in said.out
+    assert "The best made" not in said.out
+
+
 def test_the_folder_is_that_of_a_run_with_these_lists(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,7 +124,7 @@ def test_a_sweep_with_time_for_choices_says_what_choosing_came_to(
         dollars(best.interval[side], is_signed=True) for side in ("mean_micros", "low_micros", "high_micros")
     ]
     assert best.interval["n_tried"] == 2
-    assert f"Per event the best made {ends[0]}; its interval, {ends[1]} to {ends[2]} at 95 %" in said
+    assert f"Per event the best came to {ends[0]}; its interval, {ends[1]} to {ends[2]} at 95 %" in said
     assert "allowing for 2 tries, " in said
     walked = int(bt.walk_forward(run, every="1d")["net_micros"].sum())
     assert f"is what it earned: {dollars(walked, is_signed=True)} in all." in said
@@ -132,8 +140,8 @@ def test_a_sweep_with_time_for_choices_says_what_choosing_came_to(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["beyond"], "write NAME=V1,V2"),
-        (["=1"], "write NAME=V1,V2"),
+        (["beyond"], "write --param NAME=V1,V2"),
+        (["=1"], "write --param NAME=V1,V2"),
         (["beyond="], "'' is no number and no range"),
         (["beyond=0.9,"], "'' is no number and no range"),
         (["beyond=high"], "'high' is no number and no range"),
@@ -168,6 +176,6 @@ def test_a_configuration_of_one_setting_says_how_to_give_more(
     said = say(capsys, "backtest", "sweep", config)
     assert said.code == 2
     assert "one setting is no sweep (favourite_longshot has beyond = 0.9, horizon_minutes = " in said.err
-    assert "or give lists in [params]" in said.err
+    assert "or lists in [params]" in said.err
     config.write_text(CONFIG)
     assert say(capsys, "backtest", "sweep", config).code == 0
