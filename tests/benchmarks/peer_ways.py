@@ -20,6 +20,7 @@ PARAMS: Final = pl.DataFrame(
 FILLS_AT: Final = "mid"
 LATENCY: Final = timedelta(microseconds=1)
 _CENT_MICROS: Final = 10_000
+_DECADES_US: Final = 2**52  # after 1970: more than the times of any tape, times 2,000 less than 2^63
 _IS_LOW: Final = pl.col("dip") > 0
 _SIZE: Final = pl.col("dip").abs()
 
@@ -33,7 +34,7 @@ def signals(lake: Lake) -> pl.DataFrame:
     """Return ticker, known_ts and dip of every quote; plans compare categories in less time than text."""
     quotes = lake.quotes(series=SERIES).select("ticker", "known_ts", "bid_cc", "ask_cc")
     ticker = pl.col("ticker").cast(pl.Categorical)
-    return with_dips(quotes).select(ticker, "known_ts", "dip", size=_SIZE).collect()
+    return with_dips(quotes).select(ticker, "known_ts", "dip", size=_SIZE).collect(engine="in-memory")
 
 
 def plan(found: pl.DataFrame) -> pl.LazyFrame:
@@ -77,15 +78,18 @@ def _whole(name: str, unit: int) -> pl.Expr:
 def polars_alone(lake: Lake, params: pl.DataFrame = PARAMS) -> Outcome:
     """Do the job with polars and nothing else: no purse, no orders, no equity, no log of what was refused.
 
-    Markets as categories, small integers, one `collect_all`, the engine in memory, and looking only at what
-    the threshold before has left are each quicker than without, measured.
+    An enumeration of markets, market and time as one number to sort by, small integers, one `collect_all`,
+    the engine in memory, and looking only at what the threshold before has left are each quicker than
+    without, measured.
     """
-    ticker = pl.col("ticker").cast(pl.Categorical)
-    quotes = lake.scan(QUOTES).select(ticker, "event_ts", "bid_cc", "ask_cc").sort("ticker", "event_ts")
-    at_us = pl.col("event_ts").dt.epoch("us")
-    found = with_dips(quotes).select("ticker", "dip", "cents", at_us=at_us, size=_SIZE).collect()
     settled_cents = pl.col("settlement_value_cc") // CENT_CC
-    settled = lake.scan(MARKETS).select(ticker, settled_cents=settled_cents).collect()
+    settled = lake.scan(MARKETS).select("ticker", settled_cents=settled_cents).sort("ticker").collect()
+    ticker = pl.col("ticker").cast(pl.Enum(settled["ticker"]))
+    quotes = lake.scan(QUOTES).select(ticker, "event_ts", "bid_cc", "ask_cc")
+    at_us, market = pl.col("event_ts").dt.epoch("us"), pl.col("ticker").to_physical().cast(pl.Int64)
+    dips = with_dips(quotes.sort(market * _DECADES_US + at_us))
+    found = dips.select("ticker", "dip", "cents", at_us=at_us, size=_SIZE).collect(engine="in-memory")
+    settled = settled.with_columns(ticker)
     asked = []
     for number, dip, count in params.sort("min_dip").with_row_index().iter_rows():
         found = found.filter(pl.col("size") >= dip)
