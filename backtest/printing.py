@@ -12,11 +12,12 @@ from rich.table import Table
 from backtest.auditing import NOTHING
 from backtest.comparing_contracts import CAUSES
 from backtest.comparing_words import amounts, later, notes, varied
-from backtest.metrics import row_of
+from backtest.metrics import MICROS_PER_CC, row_of
 from backtest.report_detail import details, median_index, ranked, swept
 from backtest.report_numbers import MINUS, NONE, contracts, dollars, number, plain, several, share, when
 from backtest.report_walk import came, lived
 from backtest.report_words import DAYS_FEW, of_the_best, verdict
+from backtest.slippage import by_contracts
 from exchange.units import format_micros
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from backtest.results import Run
     from backtest.running import Finished
     from backtest.scores import ForecastScores
+    from backtest.slippage import Slippage
     from backtest.strategies.registry import Strategy
 
 ROWS_MAX: Final = 20
@@ -154,6 +156,29 @@ def print_placebo(found: Placebo) -> None:
     console = _console()
     console.print()
     console.print(escape(repr(found)), highlight=False, soft_wrap=True)
+
+
+def print_slippage(measured: Slippage) -> None:
+    """Print what was measured in words, then what each size paid beside what the model says."""
+    console = _console()
+    for sentence in measured.sentences(has_spread=False):
+        console.print(f"{sentence[0].upper()}{sentence[1:]}.", highlight=False)
+    if measured.explained_share is not None:
+        explained = share(measured.explained_share, 0)
+        console.print(f"The impact explains {explained} of the variance of measured costs.", highlight=False)
+    assert measured.fit is not None
+    table = _table("Contracts", "Measured", "Deep enough", "Cost", "Model", n_text=0)
+    for row in by_contracts(measured.fit).iter_rows(named=True):
+        costs = (row[name] for name in ("cost_cc", "model_cc"))
+        table.add_row(
+            plain(row["contracts"]),
+            number(row["n"]),
+            share(row["deep_share"]),
+            *(dollars(each and each * MICROS_PER_CC, decimals=4) for each in costs),
+        )
+    console.print()
+    console.print(table)
+    console.print("Cost: what a contract paid beyond the touch, on average, where depth was enough.")
 
 
 def print_fee_audit(audit: FeeAudit) -> None:

@@ -89,7 +89,7 @@ class Slippage:
             said.append(f"the impact explains {self.explained_share:.0%} of the variance of measured costs")
         if self.fit is not None:
             with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, float_precision=2):
-                said.append(str(_by_contracts(self.fit)))
+                said.append(str(by_contracts(self.fit)))
         return "\n".join(said)
 
     def worsening(self, contracts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -179,7 +179,7 @@ def _spread_said(spread: int | Mapping[int, int] | None) -> str:
     return f"half the spread is by YES price: {', '.join(steps)}"
 
 
-def _by_contracts(fit: pl.DataFrame) -> pl.DataFrame:
+def by_contracts(fit: pl.DataFrame) -> pl.DataFrame:
     """Return the table of a calibration without its prices: what orders of each size paid, and the model."""
     n_deep = pl.col("n") * pl.col("deep_share")
     return (
@@ -187,7 +187,7 @@ def _by_contracts(fit: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("n").sum(),
             deep_share=n_deep.sum() / pl.col("n").sum(),
-            cost_cc=(pl.col("cost_cc") * n_deep).sum() / n_deep.sum(),
+            cost_cc=((pl.col("cost_cc") * n_deep).sum() / n_deep.sum()).fill_nan(None),
             model_cc=pl.col("model_cc").first(),
         )
         .sort("contracts")

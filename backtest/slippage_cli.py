@@ -50,7 +50,9 @@ def slippage(
         told = {"slippage": measured.told, "explained_share": measured.explained_share}
         typer.echo(json.dumps(told | {"fit": measured.fit.to_dicts()}))
         return
-    typer.echo(str(measured))
+    from backtest.printing import print_slippage
+
+    print_slippage(measured)
     given = {name: value for name, value in measured.told.items() if value is not None}
     typer.echo(f"slippage = {_toml(given)}")
 

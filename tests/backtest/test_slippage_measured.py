@@ -15,6 +15,8 @@ import backtest as bt
 from backtest.cli import app
 from backtest.config import read_config
 from backtest.errors import PlanError
+from backtest.printing import print_slippage
+from backtest.report_numbers import NONE
 from backtest.slippage_fit import SEEN, fitted
 from tests.backtest import lakes, worlds
 from tests.backtest.lakes import committed
@@ -164,11 +166,18 @@ def test_without_quotes_own_fills_are_held_against_the_trades_before(tmp_path: P
 
 
 def test_the_command_ends_with_a_line_for_a_configuration(tmp_path: Path) -> None:
-    """Printed, put into a file and read again, it is the slippage that was measured."""
+    """Printed, put into a file and read again, it is the slippage that was measured.
+
+    Of 1,000 contracts the bids alone have as many: 997 of them a cent below the touch, $0.00997 on average.
+    """
     lake = a_book_lake(tmp_path, BOOK)
     answer = CliRunner().invoke(app, ["slippage", "--ticker", "A", "--lake", str(tmp_path / "lake")])
     assert answer.exit_code == 0
-    line = answer.stdout.splitlines()[-1]
+    *_, titles, one, ten, hundred, thousand, note, line = answer.stdout.splitlines()
+    assert titles.split() == ["Contracts", "Measured", "Deep", "enough", "Cost", "Model"]
+    assert [row.split()[0] for row in (one, ten, hundred, thousand)] == ["1", "10", "100", "1,000"]
+    assert thousand.split()[:5] == ["1,000", "2", "50.0", "%", "$0.0100"]
+    assert note.startswith("Cost: what a contract paid beyond the touch")
     config = tmp_path / "my.toml"
     config.write_text(f'strategy = "favourite_longshot"\nfills = "trades"\n{line}\n')
     measured = bt.calibrate_slippage(lake, tickers="A")
@@ -179,6 +188,16 @@ def test_the_command_ends_with_a_line_for_a_configuration(tmp_path: Path) -> Non
     assert len(told["fit"]) == 4
     with pytest.raises(NoLake):
         CliRunner().invoke(app, ["slippage", "--lake", str(tmp_path / "none")], catch_exceptions=False)
+
+
+def test_a_size_that_no_book_has_cost_nothing_that_anybody_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    fit = pl.DataFrame(
+        {"contracts": [5.0], "n": [2], "deep_share": [0.0], "cost_cc": [None], "model_cc": [20.0]}
+    )
+    print_slippage(bt.Slippage(half_spread_cc=100, fit=fit.cast({"cost_cc": pl.Float64})))
+    assert ["5", "2", "0.0", "%", NONE, "$0.0020"] in [
+        line.split() for line in capsys.readouterr().out.splitlines()
+    ]
 
 
 @pytest.mark.long
