@@ -30,6 +30,7 @@ from backtest.kernels.arrays import (
 )
 from backtest.lifecycle import ALWAYS, Grid, pauses, payouts, unpaid
 from backtest.lifecycle import grids as lifecycle_grids
+from backtest.report_numbers import several
 from backtest.slippages import Slippages
 from backtest.tape import Tape
 from exchange.fees import COMBO_QUANTUM_MICROS, QUANTUM_MICROS, ROUNDING, is_combo
@@ -140,24 +141,23 @@ def _said(known: Rules, payout_delay: timedelta, n_timeless: int, n_valueless: i
     paused = known.pauses.height
     unknown = known.grid_times.filter(pl.col("grid").is_in(lacking)).height
     changed = known.grid_times.filter(pl.col("from_us") > ALWAYS)["market"].n_unique()
-    after = f"{_length(payout_delay)} after their close, or after they were last seen undecided"
+    has, are = ("market has", "markets have"), ("market is", "markets are")
+    after = f"{_length(payout_delay)} after the close, or after it was last seen undecided"
     counted = {
-        f"{assumed} markets have a result but no settlement time: paid {after}": assumed,
-        f"{n_timeless} markets are never paid: they have a result, but no recorded close or payout time": (
+        f"{several(assumed, *has)} a result but no settlement time: paid {after}": assumed,
+        f"{several(n_timeless, *are)} never paid: there is a result, but no recorded close or payout time": (
             n_timeless
         ),
-        f"{n_valueless} markets are never paid: they are decided, but at what value is not on record": (
-            n_valueless
-        ),
-        f"{corrected} payouts were corrected: the difference moved when that was paid, or else first seen": (
-            corrected
-        ),
-        f"{paused} pauses of markets are on record: nothing fills from the first sighting of each to that of "
-        "its end, and orders that wait are cancelled when trading resumes": paused,
-        f"{unknown} markets have no recorded price grid: limits accepted at any $0.0001, ticks are cents": (
+        f"{several(n_valueless, *are)} never paid: decided, but at what value is not on record": n_valueless,
+        f"{several(corrected, 'payout was', 'payouts were')} corrected: the difference moved when that was "
+        "paid, or else first seen": corrected,
+        f"{several(paused, 'pause of a market is', 'pauses of markets are')} on record: nothing fills from "
+        "the first sighting to that of the end, and orders that wait are cancelled at the end": paused,
+        f"{several(unknown, *has)} no recorded price grid: limits accepted at any $0.0001, ticks are cents": (
             unknown
         ),
-        f"{changed} markets changed their price grid: each grid holds from its first sighting": changed,
+        f"{several(changed, 'market changed its', 'markets changed their')} price grid: each grid holds from "
+        "its first sighting": changed,
     }
     return tuple(sentence for sentence, n in counted.items() if n)
 

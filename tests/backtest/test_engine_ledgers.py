@@ -193,8 +193,8 @@ def test_a_run_says_which_decided_markets_are_never_paid() -> None:
     )
     assert run.settlements.select("ticker", "payout_micros").rows() == [("C", 500_000)]
     assert [each for each in run.assumptions if "never paid" in each] == [
-        "1 markets are never paid: they have a result, but no recorded close or payout time",
-        "1 markets are never paid: they are decided, but at what value is not on record",
+        "1 market is never paid: there is a result, but no recorded close or payout time",
+        "1 market is never paid: decided, but at what value is not on record",
     ]
 
 

@@ -35,7 +35,7 @@ def test_an_order_that_arrives_in_a_pause_is_refused() -> None:
         ("rejected", "paused", 0),
         ("filled", None, 100),
     ]
-    assert any(each.startswith("1 pauses of markets are on record") for each in run.assumptions)
+    assert any(each.startswith("1 pause of a market is on record") for each in run.assumptions)
 
 
 def test_trading_that_resumes_cancels_what_waited() -> None:
