@@ -3,9 +3,7 @@
 import operator
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from decimal import Decimal
+from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
@@ -13,7 +11,7 @@ import polars as pl
 from backtest.errors import PlanError
 from backtest.intents import parameters_in
 
-_Values = tuple[Any, ...]
+_Values = tuple[float | None, ...]  # of times and decimals, what polars stores
 
 # What compares a column with a bound, and whether larger bounds leave fewer rows.
 _COMPARISONS: Final[tuple[tuple[Callable[[Any, Any], Any], bool], ...]] = (
@@ -23,7 +21,6 @@ _COMPARISONS: Final[tuple[tuple[Callable[[Any, Any], Any], bool], ...]] = (
     (operator.le, False),
 )
 _UDF: Final = re.compile(r'"(bt\.param\(\w+\))"\.python_udf\(\)\.first\(\)')  # how polars shows a parameter
-_ORDERED: Final = int | float | Decimal | date | timedelta  # polars orders these as Python does
 
 
 def where(signals: pl.DataFrame | pl.LazyFrame, *conditions: pl.Expr) -> pl.LazyFrame:
@@ -50,10 +47,11 @@ def where(signals: pl.DataFrame | pl.LazyFrame, *conditions: pl.Expr) -> pl.Lazy
     if not isinstance(signals, pl.DataFrame | pl.LazyFrame):
         raise PlanError(f"bt.where keeps rows of a polars frame, not of {type(signals).__name__}")
     bounds = [bound for each in conditions for bound in bounds_of(each)]
-    if not bounds or (isinstance(signals, pl.LazyFrame) and parameters_in(signals)):
-        return signals.lazy().filter(*conditions)
-    schema = signals.collect_schema()
-    rows = Narrowed(signals, bounds).among
+    lazy = signals.lazy()  # of a frame, what it is now
+    if not bounds or parameters_in(lazy):
+        return lazy.filter(*conditions)
+    schema = lazy.collect_schema()
+    rows = Narrowed(lazy, bounds).among
     found = pl.LazyFrame(schema=schema).map_batches(
         lambda _: rows(),
         predicate_pushdown=False,
@@ -61,9 +59,8 @@ def where(signals: pl.DataFrame | pl.LazyFrame, *conditions: pl.Expr) -> pl.Lazy
         slice_pushdown=False,
         schema=schema,
     )
-    return found.filter(
-        *conditions
-    )  # they hold for all of these, and the plan says which parameters it reads
+    # These may be more than are meant; and it is here that a plan says which parameters it reads.
+    return found.filter(*conditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +71,11 @@ class Bound:
     value: pl.Expr
     is_lower: bool
 
-    def is_looser(self, value: object, other: object) -> bool:
+    def is_looser(self, value: float | None, other: float | None) -> bool:
         """Tell whether all rows that `other` leaves are among those that `value` leaves."""
-        if not (isinstance(value, _ORDERED) and isinstance(other, _ORDERED)):
+        if value is None or other is None:
             return False
-        return bool(value <= other if self.is_lower else value >= other)
+        return value <= other if self.is_lower else value >= other
 
 
 def bounds_of(condition: object) -> list[Bound]:
@@ -93,9 +90,9 @@ def bounds_of(condition: object) -> list[Bound]:
                 return [*bounds_of(left), *bounds_of(right)]
             for compare, is_lower in _COMPARISONS:
                 if condition.meta.eq(compare(left, right)):
-                    if left.meta.is_column() and not right.meta.root_names():
+                    if left.meta.is_column() and _has_no_rows(right):
                         return [Bound(condition, right, is_lower)]
-                    if right.meta.is_column() and not left.meta.root_names():
+                    if right.meta.is_column() and _has_no_rows(left):
                         return [Bound(condition, left, not is_lower)]
     shown = _UDF.sub(r"\1", str(condition))
     raise PlanError(
@@ -109,25 +106,47 @@ def _operands(condition: pl.Expr) -> list[tuple[pl.Expr, pl.Expr]]:
     return [(found[1], found[0]), (found[0], found[1])] if len(found) == 2 else []  # noqa: PLR2004 -- a pair
 
 
+def _has_no_rows(value: pl.Expr) -> bool:
+    """Tell whether a value is made of literals alone: `pl.len()`, say, counts rows, and some may be gone."""
+    parts = value.meta.pop()
+    return all(map(_has_no_rows, parts)) if parts else value.meta.is_literal()
+
+
 @dataclass(slots=True)
 class Narrowed:
     """All rows, and what looser and then tighter values left: each at most half of what came before."""
 
     signals: pl.DataFrame | pl.LazyFrame
     bounds: Sequence[Bound]
-    left: list[tuple[_Values, pl.DataFrame]] = field(default_factory=list)
+    left: tuple[tuple[_Values, pl.DataFrame], ...] = ()
 
     def among(self) -> pl.DataFrame:
-        """Return rows among which are all that meet the conditions under the values that are bound now."""
-        values = pl.select(each.value.alias(str(place)) for place, each in enumerate(self.bounds)).row(0)
-        while self.left and not self._are_looser(self.left[-1][0], values):
-            self.left.pop()
-        among = self.left[-1][1] if self.left else self._all()
+        """Return rows among which are all that meet the conditions under the values that are bound now.
+
+        Raises:
+            PlanError: a column is compared with several values.
+        """
+        values = self._values()
+        left = self.left  # replaced, never changed: branches of one plan may be here at once
+        while left and not self._are_looser(left[-1][0], values):
+            left = left[:-1]
+        among = left[-1][1] if left else self._all()
         is_met = among.select(pl.all_horizontal(each.condition for each in self.bounds)).to_series()
-        if 2 * is_met.sum() > among.height:
-            return among
-        self.left.append((values, among.filter(is_met)))
-        return self.left[-1][1]
+        if 2 * is_met.sum() < among.height:
+            among = among.filter(is_met)
+            left = (*left, (values, among))
+        self.left = left
+        return among
+
+    def _values(self) -> _Values:
+        """Return the bounds; None where one is null, or of a type that Python may order in another way."""
+        found = pl.select(each.value.alias(str(place)) for place, each in enumerate(self.bounds))
+        if found.height != 1:
+            raise PlanError(f"bt.where compares a column with one value, not with {found.height}: use filter")
+        return tuple(
+            each.to_physical().item() if each.dtype.is_numeric() or each.dtype.is_temporal() else None
+            for each in found
+        )
 
     def _all(self) -> pl.DataFrame:
         if isinstance(self.signals, pl.LazyFrame):

@@ -62,6 +62,23 @@ def test_each_value_looks_at_what_a_looser_one_left() -> None:
     assert found(8) == (32, [])
 
 
+def test_signals_are_those_that_were_given_whatever_becomes_of_the_frame() -> None:
+    signals = pl.DataFrame({"a": [1, 2]})
+    asked = bt.where(signals, pl.col("a") > bt.param("x"))
+    signals.extend(pl.DataFrame({"a": [3]}))
+    with bound({"x": 1}):
+        assert asked.collect().rows() == [(2,)]
+
+
+def test_nanoseconds_count() -> None:
+    """Times 0 to 39 ns: 9 are after 30 ns and 29 after 10 ns, which are one microsecond to Python."""
+    times = pl.DataFrame({"at": pl.int_range(40, eager=True).cast(pl.Datetime("ns"))})
+    asked = bt.where(times, pl.col("at") > pl.from_epoch(bt.param("x", pl.Int64), "ns"))
+    for value, height in ((30, 9), (10, 29), (25, 14)):
+        with bound({"x": value}):
+            assert asked.collect().height == height
+
+
 def test_lazy_signals_are_collected_once() -> None:
     collected = list[int]()
 
@@ -120,6 +137,7 @@ def test_several_conditions_may_be_one() -> None:
         (pl.col("a").shift(1) > bt.param("x"), "shift"),
         (pl.col("a") > pl.col("b"), r'col\("b"\)'),
         ((pl.col("a") > 1) & pl.col("b").is_null(), "is_null"),
+        (pl.col("a") > bt.param("x") * pl.len(), r"len\(\)"),
         (True, "True"),
     ],
 )
@@ -127,6 +145,14 @@ def test_what_is_no_comparison_with_a_parameter_is_refused(condition: Any, said:
     frame = pl.DataFrame({"a": [1], "b": [1]})
     with pytest.raises(PlanError, match=rf"this is something else: .*{said}.*; make it a column before"):
         bt.where(frame, condition)
+
+
+def test_several_values_for_one_column_are_refused() -> None:
+    asked = bt.where(pl.DataFrame({"a": [1, 2]}), pl.col("a") > pl.lit(pl.Series([0, 1])))
+    with pytest.raises(
+        PlanError, match=r"bt\.where compares a column with one value, not with 2: use filter"
+    ):
+        asked.collect()
 
 
 def test_signals_that_are_no_frame_are_refused() -> None:
