@@ -8,6 +8,7 @@ import polars as pl
 
 import backtest as bt
 from backtest import edges
+from backtest.strategies.looking import looked_at
 from exchange.units import DOLLAR_CC
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def plan(
         end: until when, excluded.
 
     Returns:
-        ticker, known_ts, intent; sorted by (ticker, known_ts), a row per quote and probability.
+        ticker, known_ts, intent: a row without an intent for each market that was looked at, then the orders.
     """
     quotes = lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end)
     told = forecast.select("ticker", "known_ts", "prob")
@@ -63,27 +64,31 @@ def plan(
         told = told.filter(pl.col("known_ts") >= start)
     if end is not None:
         told = told.filter(pl.col("known_ts") < end)
+    met = _meetings(quotes.select("ticker", "known_ts", "bid_cc", "ask_cc"), told)
+    edges_cc = {"yes_edge_cc": bt.net_edge_cc("prob"), "no_edge_cc": bt.net_edge_cc("prob", "no")}
+    signals = met.with_columns(**edges_cc).with_columns(edge_cc=pl.max_horizontal(list(edges_cc))).collect()
     margin_cc = bt.param("margin") * DOLLAR_CC
-    is_yes = (bt.net_edge_cc("prob") > margin_cc).fill_null(value=False)
-    is_no = (bt.net_edge_cc("prob", "no") > margin_cc).fill_null(value=False)
-    return (
-        _meetings(quotes.select("ticker", "known_ts", "bid_cc", "ask_cc"), told)
-        .with_columns(is_yes=is_yes, is_no=is_no)
+    is_yes = (pl.col("yes_edge_cc") > margin_cc).fill_null(value=False)
+    wanted = (
+        bt.where(signals, pl.col("edge_cc") > margin_cc)
         .with_columns(
-            price_cc=pl.when("is_yes").then("ask_cc").when("is_no").then(DOLLAR_CC - pl.col("bid_cc")),
-            worth=pl.when("is_yes").then("prob").when("is_no").then(1 - pl.col("prob")),
+            is_yes=is_yes,
+            price_cc=pl.when(is_yes).then("ask_cc").otherwise(DOLLAR_CC - pl.col("bid_cc")),
+            worth=pl.when(is_yes).then("prob").otherwise(1 - pl.col("prob")),
         )
         .with_columns(count=_count())
-        .with_columns(is_first=_first_per_market(pl.col("count").fill_null(0) > 0))
+        .filter(pl.col("count") > 0)
+        .unique("ticker", keep="first", maintain_order=True)
         .select(
             "ticker",
             "known_ts",
             intent=pl.coalesce(
-                bt.buy_yes(pl.col("count"), limit=_PRICE_CC).when(pl.col("is_first") & pl.col("is_yes")),
-                bt.buy_no(pl.col("count"), limit=_PRICE_CC).when(pl.col("is_first") & pl.col("is_no")),
+                bt.buy_yes(pl.col("count"), limit=_PRICE_CC).when(pl.col("is_yes")),
+                bt.buy_no(pl.col("count"), limit=_PRICE_CC),
             ),
         )
     )
+    return pl.concat([looked_at(signals), wanted], how="diagonal")
 
 
 def _meetings(quotes: pl.LazyFrame, told: pl.LazyFrame) -> pl.LazyFrame:
@@ -101,9 +106,4 @@ def _count() -> pl.Expr:
     """Contracts: fixed, or the Kelly stake (worth - cost) / (1 - cost) of the bankroll over the cost."""
     cost = (_PRICE_CC + edges.taker_fee_cc(_PRICE_CC)) / DOLLAR_CC
     stake = bt.param("kelly") * bt.param("bankroll") * (pl.col("worth") - cost) / (1 - cost)
-    sized = pl.when(bt.param("kelly") > 0).then((stake / cost).floor()).otherwise(bt.param("count"))
-    return pl.when(_PRICE_CC.is_not_null()).then(sized)
-
-
-def _first_per_market(is_wanted: pl.Expr) -> pl.Expr:
-    return is_wanted & (is_wanted.cast(pl.Int64).cum_sum().over("ticker") == 1)
+    return pl.when(bt.param("kelly") > 0).then((stake / cost).floor()).otherwise(bt.param("count"))

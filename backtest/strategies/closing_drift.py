@@ -8,6 +8,7 @@ import polars as pl
 
 import backtest as bt
 from backtest.strategies import ends
+from backtest.strategies.looking import looked_at
 from exchange.units import DOLLAR_CC
 
 if TYPE_CHECKING:
@@ -49,19 +50,25 @@ def plan(
     more than this does: then both pay for spread and fees, and there is no drift.
 
     Returns:
-        ticker, known_ts, intent; sorted by (ticker, known_ts), one row per quote.
+        ticker, known_ts, intent: a row without an intent for each market that was looked at, then one for
+        each quote with `enter_minutes` or less to go.
     """
     quotes = lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end)
     left_us = (pl.col("end_ts") - pl.col("known_ts")).dt.total_microseconds()
-    is_near = left_us <= bt.param("enter_minutes") * _US_PER_MINUTE
-    is_leaving = left_us <= bt.param("exit_minutes") * _US_PER_MINUTE
+    signals = (
+        ends.with_ends(quotes, lake)
+        .select("ticker", "known_ts", "bid_cc", "ask_cc", left_us=left_us)
+        .collect()
+    )
+    enter_us, exit_us = (bt.param(f"{each}_minutes") * _US_PER_MINUTE for each in ("enter", "exit"))
+    is_leaving = pl.col("left_us") <= exit_us
     no_ask_cc = DOLLAR_CC - pl.col("bid_cc")
     is_no = _is_favourite(no_ask_cc) != (bt.param("fade") > 0)
-    return (
-        ends.with_ends(quotes, lake)
+    wanted = (
+        bt.where(signals.filter(pl.col("left_us") > 0), pl.col("left_us") <= enter_us)
         .with_columns(
-            is_first=_first(is_near & ~is_leaving & (left_us > 0)),
-            is_last=_first(is_leaving & (left_us > 0)),
+            is_first=_first(~is_leaving),
+            is_last=_first(is_leaving),
             is_wanted=_is_favourite(pl.col("ask_cc")) | _is_favourite(no_ask_cc),
             is_no=is_no,
         )
@@ -79,6 +86,7 @@ def plan(
             ),
         )
     )
+    return pl.concat([looked_at(signals), wanted], how="diagonal")
 
 
 def _is_favourite(ask_cc: pl.Expr) -> pl.Expr:
@@ -86,5 +94,4 @@ def _is_favourite(ask_cc: pl.Expr) -> pl.Expr:
 
 
 def _first(is_so: pl.Expr) -> pl.Expr:
-    known = is_so.fill_null(value=False)
-    return known & (known.cast(pl.Int64).cum_sum().over("ticker") == 1)
+    return is_so & (is_so.cast(pl.Int64).cum_sum().over("ticker") == 1)

@@ -8,6 +8,7 @@ import polars as pl
 
 import backtest as bt
 from backtest import edges
+from backtest.strategies.looking import looked_at
 from exchange.units import DOLLAR_CC
 from warehouse.asof import first_seen
 from warehouse.tables import EVENTS, MARKETS
@@ -56,22 +57,20 @@ def plan(
         ticker, known_ts, intent, basket: a row without an intent for each market that was looked at, then the
         first legs, then the second ones. It takes time and memory for the quotes of every pair.
     """
-    quotes = lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end).select(
-        "ticker", "known_ts", "bid_cc", "ask_cc"
-    )
-    signals = _signals(quotes, pairs(lake, quotes.select("ticker").unique()))
+    asked = lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end)
+    quotes = asked.select("ticker", "known_ts", "bid_cc", "ask_cc").collect()
+    signals = _signals(quotes, pairs(lake, quotes.lazy().select("ticker").unique()).collect())
     count, first_cc, second_cc = bt.param("count"), pl.col("first_cc"), pl.col("second_cc")
     first = pl.coalesce(
         bt.buy_yes(count, limit=first_cc).when(pl.col("is_yes")),
         bt.buy_no(count, limit=first_cc).when(~pl.col("is_yes")),
     )
     second = bt.buy_no(count, limit=second_cc)
-    looked_at = quotes.group_by("ticker").agg(pl.col("known_ts").min()).sort("ticker")
     legs = [
         signals.select("known_ts", ticker="first", intent=first, basket="pair"),
         signals.select("known_ts", ticker="second", intent=second, basket="pair"),
     ]
-    return pl.concat([looked_at, *legs], how="diagonal")
+    return pl.concat([looked_at(quotes), *legs], how="diagonal")
 
 
 def pairs(lake: Lake, tickers: pl.LazyFrame) -> pl.LazyFrame:
@@ -117,8 +116,15 @@ def pairs(lake: Lake, tickers: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _signals(quotes: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
+def _signals(quotes: pl.DataFrame, known: pl.DataFrame) -> pl.LazyFrame:
     """Return the first moment of each pair at which it is worth buying, with the prices of its legs."""
+    saved_cc = bt.where(_savings(quotes, known), pl.col("saved_cc") > bt.param("margin") * DOLLAR_CC)
+    first = saved_cc.group_by("pair", maintain_order=True).first()
+    return first.join(known.lazy(), on="pair", how="left", maintain_order="left")
+
+
+def _savings(quotes: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Return each moment of each pair with the prices of its legs and what a dollar costs less, fees paid."""
     first_cc = pl.when("is_yes").then("ask_cc").otherwise(DOLLAR_CC - pl.col("bid_cc"))
     told = [
         quotes.join(known, left_on="ticker", right_on="first").select(
@@ -131,15 +137,11 @@ def _signals(quotes: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
     prices = ("first_cc", "second_cc")
     spent_cc = sum((pl.col(name) + edges.taker_fee_cc(pl.col(name)) for name in prices), pl.lit(0))
     is_quoted = pl.all_horizontal(pl.col(prices) > 0)
-    is_cheap = is_quoted & (DOLLAR_CC - spent_cc > bt.param("margin") * DOLLAR_CC)
     is_whole = pl.col("known_ts").ne_missing(pl.col("known_ts").shift(-1).over("pair"))  # both legs told
     return (
         pl.concat(told, how="diagonal")
         .sort("pair", "known_ts", maintain_order=True)
         .with_columns(pl.col(prices).forward_fill().over("pair"))
-        .filter(is_whole)
-        .filter(is_cheap.fill_null(value=False))
-        .group_by("pair", maintain_order=True)
-        .first()
-        .join(known, on="pair", how="left", maintain_order="left")
+        .filter(is_whole & is_quoted)
+        .with_columns(saved_cc=DOLLAR_CC - spent_cc)
     )

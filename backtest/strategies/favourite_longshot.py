@@ -8,6 +8,7 @@ import polars as pl
 
 import backtest as bt
 from backtest.strategies import ends
+from backtest.strategies.looking import looked_at
 from exchange.units import DOLLAR_CC
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 PARAMS: Final[dict[str, float]] = {"beyond": 0.90, "horizon_minutes": 60, "count": 10}
 ASSUMPTIONS: Final = (ends.ASSUMPTION,)
+_US_PER_MINUTE: Final = 60_000_000
 
 
 def plan(
@@ -41,34 +43,25 @@ def plan(
     when `beyond` or `horizon_minutes` moves a little, or when latency grows to a second.
 
     Returns:
-        ticker, known_ts, intent; sorted by (ticker, known_ts), one row per quote.
+        ticker, known_ts, intent: a row without an intent for each market that was looked at, then the orders.
     """
     quotes = lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end)
-    threshold_cc = bt.param("beyond") * DOLLAR_CC
-    left = (pl.col("end_ts") - pl.col("known_ts")).dt.total_microseconds()
-    is_near = (left > 0) & (left <= bt.param("horizon_minutes") * 60_000_000)
-    is_favourite = is_near & (pl.col("ask_cc") >= threshold_cc)
-    is_longshot = is_near & (pl.col("bid_cc") <= DOLLAR_CC - threshold_cc)
-    return (
+    left_us = (pl.col("end_ts") - pl.col("known_ts")).dt.total_microseconds()
+    signals = (
         ends.with_ends(quotes, lake)
-        .with_columns(
-            is_favourite=is_favourite.fill_null(value=False), is_longshot=is_longshot.fill_null(value=False)
-        )
-        .with_columns(is_first=_first_per_market(pl.col("is_favourite") | pl.col("is_longshot")))
-        .select(
-            "ticker",
-            "known_ts",
-            intent=pl.coalesce(
-                bt.buy_yes(bt.param("count"), limit=pl.col("ask_cc")).when(
-                    pl.col("is_first") & pl.col("is_favourite")
-                ),
-                bt.buy_no(bt.param("count"), limit=DOLLAR_CC - pl.col("bid_cc")).when(
-                    pl.col("is_first") & pl.col("is_longshot")
-                ),
-            ),
-        )
+        .select("ticker", "known_ts", "bid_cc", "ask_cc", left_us=left_us)
+        .collect()
     )
-
-
-def _first_per_market(is_wanted: pl.Expr) -> pl.Expr:
-    return is_wanted & (is_wanted.cast(pl.Int64).cum_sum().over("ticker") == 1)
+    horizon_us, threshold_cc = bt.param("horizon_minutes") * _US_PER_MINUTE, bt.param("beyond") * DOLLAR_CC
+    bid_cc, ask_cc = pl.col("bid_cc"), pl.col("ask_cc")
+    is_favourite, is_longshot = ask_cc >= threshold_cc, bid_cc <= DOLLAR_CC - threshold_cc
+    wanted = (
+        bt.where(signals.filter(pl.col("left_us") > 0), pl.col("left_us") <= horizon_us)
+        .filter(is_favourite | is_longshot)
+        .unique("ticker", keep="first", maintain_order=True)
+    )
+    intent = pl.coalesce(
+        bt.buy_yes(bt.param("count"), limit=ask_cc).when(is_favourite),
+        bt.buy_no(bt.param("count"), limit=DOLLAR_CC - bid_cc),
+    )
+    return pl.concat([looked_at(signals), wanted.select("ticker", "known_ts", intent=intent)], how="diagonal")

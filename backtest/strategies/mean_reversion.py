@@ -49,6 +49,8 @@ def plan(
         lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end)
         .drop_nulls(["bid_cc", "ask_cc"])
         .select("ticker", "known_ts", "bid_cc", "ask_cc", mid_cc=(pl.col("bid_cc") + pl.col("ask_cc")) / 2)
+        .collect()  # once: all that follows depends on parameters
+        .lazy()
     )
     is_up, is_down = _signals(pl.col("mid_cc") - pl.col("mid_then_cc"))
     entry_ts = pl.when(pl.col("is_entry")).then("known_ts").forward_fill().over("ticker")
