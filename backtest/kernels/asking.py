@@ -74,7 +74,7 @@ def compiled(
         PlanError: numba does not understand it, it reads what there is not, or it returns something else than
             whole numbers in Quotes.
     """
-    inside = numba.njit(policy)
+    inside = numba.njit(policy, boundscheck=True)  # or a slip of the index writes into others' memory
     more = [] if signals is None else [numba.from_dtype(signals)]
     try:
         inside.compile((numba.from_dtype(VIEW), numba.from_dtype(kind), numba.float64[::1], *more))

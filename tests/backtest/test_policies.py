@@ -463,6 +463,16 @@ def test_what_a_policy_raises_comes_out_with_its_own_line(policy: Policy) -> Non
     assert caught.traceback[-1].name == "_dividing"
 
 
+def _beyond(told: Any, _params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba
+    return bt.Quotes(told.bid_cc, int(memory[1]), 0, 0)
+
+
+def test_memory_that_a_policy_did_not_ask_for_is_an_error() -> None:
+    """It is the memory of another market, or of somebody else; compiled code would read and write it."""
+    with pytest.raises(IndexError, match="index 1 is out of bounds for axis 0 with size 1"):
+        quoted(bt.policy(every="1s", memory=1)(_beyond), a_quote(0, 4_500, 5_500))
+
+
 def _misspelt(told: Any, _params: Any, _memory: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba
     return bt.Quotes(told.bid, 100, 0, 0)
 
