@@ -241,12 +241,11 @@ class Frames(Mapping[str, pl.DataFrame]):
         return dict, (dict(self),)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Run:
     """One backtest: frames as in `SCHEMAS`, sentences for what was assumed, and the manifest.
 
-    A frame is made when it is first asked for, as `run.fills` or `run.frames["fills"]`; until all are, a run
-    keeps the tape that it was made from.
+    A frame is made when it is first asked for, as `run.fills`; until all are, a run keeps its tape.
 
     `manifest` has `versions` (lake table -> version), `config`, `packages`, `code` (digest of our source) and
     `inputs` (digest of the tape that was read): equal inputs give equal bytes.
@@ -256,6 +255,12 @@ class Run:
     frames: Mapping[str, pl.DataFrame]  # by name, in the order of `SCHEMAS`
     assumptions: tuple[str, ...] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Say what it came to, why orders got less than they asked for, and what was assumed."""
+        from backtest.run_words import in_words
+
+        return in_words(self)
 
     @property
     def summary(self) -> pl.DataFrame:

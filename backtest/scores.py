@@ -15,6 +15,7 @@ from backtest.kernels.arrays import PRICE_UNKNOWN
 from backtest.latency import as_us
 from backtest.lifecycle import payouts
 from backtest.recordings import ends
+from backtest.report_numbers import MINUS, several
 from backtest.results import TIME
 from exchange.units import DOLLAR_CC
 from warehouse.storage import collected
@@ -32,7 +33,7 @@ _PAYOUT_DELAY: Final = timedelta(
 _SCORES: Final = ("brier", "log_loss")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ForecastScores:
     """What `bt.score_forecast` found out.
 
@@ -49,6 +50,12 @@ class ForecastScores:
     reliability: pl.DataFrame
     by_event: pl.DataFrame
     left_out: pl.DataFrame
+
+    def __repr__(self) -> str:
+        """Say both scores beside the market's, and what could not be scored."""
+        lines = [_sentence(row) for row in self.summary.iter_rows(named=True)]
+        left_out = [f"Left out: {n_rows:,} ({reason})." for reason, n_rows, _ in self.left_out.iter_rows()]
+        return "\n".join([*lines, *left_out, "Frames: summary, reliability, by_event, left_out."])
 
 
 def score_forecast(
@@ -227,3 +234,13 @@ def _reliability(rows: pl.DataFrame) -> pl.DataFrame:
 def _counts(events: pl.DataFrame, n_days: int) -> dict[str, Any]:
     sums = {name: int(events[name].sum()) for name in ("n_markets", "n_forecasts")}
     return {"n_events": events.height, "n_days": n_days, **sums}
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    name = row["score"].replace("_", " ").capitalize()
+    between = "" if row["low"] is None else f" (95 % interval {row['low']:+.4f} to {row['high']:+.4f})"
+    of = f"{several(row['n_events'], 'event')} on {several(row['n_days'], 'day')}"
+    return (
+        f"{name}: {row['forecast']:.4f}, and the market's {row['market']:.4f}, of {of}; less is better: "
+        f"skill {row['skill']:+.4f}{between}."
+    ).replace("-", MINUS)

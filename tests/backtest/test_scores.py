@@ -250,6 +250,19 @@ def test_it_is_what_plain_python_says(tmp_path: Path, seed: int) -> None:
     assert scores.reliability["n_forecasts"].sum() == 2 * len(used)
 
 
+def test_scores_print_as_sentences(tmp_path: Path) -> None:
+    """Both scores of the first test, and what was left out; the frames are named."""
+    told = repr(bt.score_forecast(pl.concat([FORECAST, a_forecast((A, 125, 0.9))]), the_lake(tmp_path)))
+    assert told.splitlines()[0] == (
+        "Brier: 0.0788, and the market's 0.1025, of 2 events on 2 days; less is better: skill +0.0238 "
+        "(95 % interval \N{MINUS SIGN}0.0225 to +0.0700)."
+    )
+    assert told.splitlines()[2:] == [
+        "Left out: 1 (after the close).",
+        "Frames: summary, reliability, by_event, left_out.",
+    ]
+
+
 def test_nothing_to_score_says_why(tmp_path: Path) -> None:
     lake = the_lake(tmp_path)
     with pytest.raises(

@@ -1,0 +1,63 @@
+"""What `print(run)` says: what it came to, what orders lacked, what was assumed."""
+
+import polars as pl
+
+import backtest as bt
+from backtest.results import Run
+from tests.backtest.worlds import a_lake, a_market, a_quote, replayed, settled
+
+LAKE = a_lake(
+    markets=[settled("A", pays_cc=10_000), a_market("B")],
+    quotes=[a_quote(0, 4_900, 5_000), a_quote(0, 4_900, 5_000, ticker="B")],
+)
+
+
+def told(run: Run) -> list[str]:
+    return repr(run).splitlines()
+
+
+def test_a_run_prints_what_it_came_to_and_what_orders_lacked() -> None:
+    """A: $1 - $0.50 - $0.0175 of fee. A limit in dollars is 0.5 centicents, which is on no grid."""
+    lines = told(
+        replayed(
+            LAKE,
+            (1, "A", bt.buy_yes(1, limit=5_000)),
+            (2, "A", bt.buy_yes(1, limit=4_000)),
+            (3, "A", bt.buy_yes(2, limit=pl.lit(0.5))),
+        )
+    )
+    assert lines[0].startswith("Made $0.48 (0.0 % of cash) after $0.02 of fees in 1 event on 1 day;")
+    assert lines[1] == (
+        "Of 3 orders these got less than they asked for: 1 rejected, off-grid limit; "
+        "1 unfilled, beyond limit."
+    )
+    assert lines[2].startswith("off-grid limit: limits are whole centicents, 5600 for $0.56,")
+    assert lines[3] == "Assumed:"
+    assert "- orders arrive 1000 ms after the row they were decided on was known" in lines
+    assert lines[-1].startswith("Frames: summary, orders, fills, ")
+
+
+def test_a_run_prints_what_stayed_open() -> None:
+    """Nobody told a result of B."""
+    lines = told(replayed(LAKE, (1, "B", bt.buy_yes(1))))
+    assert lines[1] == "1 position stayed open: marked at the last known bid."
+    assert lines[2] == "Assumed:"
+
+
+def test_a_sweep_prints_its_median_and_its_best_without_making_other_frames() -> None:
+    """A pays $1: each contract makes $0.4825; of three settings the one in the middle is the median."""
+    run = replayed(LAKE, (1, "A", bt.buy_yes(bt.param("n"))), params={"n": [1, 2, 4]})
+    made = Run(param_names=run.param_names, frames={"summary": run.summary})
+    assert told(made)[0] == (
+        "3 settings of n: the median made $0.96 after $0.04 of fees (1 order, 0 rejected; 1 fill); the best, "
+        "n = 4, made $1.93 after $0.07 of fees (1 order, 0 rejected; 1 fill), but picking the best of 3 "
+        "flatters it."
+    )
+
+
+def test_a_sweep_that_wants_nothing_says_that_nothing_did_better() -> None:
+    run = replayed(LAKE, (1, "A", bt.buy_yes(1).when(bt.param("n") > 5)), params={"n": [1, 2]})
+    assert told(run)[0] == (
+        "2 settings of n: the median came to nothing after $0.00 of fees (0 orders, 0 rejected; 0 fills), "
+        "and none did better."
+    )
