@@ -19,6 +19,7 @@ from backtest.intents import bound
 from backtest.plan import Params, Plan, parameter_rows, read_plan
 from backtest.policies import Policy, Quoting
 from backtest.report_numbers import length, several
+from backtest.watched import WatchedLake, check_read, is_tape
 from exchange.units import format_ts
 
 if TYPE_CHECKING:
@@ -140,7 +141,8 @@ def audit(
 
     Raises:
         PlanError: no function, no plan, no intents to compare, a frame whose known_ts is no time with a zone,
-            a plan that is another one each time, or a strategy that fails where it has decided.
+            a plan that is another one each time, a strategy that fails where it has decided, or one that does
+            not read the lake that it is given.
         ParameterError: as `bt.run`.
     """
     nothing = Audit({}, _CUTS.to_frame(), _DIFFERENCES.to_frame())
@@ -157,11 +159,11 @@ def audit(
     if wanted.is_empty():
         given = ", ".join(f"{name}={value}" for name, value in row.items())
         raise PlanError(f"the plan wants nothing ({given or 'no parameters'}): there is nothing to compare")
-    cuts, differences, left_out = [], [], ""
+    cuts, differences, left_out, asked = [], [], "", list[str]()
     for cut_ts in _moments(wanted["known_ts"], n_cuts):
         before = wanted.filter(pl.col("known_ts") <= cut_ts)
         try:
-            then = _wanted_then(strategy, pinned, cut_ts, row, selection, made)
+            then = _wanted_then(strategy, WatchedLake(pinned, cut_ts, asked), row, selection, made)
         except _Failure as error:
             if not before.is_empty():
                 raise
@@ -170,6 +172,7 @@ def audit(
         found = _differences(before, then)
         cuts.append((cut_ts, before.height, found.height))
         differences.append(found.select(pl.lit(cut_ts, _TIME).alias("cut_ts"), pl.all()))
+    check_read(asked, selection)
     told = Audit(row, pl.DataFrame(cuts, schema=_CUTS, orient="row"), pl.concat(differences), left_out)
     again = wanted if told.is_clean else _wanted(strategy(pinned, **selection), row, made)
     if not _differences(wanted, again).is_empty():
@@ -213,26 +216,25 @@ def _moments(known_ts: pl.Series, n_cuts: int) -> Iterator[datetime]:
 
 def _wanted_then(
     strategy: Callable[..., Any],
-    lake: "Lake",
-    cut_ts: datetime,
+    lake: WatchedLake,
     params: Mapping[str, Any],
     selection: Mapping[str, Any],
     made: Plan | Quoting,
 ) -> pl.DataFrame:
     """Return what the strategy wants until a moment if it is given what was known then."""
-    known = {name: _cut(name, given, cut_ts) for name, given in selection.items()}
+    known = {name: _cut(name, given, lake.at_ts) for name, given in selection.items()}
     try:
-        rows = _wanted(strategy(lake.known_by(cut_ts), **known), params, made)
+        rows = _wanted(strategy(lake, **known), params, made)
     except Exception as error:
-        said = str(error).partition("\n")[0]
+        said, at_ts = str(error).partition("\n")[0], format_ts(lake.at_ts)
         raise _Failure(
-            f"the strategy fails with what was known at {format_ts(cut_ts)}: {type(error).__name__}: {said}"
+            f"the strategy fails with what was known at {at_ts}: {type(error).__name__}: {said}"
         ) from error
-    return rows.filter(pl.col("known_ts") <= cut_ts)
+    return rows.filter(pl.col("known_ts") <= lake.at_ts)
 
 
 def _cut(name: str, given: object, cut_ts: datetime) -> object:
-    if not isinstance(given, pl.LazyFrame | pl.DataFrame) or "known_ts" not in given.collect_schema():
+    if not is_tape(given):
         return given
     known = given.collect_schema()["known_ts"]
     if not isinstance(known, pl.Datetime) or known.time_zone is None:

@@ -348,6 +348,20 @@ def test_failing_for_want_of_rows_before_the_first_decision_is_no_look_ahead(
     assert (plain.left_out, "Left out" in repr(plain)) == ("", False)
 
 
+def elsewhere(lake: Lake) -> pl.LazyFrame:
+    """Open the same lake once more, whole, as a plan does that stands in a notebook above its function."""
+    return BEHIND["any row"](Lake(lake.uri))
+
+
+def test_a_forecast_is_enough_to_keep_something_from(lake: Lake) -> None:
+    forecast = pl.DataFrame({"ticker": ["KXT-1-A"] * 2, "known_ts": [at(1), at(2)], "prob": [0.5, 0.6]})
+
+    def bought(_lake: Lake, forecast: pl.DataFrame) -> pl.DataFrame:
+        return forecast.select("ticker", "known_ts", intent=bt.buy_yes(1).when(pl.col("prob") > 0.1))
+
+    assert bt.audit(bought, lake, forecast=forecast).is_clean
+
+
 def in_sql(lake: Lake) -> pl.LazyFrame:
     assert lake.path
     return BEHIND["any row"](lake)
@@ -368,6 +382,11 @@ def in_sql(lake: Lake) -> pl.LazyFrame:
             lambda lake, numbers: BEHIND["any row"](lake, ticker=numbers["ticker"][0]),
             {"numbers": pl.DataFrame({"ticker": ["KXT-1-A"], "known_ts": [1]})},
             "numbers: known_ts is Int64: it must be a time with a zone",
+        ),
+        (
+            elsewhere,
+            {},
+            r"reads nothing of the lake that it is given.*: read that lake in it, as in lake.quo",
         ),
         (in_sql, {}, "AttributeError: .* has no 'path'; it has .*books, candles"),
     ],
