@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import polars as pl
+
 from backtest.errors import kind_of
 from exchange.errors import BadInput, UnitError
 from exchange.units import DOLLAR_CC, parse_cc, parse_centi, parse_micros, parse_ts
@@ -54,7 +56,9 @@ def fill_files(given: str | Path | Iterable[str | Path]) -> list[Path]:
         BadInput: there is none, or something that is no path.
     """
     paths = []
-    for each in given if isinstance(given, Iterable) and not isinstance(given, str) else [given]:
+    for each in (
+        [given] if isinstance(given, str | pl.DataFrame) or not isinstance(given, Iterable) else given
+    ):
         if not isinstance(each, str | Path):
             raise BadInput(
                 f"fills: {kind_of(each)} is no file: give the path of a CSV or JSON file, or several"

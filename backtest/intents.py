@@ -190,6 +190,8 @@ def _one_value(name: str, value: object, dtype: pl.DataType | type[pl.DataType])
     if isinstance(value, float) and value.is_integer() and dtype.is_integer():
         value = int(value)  # of [1, 2.5] both are floats, and the 1 is not to blame
     try:
+        if isinstance(value, bool) and dtype.is_numeric():
+            raise TypeError  # noqa: TRY301 -- polars would make 1 of it, and fail later at & and |
         return pl.Series([value], dtype=dtype)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise ParameterError(
@@ -296,13 +298,16 @@ def _whole(limit: int) -> int:
         raise PlanError(said) from error
 
 
-def _ttl_us(ttl: str | timedelta | None) -> int | None:
+def _ttl_us(ttl: object) -> int | None:
     if ttl is None:
         return None
     try:
         length = parse_duration(ttl) if isinstance(ttl, str) else ttl
     except UnitError as error:
         raise PlanError(f"ttl {ttl!r}: {error}") from error
+    if not isinstance(length, timedelta):
+        told = "an expression" if isinstance(ttl, pl.Expr) else repr(ttl)
+        raise PlanError(f"ttl is {told}: write a length of time such as '30s', the same for all rows")
     ttl_us = length // timedelta(microseconds=1)
     if ttl_us <= 0:
         raise PlanError(f"ttl {ttl!r} is not positive: drop it for an order that does not wait")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from exchange.errors import BadInput
 from warehouse.errors import UnknownEvent, UnknownSeries, UnknownTicker
 from warehouse.storage import TableFiles, collected
 from warehouse.tables import EVENTS, MARKETS, SERIES, Table
@@ -30,9 +31,13 @@ def tickers_of(
 
     Raises:
         UnknownTicker, UnknownEvent, UnknownSeries: the lake has never heard of it.
+        BadInput: a series or event that is no text, such as a list of several.
     """
     if series is None and event is None and ticker is None:
         return None
+    for name, given in (("series", series), ("event", event)):
+        if not isinstance(given, str | None):
+            raise BadInput(f"{name}={given!r}: name one {name}; of several, give the markets: ticker=[…]")
     named: list[set[str]] = []
     if ticker is not None:
         asked = [ticker] if isinstance(ticker, str) else list(ticker)

@@ -95,8 +95,8 @@ def compiled(
     )
     if getattr(given, "fields", None) != FIELDS or not whole:
         raise PlanError(
-            f"the policy {policy.__name__} returns {given}: return bt.Quotes with whole numbers; "
-            "int(…) makes one"
+            f"the policy {policy.__name__} returns {given}: return bt.Quotes with whole numbers, "
+            "always; int(…) makes one, and bt.Quotes(0, 0, 0, 0) wants nothing"
         )
 
     def without(at: Any, params: Any, memory: Any, _signals: Any) -> Any:  # noqa: ANN401 -- records, to numba
@@ -176,8 +176,8 @@ def answer_of(policy: Callable[..., Any], asking: Asking) -> list[int]:
     values = [getattr(given, name, None) for name in FIELDS]
     if not all(isinstance(each, int | np.integer) for each in values):
         raise PlanError(
-            f"the policy {policy.__name__} returned {given!r}: return bt.Quotes with whole numbers; "
-            "int(…) makes one"
+            f"the policy {policy.__name__} returned {given!r}: return bt.Quotes with whole numbers, "
+            "always; int(…) makes one, and bt.Quotes(0, 0, 0, 0) wants nothing"
         )
     return [int(each) for each in values if each is not None]
 

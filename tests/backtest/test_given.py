@@ -81,6 +81,7 @@ def test_what_reads_a_lake_names_what_it_was_given(name: str, given: object, wor
     [
         ([], "^fills: no file: give the path"),
         (3, "^fills: an int is no file"),
+        (pl.DataFrame({"ticker": ["A"]}), "^fills: a DataFrame is no file"),
         ([None], "^fills: None is no file"),
     ],
 )

@@ -96,6 +96,11 @@ def test_a_limit_without_a_price_is_never_a_market_order() -> None:
         ({"count": 1, "tif": "gtc"}, "limit"),
         ({"count": 1, "limit": 100, "ttl": "soon"}, "duration"),
         ({"count": 1, "limit": 100, "ttl": timedelta(0)}, "positive"),
+        ({"count": 1, "limit": 100, "ttl": 30}, "ttl is 30: write a length of time such as '30s'"),
+        (
+            {"count": 1, "limit": 100, "ttl": bt.param("ttl", pl.Duration)},
+            "an expression: .* same for all rows",
+        ),
         ({"count": 1, "limit": 100, "ttl": "1s", "tif": "fok"}, "does not wait"),
         ({"count": 1, "tif": "day"}, "unknown"),
     ],

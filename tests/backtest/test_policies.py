@@ -510,7 +510,7 @@ def _bare(told: Any, _params: Any, _memory: Any) -> Any:  # noqa: ANN401 -- reco
             r'_text does not compile: No implementation .* File ".*test_policies.py", line \d+; in_python',
         ),
         (_formatting, "_formatting does not compile: format spec in f-strings not supported"),
-        (_silent, r"_silent returns OptionalType\(Quotes.* return bt.Quotes with whole numbers"),
+        (_silent, r"_silent returns OptionalType\(Quotes.* whole numbers, always; .* wants nothing"),
         (_floats, r"the policy _floats returns Quotes\(float64.*whole numbers"),
         (_half, "_half does not compile: In .*Quotes.*: missing a required argument: 'ask_cc'"),
         (_bare, "the policy _bare returns Tuple.*return bt.Quotes"),

@@ -8,6 +8,7 @@ from shutil import rmtree
 import polars as pl
 import pytest
 
+from exchange.errors import BadInput
 from tests.warehouse.rows import a_market, a_quote, a_trade, an_event, at, frame
 from warehouse import Lake
 from warehouse.errors import NaiveTime, ReversedInterval, UnknownEvent, UnknownSeries, UnknownTicker
@@ -162,6 +163,15 @@ def test_unknown_names_come_with_what_is_near(tmp_path: Path) -> None:
     assert caught.value.exit_code == 2
     with pytest.raises(UnknownTicker, match="`tapehouse sync` or `tapehouse import` first"):
         Lake(tmp_path / "empty").trades(ticker="KXA-1")
+
+
+def test_a_series_or_event_is_one(tmp_path: Path) -> None:
+    """Previously polars said that it cannot cast a list, when the rows were collected."""
+    lake = a_lake(tmp_path)
+    with pytest.raises(BadInput, match=r"^series=\['KXA'\]: name one series; of several, .* ticker=\[…\]$"):
+        lake.quotes(series=["KXA"])  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(BadInput, match=r"^event=3: name one event"):
+        lake.trades(event=3)  # type: ignore[arg-type]  # the mistake
 
 
 def test_a_recording_without_a_listing_is_known(tmp_path: Path) -> None:
