@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from backtest.baskets import LEGS
-from backtest.kernels.arrays import NEVER
+from backtest.kernels.arrays import NEVER, TRADED
 from backtest.report_numbers import several
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from backtest.outcomes import Outcome
     from backtest.replay import Stage
     from backtest.settings import Settings
+    from backtest.tape import Tape
 
 OWN_MAX: Final = 0.05  # of what is ever traded in a market: more moves it, whatever a tape says
 BASIS: Final = {
@@ -43,6 +44,11 @@ def assumed(settings: "Settings", stage: "Stage", done: "Sequence[Outcome]") -> 
     ]
     if settings.fills == "queue":
         said.append(f"orders that wait stand {PLACES[settings.queue]}")
+        if n_silent := _silent(stage.tape, done):
+            said.append(
+                f"no trade is on record of {several(n_silent, 'market')} with orders that wait: there they "
+                "fill only where the other side comes to them, wherever in the queue they stand"
+            )
     if settings.legs:
         said.append(LEGS[settings.legs])
     if settings.extra_ticks:
@@ -63,6 +69,16 @@ def assumed(settings: "Settings", stage: "Stage", done: "Sequence[Outcome]") -> 
             "there: others would have answered"
         )
     return tuple(said)
+
+
+def _silent(tape: "Tape", done: "Sequence[Outcome]") -> int:
+    """Return in how many markets where orders waited the tape of a book has no trade."""
+    is_ours = np.zeros(len(tape.offsets) - 1, np.bool)
+    for each in done:
+        is_ours[each.orders["market"][each.orders["is_resting"] != 0]] = True
+    trades = np.flatnonzero(tape.changes["op"] >= TRADED)
+    has_none = np.diff(np.searchsorted(trades, tape.offsets)) == 0
+    return int((is_ours & has_none).sum())
 
 
 def _large(done: "Sequence[Outcome]", traded_centi: pl.Series) -> int:

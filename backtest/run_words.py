@@ -53,14 +53,14 @@ def _of_one(run: Run) -> list[str]:
 
 
 def _missed(run: Run) -> list[str]:
-    short = shortfalls(run.orders)
+    short = shortfalls(run.orders).sort("n_orders", descending=True, maintain_order=True)
     if short.is_empty():
         return []
     told = [
         f"{number(row['n_orders'])} {row['status']}, {row['reason']}"
         for row in short.head(REASONS_MAX).iter_rows(named=True)
     ]
-    more = f"; {short.height - REASONS_MAX} more kinds" if short.height > REASONS_MAX else ""
+    more = f"; {several(short.height - REASONS_MAX, 'other kind')}" if short.height > REASONS_MAX else ""
     hints = [f"{reason}: {hint}." for reason, hint in _HINTS.items() if reason in short["reason"]]
     asked = several(run.summary["n_orders"].item(), "order")
     return [f"Of {asked} these got less than they asked for: {'; '.join(told)}{more}.", *hints]

@@ -183,3 +183,19 @@ def test_a_place_in_the_queue_is_refused_where_there_is_none(arguments: dict[str
     lake = a_lake(markets=[a_market()], book_snapshots=[BOOK])
     with pytest.raises(PlanError, match="pessimistic or proportional or front"):
         replayed(lake, (1, "A", bt.buy_yes(1)), **arguments)
+
+
+NO_TRADES = "no trade is on record of 1 market with orders that wait: "
+
+
+@pytest.mark.parametrize("queue", EVERY)
+def test_a_run_says_that_a_book_came_without_trades(queue: str) -> None:
+    """As recordings of the order book alone do: then all three places in the queue give the same."""
+    order = (1, "A", bt.buy_yes(2, limit=4_500, ttl="60s"))
+    said = waited([], [], order, queue=queue).assumptions
+    assert any(each.startswith(NO_TRADES) for each in said)
+    for silent in (
+        waited([], [a_trade(5, 4_500, 150, "no")], order, queue=queue),
+        waited([], [], (1, "A", bt.buy_yes(2, limit=4_500)), queue=queue),
+    ):
+        assert not any(each.startswith(NO_TRADES) for each in silent.assumptions)

@@ -24,12 +24,13 @@ def test_a_run_prints_what_it_came_to_and_what_orders_lacked() -> None:
             (1, "A", bt.buy_yes(1, limit=5_000)),
             (2, "A", bt.buy_yes(1, limit=4_000)),
             (3, "A", bt.buy_yes(2, limit=pl.lit(0.5))),
+            *((second, "B", bt.close()) for second in (4, 5)),
         )
     )
     assert lines[0].startswith("Made $0.48 (0.0 % of cash) after $0.02 of fees in 1 event on 1 day;")
     assert lines[1] == (
-        "Of 3 orders these got less than they asked for: 1 rejected, off-grid limit; "
-        "1 unfilled, beyond limit."
+        "Of 5 orders these got less than they asked for: 2 rejected, nothing held; "
+        "1 rejected, off-grid limit; 1 unfilled, beyond limit."
     )
     assert lines[2].startswith("off-grid limit: limits are whole centicents, 5600 for $0.56,")
     assert lines[3] == "Assumed:"
