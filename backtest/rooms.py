@@ -38,8 +38,9 @@ class Room:
         return copied
 
     def keep(self, name: str, values: Array) -> None:
-        """Take an array, maybe a larger one than there was."""
-        self._kept[name] = values
+        """Take an array in place of a smaller one."""
+        if len(values) > len(self._kept[name]):
+            self._kept[name] = values
 
 
 class Rooms:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backtest as bt
+from backtest.metrics import row_of
 from backtest.results import Run
 from exchange.units import DOLLAR_CC
 from tests.backtest.test_engine_oracle import (
@@ -111,6 +112,26 @@ def test_a_book_in_which_nothing_trades_fills_nobody_who_waits(seed: int, queue:
     }
     done = run(rows, plan, fills="queue", queue=queue)
     assert done.fills.filter(pl.col("role") == "maker").is_empty()
+
+
+@SOME
+@given(SEEDS, EVERY, st.permutations([0, 1, 3]))
+def test_a_row_of_a_sweep_is_what_it_is_alone(seed: int, fills: str, tries: list[int]) -> None:
+    """All orders, three quarters of them and one quarter, one after the other in the memory of the first."""
+    rows, plan = a_world(Random(seed), fills)
+    is_wanted = pl.int_range(pl.len()) % 4 >= bt.param("x", pl.Int64)
+    asked = a_plan(*((at_s, ticker, intent(order)) for at_s, ticker, order in plan)).with_columns(
+        intent=pl.when(is_wanted).then("intent")
+    )
+
+    def swept(values: list[int]) -> Run:
+        more: dict[str, Any] = {"slippage": bt.Slippage(max_age="5s")} if fills == "trades" else {}
+        return bt.run(asked, a_lake(**rows), fills=fills, latency="1s", params={"x": values}, **more)
+
+    together = swept(tries)
+    for value in tries:
+        for name, frame in swept([value]).frames.items():
+            assert row_of(together.frames[name], {"x": value}).equals(frame), name
 
 
 @SOME
