@@ -18,6 +18,7 @@ from backtest.assumptions import assumed
 from backtest.baskets import ONE_BY_ONE, read_legs
 from backtest.errors import MarketsUnknown, PlanError, kind_of
 from backtest.holdouts import Holdout, Split, split_of
+from backtest.intents import bound
 from backtest.latency import Latency
 from backtest.plan import Params, Plan, Wanted, given_rows, parameter_rows, read_plan, universe, wanted
 from backtest.policies import Policy, Quoting, params_record, policy_rows
@@ -206,7 +207,8 @@ def _replayed(
             with rooms.one() as room:
                 return replay(staged.result(), settings, each, room)
 
-        with pl.Config(streaming_chunk_size=_AT_ONCE):
+        # polars' settings are the process's: one run at a time has them, or the last would restore another's.
+        with bound({}), pl.Config(streaming_chunk_size=_AT_ONCE):
             for row in rows:
                 each = asked(row)
                 tickers.update(each.tickers)

@@ -2,6 +2,7 @@
 
 import math
 import operator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import polars as pl
@@ -121,6 +122,22 @@ def test_a_sweep_comes_to_what_it_does_with_filter(edges: list[int]) -> None:
     for name, frame in filtered.frames.items():
         assert narrowed.frames[name].equals(frame), name
     assert narrowed.manifest["orders"] == filtered.manifest["orders"]
+
+
+def test_threads_may_share_a_plan_and_leave_polars_as_it_was() -> None:
+    signals = LAKE.tops(["A", "B"]).select("ticker", "ask_cc", known_ts="event_ts").collect()
+    kept = bt.where(signals, pl.col("ask_cc") >= bt.param("least", pl.Int32))
+    plan = kept.select("ticker", "known_ts", intent=bt.buy_yes(1, limit=pl.col("ask_cc")))
+
+    def run(values: list[int]) -> pl.DataFrame:
+        return bt.run(plan, LAKE, fills="touch", params={"least": values}).summary
+
+    tries = [[5_000, 4_900, 5_080], [5_080, 5_000, 4_950, 4_900]] * 4
+    before, alone = pl.Config.state(), [run(values) for values in tries]
+    with ThreadPoolExecutor(len(tries)) as pool:
+        together = list(pool.map(run, tries))
+    assert all(one.equals(other) for one, other in zip(together, alone, strict=True))
+    assert pl.Config.state() == before
 
 
 def test_several_conditions_may_be_one() -> None:
