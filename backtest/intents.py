@@ -51,7 +51,11 @@ _values: dict[str, object] = {}
 
 
 class Intent(pl.Expr):
-    """An expression of intents that can be made conditional."""
+    """An expression of intents that can be made conditional.
+
+    Several are one: `pl.when(up).then(bt.buy_yes(1)).when(down).then(bt.buy_no(1))`, or `pl.coalesce(…)`:
+    the first that is not null.
+    """
 
     def when(self, condition: pl.Expr | bool) -> "Intent":  # noqa: FBT001 -- `condition` reads as in pl.when
         """Want this only where `condition` is true; false and null both mean no."""
@@ -164,7 +168,9 @@ def param(name: str, dtype: pl.DataType | type[pl.DataType] = pl.Float64) -> pl.
     """Stand for a value that `bt.run(params=...)` gives, one run of the plan for each.
 
     The expression is elementwise and is evaluated at every collect, so shift, over and rolling keep their
-    meaning around it. `dtype` is what the plan sees; the default suits thresholds and counts.
+    meaning around it. `dtype` is what the plan sees; the default suits thresholds and counts. Where polars or
+    an intent takes no expression, as for windows and times to live, it can choose among several:
+    `pl.coalesce(pl.when(bt.param("s") == s).then(x.rolling_mean_by("known_ts", f"{s}s")) for s in (9, 60))`.
 
     Raises:
         PlanError: `name` is not an identifier.

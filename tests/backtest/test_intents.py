@@ -1,6 +1,6 @@
 """Intents and parameters as expressions."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,23 @@ def test_what_cannot_be_meant_is_refused(arguments: dict[str, Any], word: str) -
 
 def test_integers_of_numpy_are_counts_and_limits_too() -> None:
     assert one(bt.buy_yes(np.int64(10), limit=np.int32(4_200))) == one(bt.buy_yes(10, limit=4_200))  # type: ignore[arg-type]  # the point
+
+
+@pytest.mark.parametrize("seconds", [2, 10])
+def test_a_parameter_chooses_among_windows_and_times_to_live(seconds: int) -> None:
+    """Neither is an expression; middles of 10, 20 and 40 within two seconds and within ten."""
+    known_ts = [datetime(2026, 9, 1, 0, 0, second, tzinfo=UTC) for second in (0, 4, 5)]
+    rows = pl.LazyFrame({"known_ts": known_ts, "mid": [10, 20, 40]})
+    is_it = {s: bt.param("seconds") == s for s in (2, 10)}
+    fair = pl.coalesce(
+        pl.when(chosen).then(pl.col("mid").rolling_mean_by("known_ts", f"{s}s"))
+        for s, chosen in is_it.items()
+    )
+    waiting = pl.coalesce(bt.buy_yes(1, limit=100, ttl=f"{s}s").when(chosen) for s, chosen in is_it.items())
+    with bound({"seconds": seconds}):
+        found = rows.select(fair=fair, ttl_us=waiting.struct.field("ttl_us")).collect()
+    assert found["fair"].to_list() == pytest.approx({2: [10, 20, 30], 10: [10, 15, 70 / 3]}[seconds])
+    assert found["ttl_us"].to_list() == [seconds * 1_000_000] * 3
 
 
 def test_a_parameter_is_read_at_every_collect_and_never_cached() -> None:
