@@ -35,8 +35,8 @@ def where(signals: pl.DataFrame | pl.LazyFrame, *conditions: pl.Expr) -> pl.Lazy
 
     Args:
         signals: any rows.
-        conditions: each compares a column with what is computed from parameters, by >, >=, < or <=. A column
-            that is null meets none.
+        conditions: each compares a column with what is computed from parameters and numbers, by >, >=, < or
+            <=, or is several of these joined by &. A column that is null meets none.
 
     Returns:
         The rows as `signals.filter(*conditions)` gives them, in their order, with all columns.
@@ -90,9 +90,9 @@ def bounds_of(condition: object) -> list[Bound]:
                 return [*bounds_of(left), *bounds_of(right)]
             for compare, is_lower in _COMPARISONS:
                 if condition.meta.eq(compare(left, right)):
-                    if left.meta.is_column() and _has_no_rows(right):
+                    if left.meta.is_column() and _is_of_literals(right):
                         return [Bound(condition, right, is_lower)]
-                    if right.meta.is_column() and _has_no_rows(left):
+                    if right.meta.is_column() and _is_of_literals(left):
                         return [Bound(condition, left, not is_lower)]
     shown = _UDF.sub(r"\1", str(condition))
     raise PlanError(
@@ -106,10 +106,10 @@ def _operands(condition: pl.Expr) -> list[tuple[pl.Expr, pl.Expr]]:
     return [(found[1], found[0]), (found[0], found[1])] if len(found) == 2 else []  # noqa: PLR2004 -- a pair
 
 
-def _has_no_rows(value: pl.Expr) -> bool:
-    """Tell whether a value is made of literals alone: `pl.len()`, say, counts rows, and some may be gone."""
+def _is_of_literals(value: pl.Expr) -> bool:
+    """Tell whether a value is the same whatever rows there are: `pl.len()` is not, and names no column."""
     parts = value.meta.pop()
-    return all(map(_has_no_rows, parts)) if parts else value.meta.is_literal()
+    return all(map(_is_of_literals, parts)) if parts else value.meta.is_literal()
 
 
 @dataclass(slots=True)

@@ -53,7 +53,10 @@ class Rooms:
     @contextmanager
     def one(self) -> Iterator[Room]:
         """Give a room that nobody else is in."""
-        room = self._free.pop() if self._free else Room()
+        try:
+            room = self._free.pop()  # not asked before whether there is one: another thread might take it
+        except IndexError:
+            room = Room()
         try:
             yield room
         finally:
