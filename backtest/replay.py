@@ -34,6 +34,7 @@ from backtest.lifecycle import halts
 from backtest.outcomes import KEPT_OF_ORDERS, Outcome, columns_of, outcome_of
 from backtest.plan import Wanted, orders
 from backtest.recordings import ends
+from backtest.report_numbers import several
 from backtest.rooms import Room
 from backtest.tape import (
     BOOK,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 _DAY_US = 86_400_000_000
 QUOTES_STAND = "a quote stands until the next one, however old it is, or until its recording ends"
 QUOTES_AGE = "a quote that no other one follows within {:g} s, or before its recording ends, counts no longer"
+CLOSES = "there, quotes are closes of candles"
 HALTS = "on Thursdays from 03:00 to 05:00 New York time the exchange pauses: nothing fills, orders stay"
 _ABREAST = 32  # orders that are looked for on the tape at once
 _EQUITY_ROWS = 1_000  # rows of equity that a run is divided into, midnights not counted
@@ -275,7 +277,7 @@ def _tape(lake: "LakeReader", settings: "Settings", known: Rules) -> tuple[Tape,
             unsized = {name: pl.when(is_close).then(OF_A_CLOSE).otherwise(name) for name in sizes}
             shown = found.lazy().with_columns(**unsized)
             n_candles = found.filter(is_close)["ticker"].n_unique()
-        told = [f"{n_candles} markets were not recorded all the time: there, quotes are closes of candles"]
+        told = [f"{several(n_candles, 'market was', 'markets were')} not recorded all the time: {CLOSES}"]
         ended = pl.concat([shown, ends(lake, shown)])
         stand = QUOTES_STAND if settings.max_age_us == NEVER else QUOTES_AGE.format(settings.max_age_us / 1e6)
         tape = quotes_tape(ended, known.markets, evidence=fills, holds_us=settings.max_age_us)
