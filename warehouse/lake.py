@@ -251,7 +251,11 @@ class Lake:
         start: Moment | None = None,
         end: Moment | None = None,
     ) -> pl.LazyFrame:
-        """Return executions of `[start, end)`; see `warehouse.panels.trades`."""
+        """Return executions of `[start, end)`; see `warehouse.panels.trades`.
+
+        Columns: known_ts (UTC) and those of the table, trade_id, ticker, event_ts, yes_price_cc, count_centi,
+        taker_side (yes or no), is_block_trade, source, fetched_ts.
+        """
         return panels.trades(self, series=series, event=event, ticker=ticker, start=start, end=end)
 
     def candles(
@@ -278,7 +282,11 @@ class Lake:
         start: Moment | None = None,
         end: Moment | None = None,
     ) -> pl.LazyFrame:
-        """Return tops of book known in `[start, end)`; see `warehouse.panels.quotes`."""
+        """Return tops of book known in `[start, end)`; see `warehouse.panels.quotes`.
+
+        Columns: ticker, known_ts (UTC), bid_cc, bid_size_centi, ask_cc, ask_size_centi (centicents of YES and
+        hundredths of a contract; null for an empty side), last_price_cc, quote_age, source, session.
+        """
         return panels.quotes(self, series=series, event=event, ticker=ticker, start=start, end=end)
 
     def tops(self, tickers: Sequence[str]) -> pl.LazyFrame:

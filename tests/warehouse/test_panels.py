@@ -1,5 +1,6 @@
 """Readers by series, event, ticker and time, and the errors that say what comes close."""
 
+import re
 from datetime import datetime, timedelta, timezone
 from itertools import product
 from pathlib import Path
@@ -163,6 +164,13 @@ def test_unknown_names_come_with_what_is_near(tmp_path: Path) -> None:
     assert caught.value.exit_code == 2
     with pytest.raises(UnknownTicker, match="`tapehouse sync` or `tapehouse import` first"):
         Lake(tmp_path / "empty").trades(ticker="KXA-1")
+
+
+def test_readers_of_tapes_name_their_columns_where_a_notebook_shows_them(tmp_path: Path) -> None:
+    lake = a_lake(tmp_path)
+    for reader in (lake.quotes, lake.trades):
+        words = set(re.findall(r"\w+", reader.__doc__ or ""))
+        assert words >= set(reader().collect_schema()), reader.__name__
 
 
 def test_a_series_or_event_is_one(tmp_path: Path) -> None:
