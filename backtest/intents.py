@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from math import isnan
 from typing import Final
 
 import polars as pl
@@ -196,8 +197,9 @@ def _one_value(name: str, value: object, dtype: pl.DataType | type[pl.DataType])
     if isinstance(value, float) and value.is_integer() and dtype.is_integer():
         value = int(value)  # of [1, 2.5] both are floats, and the 1 is not to blame
     try:
-        if isinstance(value, bool) and dtype.is_numeric():
-            raise TypeError  # noqa: TRY301 -- polars would make 1 of it, and fail later at & and |
+        # Of True polars would make 1, and fail later at & and |; NaN it takes for more than any number.
+        if (isinstance(value, bool) and dtype.is_numeric()) or (isinstance(value, float) and isnan(value)):
+            raise TypeError  # noqa: TRY301
         return pl.Series([value], dtype=dtype)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise ParameterError(

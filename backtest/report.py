@@ -17,6 +17,7 @@ from backtest.report_results import results
 from backtest.report_sections import assumptions, coverage, reproduce
 from backtest.report_sweep import sweep
 from backtest.report_words import verdict
+from exchange.errors import BadInput
 
 if TYPE_CHECKING:
     from backtest.report_detail import Detail
@@ -35,8 +36,13 @@ def write_report(run: Run, path: str | Path, *, title: str | None = None) -> Pat
         run: a `backtest.Run`, or anything with its frames.
         path: the file to write; its folder is made.
         title: the heading; by default the strategy named in the manifest.
+
+    Raises:
+        BadInput: the path is a folder.
     """
     path = Path(path)
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder: give a file in it, such as {path / 'report.html'}")
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -6,7 +6,6 @@ counts in hundredths of a contract, prices in centicents. To the micro-dollar, f
     cash_end = cash_start + sum(settlements.payout) + sum(fills.cash) - sum(fills.fee)
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -323,18 +322,13 @@ class Run:
         return self.frames["coverage"]
 
     def save(self, folder: str | Path) -> Path:
-        """Write every frame as Parquet and the manifest as JSON, and return the folder.
+        """Write every frame as Parquet and the manifest as JSON, and return the folder; a file is BadInput.
 
         Equal runs write equal bytes.
         """
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        for name, frame in self.frames.items():
-            frame.write_parquet(target / f"{name}.parquet", compression="zstd", statistics=True)
-        told = {**self.manifest, "assumptions": list(self.assumptions), "params": list(self.param_names)}
-        text = json.dumps(told, indent=2, sort_keys=True, default=as_text)
-        (target / "manifest.json").write_text(text + "\n")
-        return target
+        from backtest.saved import save
+
+        return save(self, folder)
 
     @staticmethod
     def load(folder: str | Path) -> "Run":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import polars as pl
+
 from backtest.metrics import shortfalls
 from backtest.report_detail import details, median_index, ranked, swept
 from backtest.report_numbers import dollars, number, plain, several
@@ -14,7 +16,11 @@ if TYPE_CHECKING:
     from backtest.results import Run
 
 REASONS_MAX: Final = 6
-_HINTS: Final = {"off-grid limit": "limits are whole centicents, 5600 for $0.56, on the grid of their market"}
+_OFTEN: Final = 10  # orders of which one met this: then it is told what may be the matter
+_HINTS: Final = {
+    "off-grid limit": "limits are whole centicents, 5600 for $0.56, on the grid of their market",
+    "book unknown": "nothing is on record then to fill against; coverage says where, bt.ladder what is",
+}
 
 
 def in_words(run: Run) -> str:
@@ -61,6 +67,10 @@ def _missed(run: Run) -> list[str]:
         for row in short.head(REASONS_MAX).iter_rows(named=True)
     ]
     more = f"; {several(short.height - REASONS_MAX, 'other kind')}" if short.height > REASONS_MAX else ""
-    hints = [f"{reason}: {hint}." for reason, hint in _HINTS.items() if reason in short["reason"]]
-    asked = several(run.summary["n_orders"].item(), "order")
-    return [f"Of {asked} these got less than they asked for: {'; '.join(told)}{more}.", *hints]
+    n_orders = run.summary["n_orders"].item()
+    often = short.filter(pl.col("n_orders") * _OFTEN >= n_orders)["reason"]
+    hints = [f"{reason}: {hint}." for reason, hint in _HINTS.items() if reason in often]
+    return [
+        f"Of {several(n_orders, 'order')} these got less than they asked for: {'; '.join(told)}{more}.",
+        *hints,
+    ]

@@ -1,4 +1,4 @@
-"""A run read back from the folder that `Run.save` or `tapehouse backtest run` wrote."""
+"""A run in a folder: written, and read back from what `Run.save` or `tapehouse backtest run` wrote."""
 
 import json
 from functools import partial
@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from backtest.errors import PlanError, kind_of
-from backtest.results import SCHEMAS, Frames, Run
+from backtest.results import SCHEMAS, Frames, Run, as_text
 from exchange.errors import BadInput
 
 MANIFEST: Final = "manifest.json"  # what marks a folder as one of ours, which may be replaced
@@ -28,6 +28,24 @@ def run_of(given: object) -> Run:
             f"{kind_of(given)} is no run: give what bt.run returned, or bt.Run.load of its folder"
         )
     return given
+
+
+def save(run: Run, folder: str | Path) -> Path:
+    """Write every frame of a run as Parquet and its manifest as JSON; return the folder.
+
+    Raises:
+        BadInput: it is a file.
+    """
+    target = Path(folder)
+    if target.is_file():
+        raise BadInput(f"{target} is a file: a run is saved to a folder")
+    target.mkdir(parents=True, exist_ok=True)
+    for name, frame in run.frames.items():
+        frame.write_parquet(target / f"{name}.parquet", compression="zstd", statistics=True)
+    told = {**run.manifest, "assumptions": list(run.assumptions), "params": list(run.param_names)}
+    text = json.dumps(told, indent=2, sort_keys=True, default=as_text)
+    (target / MANIFEST).write_text(text + "\n")
+    return target
 
 
 def load(folder: str | Path) -> Run:

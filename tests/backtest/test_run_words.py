@@ -45,6 +45,15 @@ def test_a_run_prints_what_stayed_open() -> None:
     assert lines[2] == "Assumed:"
 
 
+def test_a_run_prints_where_most_orders_found_nothing_on_record() -> None:
+    """The lake has quotes and no books."""
+    lines = told(replayed(LAKE, (1, "A", bt.buy_yes(1)), fills="book"))
+    assert lines[1:3] == [
+        "Of 1 order these got less than they asked for: 1 rejected, book unknown.",
+        "book unknown: nothing is on record then to fill against; coverage says where, bt.ladder what is.",
+    ]
+
+
 def test_a_sweep_prints_its_median_and_its_best_without_making_other_frames() -> None:
     """A pays $1: each contract makes $0.4825; of three settings the one in the middle is the median."""
     run = replayed(LAKE, (1, "A", bt.buy_yes(bt.param("n"))), params={"n": [1, 2, 4]})

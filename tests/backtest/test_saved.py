@@ -48,3 +48,12 @@ def test_a_frame_that_is_missing_damaged_or_older_is_bad_input_when_it_is_asked_
     ):
         with pytest.raises(BadInput, match=f"{name}.parquet: {said}"):
             read.frames[name]
+
+
+def test_a_run_is_saved_to_a_folder_and_its_report_to_a_file(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("x")
+    with pytest.raises(BadInput, match=r"run is a file: a run is saved to a folder$"):
+        a_run(1).save(tmp_path / "run")
+    with pytest.raises(BadInput, match=r"is a folder: give a file in it, such as .*report\.html$"):
+        a_run(1).report(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
