@@ -24,21 +24,22 @@ _MARKET: Final = {"ticker": pl.String(), "event_ticker": pl.String(), "series_ti
 SCHEMAS: Final[dict[str, pl.Schema]] = {
     "summary": pl.Schema(
         {
-            "cash_start_micros": pl.Int64(),
-            "cash_end_micros": pl.Int64(),
-            "marked_end_micros": pl.Int64(),  # cash plus open positions at the last known bid
+            # Polars prints the first and the last four of many columns: what is asked first comes first.
             "pnl_micros": pl.Int64(),  # marked_end - cash_start
             "fees_micros": pl.Int64(),
-            "payouts_micros": pl.Int64(),
-            "n_orders": pl.Int64(),  # cancels not counted
-            "n_rejected": pl.Int64(),
             "n_fills": pl.Int64(),
             "filled_centi": pl.Int64(),
+            "n_orders": pl.Int64(),  # cancels not counted
+            "n_rejected": pl.Int64(),
             "n_markets": pl.Int64(),  # markets with at least one fill
             "n_settled": pl.Int64(),  # of these
             "n_open": pl.Int64(),  # positions that nothing closed or settled
             "locked_max_micros": pl.Int64(),  # most that was locked after any instant
             "locked_dollar_days": pl.Float64(),  # dollars x days locked, up to the end of the data
+            "payouts_micros": pl.Int64(),
+            "cash_start_micros": pl.Int64(),
+            "cash_end_micros": pl.Int64(),
+            "marked_end_micros": pl.Int64(),  # cash plus open positions at the last known bid
         }
     ),
     "orders": pl.Schema(

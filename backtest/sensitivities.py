@@ -30,7 +30,7 @@ MOVABLE: Final = (
     "netting",
     "legs",
 )
-_OWN: Final = ("assumption", "value", "is_base", "change_micros")
+_OWN: Final = ("assumption", "value", "change_micros", "is_base")
 _QUICK: Final = Latency((1_000,))  # no order arrives at once
 _SLOWER: Final = (4, 20)  # times the base
 
@@ -60,8 +60,8 @@ def sensitivity(
         arguments: of `bt.run`, for the base.
 
     Returns:
-        The parameters; assumption; value, as text; is_base, true for one row of each assumption, where the
-        base is repeated; change_micros, by how much pnl_micros differs from the base's; then the columns of
+        The parameters; assumption; value, as text; change_micros, by how much pnl_micros differs from the
+        base's; is_base, true for one row of each assumption, where the base is repeated; then the columns of
         `Run.summary`. By parameters, then as given, a base that is not among the values before them.
 
     Raises:

@@ -4,7 +4,7 @@ import polars as pl
 
 import backtest as bt
 from backtest.results import Run
-from tests.backtest.worlds import a_lake, a_market, a_quote, replayed, settled
+from tests.backtest.worlds import a_lake, a_market, a_quote, at, replayed, settled
 
 LAKE = a_lake(
     markets=[settled("A", pays_cc=10_000), a_market("B")],
@@ -71,3 +71,12 @@ def test_a_sweep_that_wants_nothing_says_that_nothing_did_better() -> None:
         "2 settings of n: the median came to nothing after $0.00 of fees (0 orders, 0 rejected; 0 fills), "
         "and none did better."
     )
+
+
+def test_polars_prints_what_a_run_came_to() -> None:
+    """Of many columns it prints four of each end: after one parameter, those that are asked first."""
+    plan = pl.LazyFrame({"ticker": ["A"], "known_ts": [at(1)]}).with_columns(intent=bt.buy_yes(bt.param("n")))
+    run = bt.run(plan, LAKE, fills="touch", params={"n": [1, 2]})
+    assert run.summary.columns[:4] == ["n", "pnl_micros", "fees_micros", "n_fills"]
+    assert bt.ladder(plan, LAKE, rungs=["touch"], params={"n": 1}).columns[3] == "pnl_micros"
+    assert bt.sensitivity(plan, LAKE, fills="touch", params={"n": 1}).columns[3] == "change_micros"

@@ -123,7 +123,7 @@ def test_every_value_of_every_parameter_row_is_a_run_of_its_own() -> None:
     common: dict[str, Any] = {"fills": "touch", "params": {"n": [9, 2]}}
     vary: dict[str, Any] = {"latency": [timedelta(seconds=2), "7s"], "refill": ["1s"], "cash": [2, "2.5"]}
     told = bt.sensitivity(plan, lake, vary=vary, latency="1s", **common)
-    assert told.columns == ["n", "assumption", "value", "is_base", "change_micros", *SUMMARY]
+    assert told.columns == ["n", "assumption", "value", "change_micros", "is_base", *SUMMARY]
     assert told["n"].to_list() == [9.0] * 8 + [2.0] * 8
     names = ["latency", "latency", "latency", "refill", "refill", "cash", "cash", "cash"]
     assert told["assumption"].to_list() == names * 2
