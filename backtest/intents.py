@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
-from math import isnan
 from typing import Final
 
 import polars as pl
@@ -197,9 +196,8 @@ def _one_value(name: str, value: object, dtype: pl.DataType | type[pl.DataType])
     if isinstance(value, float) and value.is_integer() and dtype.is_integer():
         value = int(value)  # of [1, 2.5] both are floats, and the 1 is not to blame
     try:
-        # Of True polars would make 1, and fail later at & and |; NaN it takes for more than any number.
-        if (isinstance(value, bool) and dtype.is_numeric()) or (isinstance(value, float) and isnan(value)):
-            raise TypeError  # noqa: TRY301
+        if isinstance(value, bool) and dtype.is_numeric():
+            raise TypeError  # noqa: TRY301 -- polars would make 1 of it, and fail later at & and |
         return pl.Series([value], dtype=dtype)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise ParameterError(
@@ -215,17 +213,28 @@ def parameters_in(plan: pl.LazyFrame) -> frozenset[str]:
 
 @contextmanager
 def bound(values: Mapping[str, object]) -> Iterator[None]:
-    """Give parameters their values while plans are collected; one thread at a time."""
+    """Give parameters their values while plans are collected; one thread at a time.
+
+    Raises:
+        ParameterError: a parameter has no value, or one of another kind.
+        PlanError: polars cannot make the plan, and says why.
+    """
     with _binding:
         before = dict(_values)
         _values.update(values)
         try:
             yield
         except ParameterError as error:  # polars appends the whole expression
-            raise ParameterError(str(error).partition("\n")[0]) from error
+            raise ParameterError(_first_line(error)) from error
+        except pl.exceptions.PolarsError as error:
+            raise PlanError(f"the plan cannot be made: {_first_line(error)}") from error
         finally:
             _values.clear()
             _values.update(before)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _order(

@@ -10,6 +10,7 @@ import pytest
 import backtest as bt
 from backtest.errors import ParameterError, PlanError
 from backtest.intents import INTENT, bound, parameters_in
+from tests.backtest.worlds import a_lake, a_market, a_quote, at
 
 
 def one(intent: pl.Expr, **columns: Any) -> dict[str, Any] | None:  # noqa: ANN401 -- any values
@@ -129,6 +130,21 @@ def test_a_parameter_chooses_among_windows_and_times_to_live(seconds: int) -> No
         found = rows.select(fair=fair, ttl_us=waiting.struct.field("ttl_us")).collect()
     assert found["fair"].to_list() == pytest.approx({2: [10, 20, 30], 10: [10, 15, 70 / 3]}[seconds])
     assert found["ttl_us"].to_list() == [seconds * 1_000_000] * 3
+
+
+@pytest.mark.parametrize(
+    ("intent", "said"),
+    [
+        (bt.buy_yes(1).when(pl.col("ask_cc")), r"invalid series dtype: expected `Boolean`, got `i64`[^\n]*$"),
+        (bt.buy_yes(1, limit=pl.col("ticker")), r"[^\n]*compare string with numeric[^\n]*$"),
+    ],
+)
+def test_what_polars_finds_wrong_when_it_makes_a_plan_is_said_in_a_line(intent: pl.Expr, said: str) -> None:
+    """Its schema was right; previously a traceback with the whole expression."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
+    rows = pl.LazyFrame({"ticker": ["A"], "known_ts": [at(1)], "ask_cc": [5_000]})
+    with pytest.raises(PlanError, match=f"^the plan cannot be made: {said}"):
+        bt.run(rows.with_columns(intent=intent), lake, fills="touch")
 
 
 def test_a_parameter_is_read_at_every_collect_and_never_cached() -> None:

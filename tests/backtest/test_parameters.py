@@ -70,7 +70,6 @@ def test_a_value_that_is_given_twice_is_one_setting() -> None:
         (np.array([[1, 2]]), pl.Int64, r"parameter n=\[1, 2\] is no Int64"),
         ("1", pl.Float64, r"parameter n='1' is no Float64, .*: give it one, or .* bt\.param\('n', dtype\)$"),
         ([True, False], pl.Float64, r"parameter n=True is no Float64, .* bt\.param\('n', dtype\)$"),
-        (float("nan"), pl.Float64, "parameter n=nan is no Float64"),
         ([1, 2.5], pl.Int64, "parameter n=2.5 is no Int64, and that is what the plan reads"),
         ([300], pl.Int8, "parameter n=300 is no Int8"),
         ([], pl.Int64, "params names no value"),
