@@ -41,6 +41,7 @@ def run(
             metavar="NOTE",
         ),
     ] = None,
+    param: sweep_cli.ParamValues = None,
     as_json: Json = False,  # noqa: FBT002 - a command-line flag
 ) -> None:
     """Replay a strategy and write its report and frames to a folder.
@@ -61,15 +62,14 @@ def run(
     latency = "250ms"
     cash = 5_000                       # dollars
     [params]
-    beyond = [0.90, 0.95]              # a list is a sweep; `sweep` gives more
+    beyond = [0.90, 0.95]              # a list is a sweep; --param takes its place
     ```
 
     Exits 0 when done, 2 when the configuration or the data cannot be used.
     """
-    from backtest.config import read_config
     from backtest.running import run_config, summary_rows
 
-    finished = run_config(read_config(config), lake=lake, out=out, note=note)
+    finished = run_config(sweep_cli.asked_for(config, param), lake=lake, out=out, note=note)
     if as_json:
         _print_json(
             {

@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 
 SETTINGS_MAX: Final = 100_000  # of a sweep: beyond it somebody mistyped a step
 _HOW: Final = "write --param NAME=V1,V2,… or --param NAME=FROM..TO..STEP"
+ParamValues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        help="Values of a parameter: `0.02,0.05`, or `1..5`, or `0.02..0.10..0.02`; may be repeated.",
+        metavar="NAME=VALUES",
+    ),
+]
 
 
 def sweep(
     config: Annotated[Path, typer.Argument(help="A TOML file, as for `run`.", metavar="CONFIG.toml")],
-    param: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--param",
-            help="Values of a parameter: `0.02,0.05`, or `1..5`, or `0.02..0.10..0.02`; may be repeated.",
-            metavar="NAME=VALUES",
-        ),
-    ] = None,
+    param: ParamValues = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the results; else `out` of the configuration.")
     ] = None,
@@ -51,10 +52,9 @@ def sweep(
 
     Exits 0 when done, 2 when the configuration, the parameters or the data cannot be used.
     """
-    from backtest.config import read_config, with_params
     from backtest.running import run_config
 
-    asked = with_params(read_config(config), _given(param or []), where="--param")
+    asked = asked_for(config, param)
     _refuse_size(asked)
     finished = run_config(asked, lake=lake, out=out)
     if as_json:
@@ -65,6 +65,17 @@ def sweep(
     from backtest.printing import print_run
 
     print_run(finished)
+
+
+def asked_for(config: Path, param: list[str] | None) -> "RunConfig":
+    """Read a configuration, with the values of `--param` instead of its own.
+
+    Raises:
+        BadInput: one of both cannot be used.
+    """
+    from backtest.config import read_config, with_params
+
+    return with_params(read_config(config), _given(param or []), where="--param")
 
 
 def _given(texts: list[str]) -> dict[str, list[int | float]]:

@@ -123,16 +123,18 @@ def test_running_twice_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_holdout_is_opened_beside_the_other_results_once(tmp_path: Path) -> None:
     """Trap 46: the one market was paid at 130 s: before the holdout or in it, as the configuration says."""
     since = f'holdout = {{ since = {at(100).isoformat()}, log = "looks.jsonl" }}\n'
-    config = a_config(tmp_path, since + CONFIG.replace("[0.90, 0.99]", "0.90"))
+    config = a_config(tmp_path, since + CONFIG)
     with pytest.raises(BadInput, match="no market of the plan is over before"):
         said("run", config)
-    assert said("run", config, "--open-holdout", "the only setting").exit_code == 0
+    with pytest.raises(BadInput, match="opened for one parameter row, and params has 2"):
+        said("run", config, "--open-holdout", "both settings")
+    assert said("run", config, "--param", "beyond=0.90", "--open-holdout", "the first").exit_code == 0
     assert {path.name for path in tmp_path.iterdir()} == {"lake", "my.toml", "out-holdout", "looks.jsonl"}
     summary = pl.read_parquet(tmp_path / "out-holdout" / "summary.parquet")
     assert summary["pnl_micros"].to_list() == [748_400]
-    assert "the only setting" in (tmp_path / "out-holdout" / "report.html").read_text()
+    assert "the first" in (tmp_path / "out-holdout" / "report.html").read_text()
     with pytest.raises(BadInput, match=r"looks\.jsonl: this holdout was opened on"):
-        said("run", config, "--open-holdout", "another setting")
+        said("run", config, "--param", "beyond=0.99", "--open-holdout", "another setting")
     with pytest.raises(BadInput, match="no holdout to open: add holdout = "):
         said("run", a_config(tmp_path / "other"), "--open-holdout", "nothing to open")
 
