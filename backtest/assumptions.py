@@ -49,6 +49,11 @@ def assumed(settings: "Settings", stage: "Stage", done: "Sequence[Outcome]") -> 
                 f"no trade is on record of {several(n_silent, 'market')} with orders that wait: there they "
                 "fill only where the other side comes to them, wherever in the queue they stand"
             )
+    if n_repeated := max(each.n_repeated for each in done):
+        said.append(
+            f"{several(n_repeated, 'order repeats', 'orders repeat')} another one word by word, market "
+            "and moment too: each is an order of its own"
+        )
     if settings.legs:
         said.append(LEGS[settings.legs])
     if settings.extra_ticks:

@@ -20,7 +20,8 @@ from backtest.errors import MarketsUnknown, PlanError, kind_of
 from backtest.holdouts import Holdout, Split, split_of
 from backtest.intents import bound
 from backtest.latency import Latency
-from backtest.plan import Params, Plan, Wanted, given_rows, parameter_rows, read_plan, universe, wanted
+from backtest.plan import Params, Wanted, given_rows, universe, wanted
+from backtest.planning import PlanOf, Plans, plans
 from backtest.policies import Policy, Quoting, params_record, policy_rows
 from backtest.results import Run
 from backtest.rooms import Rooms
@@ -63,7 +64,7 @@ class LakeReader(Protocol):
 
 
 def run(
-    plan: Plan | Quoting,
+    plan: PlanOf | Quoting,
     lake: LakeReader,
     *,
     fills: str,
@@ -95,7 +96,8 @@ def run(
         plan: ticker (text, or categories), known_ts (UTC) and intent (see `backtest.intents`); lazy if it
             reads parameters. A fourth column `basket` (text or whole number, null for none) makes legs of the
             rows that share it and known_ts; `Run.baskets` says how many sets were complete and what was
-            stranded. Or a policy on its markets, `backtest.policy`.
+            stranded. Or a function that returns such a plan and takes the parameters by name: of windows and
+            lengths of time, say, which no expression can be. Or a policy on its markets, `backtest.policy`.
         lake: where quotes or books, markets, events, series and fee changes are.
         fills: what orders meet: "mid" (the middle between bid and ask: a fantasy), "touch" (best quotes and
             their sizes), "trades" (a touch made of the last trades and a `slippage`, where nobody recorded
@@ -111,10 +113,10 @@ def run(
             their known_ts already.
         cash: dollars at the start; one purse for all markets. What an order cannot pay for (fee included) is
             not bought; what it can pay for is, to 0.01 contract. Orders that wait reserve their cost.
-        params: values for `bt.param` or of a policy: {name: value, or list, range, array or Series of them},
-            every combination; or a frame of rows. A plan is collected once for each: collect before it what
-            no parameter reads, and drop rows by parameters with `bt.where`, or with `filter`, which looks at
-            all of them each time; `when` takes longest.
+        params: values for `bt.param`, or of a function or policy: {name: value, or list, range, array or
+            Series of them}, every combination; or a frame of rows. A plan is collected once for each: collect
+            before it what no parameter reads, and drop rows by parameters with `bt.where`, or with `filter`,
+            which looks at all of them each time; `when` takes longest.
         per_event: most that open positions of one event may have cost: up to 1 a share of `cash`, above 1
             dollars.
         per_series: the same for all events of one series.
@@ -142,8 +144,8 @@ def run(
     """
     if isinstance(plan, Policy):
         raise PlanError("a policy is asked about markets: run policy.on([…])")
-    lazy = None if isinstance(plan, Quoting) else read_plan(plan)
-    if lazy is not None and feed is not None:
+    planned = None if isinstance(plan, Quoting) else plans(plan, params)
+    if planned is not None and feed is not None:
         raise PlanError("feed= is for policies: a plan's rows have their known_ts already, move that instead")
     settings = read_settings(
         fills=fills,
@@ -161,15 +163,15 @@ def run(
         payout_delay=payout_delay,
         fees=fees,
         max_age=max_age,
-        legs=read_legs(legs, has_baskets=lazy is not None and "basket" in lazy.collect_schema()),
+        legs=read_legs(legs, has_baskets=planned is not None and planned.has_baskets),
     )
     lake = opened(lake)
     if isinstance(plan, Quoting):
         rows = policy_rows(*given_rows(params), plan.policy)
         return _quoted(lake, settings, plan, rows, split_of(holdout, lake, len(rows), settings.payout_delay))
-    assert lazy is not None
-    rows = parameter_rows(params, lazy)
-    return _replayed(lake, settings, lazy, rows, split_of(holdout, lake, len(rows), settings.payout_delay))
+    assert planned is not None
+    split = split_of(holdout, lake, len(planned.rows), settings.payout_delay)
+    return _replayed(lake, settings, planned, split)
 
 
 def opened(lake: LakeReader) -> LakeReader:
@@ -188,20 +190,21 @@ def opened(lake: LakeReader) -> LakeReader:
 def _replayed(
     lake: LakeReader,
     settings: Settings,
-    plan: pl.LazyFrame,
-    rows: Sequence[dict[str, Any]],
+    planned: Plans,
     split: Split | None,
 ) -> Run:
     from backtest.replay import replay  # numba comes in here, and only here
 
-    likely = universe(plan, rows[0])
+    rows = planned.rows
+    likely = universe(planned.under(rows[0]), rows[0])
     likely = likely if split is None else split.visible(likely)
     tickers, replayed, later, rooms = set(likely), [], list[Wanted](), Rooms()
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         staged = pool.submit(stage_for, lake, settings, likely)
 
         def asked(row: dict[str, Any]) -> Wanted:
-            return wanted(plan, row, settings.latency, one_by_one=settings.legs == ONE_BY_ONE, split=split)
+            plan, one_by_one = planned.under(row), settings.legs == ONE_BY_ONE
+            return wanted(plan, row, settings.latency, one_by_one=one_by_one, split=split)
 
         def on_stage(each: Wanted) -> "Outcome":
             with rooms.one() as room:
@@ -217,7 +220,7 @@ def _replayed(
                 else:
                     later.append(each)
         if not tickers:
-            raise _nothing(plan, rows, split)
+            raise _nothing(planned, split)
         if later:  # which markets there are depends on a parameter: once more, with all of them
             wait(replayed)
             staged = pool.submit(stage_for, lake, settings, tickers)
@@ -227,11 +230,12 @@ def _replayed(
     return _finished(lake, settings, staged.result(), done, len(tickers), split)
 
 
-def _nothing(plan: pl.LazyFrame, rows: Sequence[dict[str, Any]], split: Split | None) -> Exception:
+def _nothing(planned: Plans, split: Split | None) -> Exception:
     """Say why no parameter row has a market."""
-    if split is not None and any(universe(plan, row) for row in rows):
+    if split is not None and any(universe(planned.under(row), row) for row in planned.rows):
         return split.sees_none()
-    under = f" under any of {len(rows)} rows of parameters" if len(rows) > 1 else ""
+    n = len(planned.rows)
+    under = f" under any of {n} rows of parameters" if n > 1 else ""
     return MarketsUnknown(f"the plan has no rows{under}: nothing to replay")
 
 

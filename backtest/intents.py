@@ -61,6 +61,10 @@ class Intent(pl.Expr):
         """Want this only where `condition` is true; false and null both mean no."""
         return _intent(pl.when(condition).then(self))
 
+    def otherwise(self, other: "Intent") -> "Intent":
+        """Want `other` where this is not wanted: `bt.buy_yes(10).when(is_low).otherwise(bt.close())`."""
+        return _intent(pl.coalesce(self, other))
+
 
 def buy_yes(
     count: float | Decimal | str | pl.Expr,

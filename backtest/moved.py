@@ -14,6 +14,7 @@ from backtest.errors import PlanError
 from backtest.kernels.arrays import COUNT_MAX_CENTI
 from backtest.latency import FEED, Latency
 from backtest.plan import Plan, read_plan
+from backtest.planning import PlanOf
 from backtest.policies import Quoting
 from backtest.results import Run
 from backtest.settings import Settings, read_settings
@@ -73,7 +74,7 @@ class Moved:
         read = {name: given[name] for name in inspect.signature(read_settings).parameters}
         return read_settings(**read), self.fees_ppm, self.size_ppm
 
-    def run(self, plan: Plan | Quoting, lake: LakeReader) -> Run:
+    def run(self, plan: PlanOf | Quoting, lake: LakeReader) -> Run:
         """Run it on a lake; `size` is of plans alone."""
         if self.size_ppm != _PPM:
             assert not isinstance(plan, Quoting)
@@ -127,11 +128,18 @@ class _Dearer:
         return self.lake.versions()
 
 
-def _sized(plan: Plan, times_ppm: int) -> pl.LazyFrame:
-    """Return a plan whose counts are so many times (in millionths) as large, down to the hundredth.
+def _sized(plan: PlanOf, times_ppm: int) -> PlanOf:
+    """Return a plan, or a function that makes one, whose counts are so many times (in millionths) as large.
 
-    Too many contracts stay too many, and the mark of a count that cannot be used stays, too.
+    They are rounded down to the hundredth. Too many contracts stay too many, and the mark of a count that
+    cannot be used stays, too.
     """
+    if not isinstance(plan, pl.LazyFrame | pl.DataFrame):
+        return lambda **row: _larger(plan(**row), times_ppm)
+    return _larger(plan, times_ppm)
+
+
+def _larger(plan: Plan, times_ppm: int) -> pl.LazyFrame:
     intent = pl.col("intent")
     count = intent.struct.field("count_centi")
     more = pl.when(count.is_between(0, COUNT_MAX_CENTI)).then(count * times_ppm // _PPM).otherwise(count)

@@ -11,14 +11,15 @@ import polars as pl
 from backtest.errors import PlanError
 from backtest.intents import parameters_in
 
-_Values = tuple[float | None, ...]  # of times and decimals, what polars stores
+_Values = tuple[Any, ...]  # of times and decimals, what polars stores
 
-# What compares a column with a bound, and whether larger bounds leave fewer rows.
-_COMPARISONS: Final[tuple[tuple[Callable[[Any, Any], Any], bool], ...]] = (
-    (operator.gt, True),
-    (operator.ge, True),
-    (operator.lt, False),
-    (operator.le, False),
+_LOWER, _EQUAL, _UPPER = 1, 0, -1  # a larger bound leaves fewer rows, others, more
+_COMPARISONS: Final[tuple[tuple[Callable[[Any, Any], Any], int], ...]] = (
+    (operator.gt, _LOWER),
+    (operator.ge, _LOWER),
+    (operator.eq, _EQUAL),
+    (operator.lt, _UPPER),
+    (operator.le, _UPPER),
 )
 _UDF: Final = re.compile(r'"(bt\.param\(\w+\))"\.python_udf\(\)\.first\(\)')  # how polars shows a parameter
 
@@ -35,8 +36,8 @@ def where(signals: pl.DataFrame | pl.LazyFrame, *conditions: pl.Expr) -> pl.Lazy
 
     Args:
         signals: any rows.
-        conditions: each compares a column with what is computed from parameters and numbers, by >, >=, < or
-            <=, or is several of these joined by &. A column that is null meets none.
+        conditions: each compares a column with what is computed from parameters and numbers, by >, >=, <, <=
+            or ==, or is several of these joined by &. A column that is null meets none.
 
     Returns:
         The rows as `signals.filter(*conditions)` gives them, in their order, with all columns.
@@ -65,17 +66,25 @@ def where(signals: pl.DataFrame | pl.LazyFrame, *conditions: pl.Expr) -> pl.Lazy
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A condition: its bound, which has no columns, and whether a larger one leaves fewer rows."""
+    """A condition: its bound, which has no columns, and what a larger one does (_LOWER, _EQUAL, _UPPER)."""
 
     condition: pl.Expr
     value: pl.Expr
-    is_lower: bool
+    way: int
 
-    def is_looser(self, value: float | None, other: float | None) -> bool:
+    def kept(self, value: pl.Series) -> Any:  # noqa: ANN401 -- a number, or a text that others are equal to
+        """Return the value of a bound, to compare others with; None where Python might do so otherwise."""
+        is_number = value.dtype.is_numeric() or value.dtype.is_temporal()
+        is_name = value.dtype in (pl.String, pl.Boolean, pl.Enum, pl.Categorical)
+        return value.to_physical().item() if is_number or (is_name and self.way == _EQUAL) else None
+
+    def is_looser(self, value: Any, other: Any) -> bool:  # noqa: ANN401 -- of one type
         """Tell whether all rows that `other` leaves are among those that `value` leaves."""
         if value is None or other is None:
             return False
-        return value <= other if self.is_lower else value >= other
+        if self.way == _EQUAL:
+            return bool(value == other)
+        return bool(value <= other if self.way == _LOWER else value >= other)
 
 
 def bounds_of(condition: object) -> list[Bound]:
@@ -88,12 +97,12 @@ def bounds_of(condition: object) -> list[Bound]:
         for left, right in _operands(condition):
             if condition.meta.eq(left & right):
                 return [*bounds_of(left), *bounds_of(right)]
-            for compare, is_lower in _COMPARISONS:
+            for compare, way in _COMPARISONS:
                 if condition.meta.eq(compare(left, right)):
                     if left.meta.is_column() and _is_of_literals(right):
-                        return [Bound(condition, right, is_lower)]
+                        return [Bound(condition, right, way)]
                     if right.meta.is_column() and _is_of_literals(left):
-                        return [Bound(condition, left, not is_lower)]
+                        return [Bound(condition, left, -way)]
     shown = _UDF.sub(r"\1", str(condition))
     raise PlanError(
         "bt.where compares columns with parameters, as in pl.col('edge') > bt.param('min_edge'), and this is "
@@ -143,10 +152,7 @@ class Narrowed:
         found = pl.select(each.value.alias(str(place)) for place, each in enumerate(self.bounds))
         if found.height != 1:
             raise PlanError(f"bt.where compares a column with one value, not with {found.height}: use filter")
-        return tuple(
-            each.to_physical().item() if each.dtype.is_numeric() or each.dtype.is_temporal() else None
-            for each in found
-        )
+        return tuple(each.kept(value) for each, value in zip(self.bounds, found, strict=True))
 
     def _all(self) -> pl.DataFrame:
         if isinstance(self.signals, pl.LazyFrame):

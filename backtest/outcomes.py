@@ -23,6 +23,7 @@ from backtest.kernels.tops import add_worth
 from backtest.plan import Wanted
 from backtest.tape import Tape
 
+U64 = np.ndarray[tuple[int], np.dtype[np.uint64]]
 Columns = dict[str, "np.ndarray[tuple[int], np.dtype[Any]]"]
 
 SECONDS_PER_DAY = 86_400
@@ -46,6 +47,7 @@ class Outcome:
 
     asked: Wanted
     digest: bytes
+    n_repeated: int  # orders that are wanted once more, word by word
     orders: Columns
     fills: Records
     settled: Records
@@ -71,10 +73,11 @@ def outcome_of(
     cash_micros: int,
 ) -> Outcome:
     """Return what is kept of a world at its end; `placed`: at least KEPT_OF_ORDERS of its orders."""
-    purse = world.purse[0]
+    purse, hashes = world.purse[0], asked.intents.hash_rows(seed=0).to_numpy()
     return Outcome(
         replace(asked, intents=_kept(asked.intents)),
-        _digest(asked),
+        _digest(asked, hashes),
+        int(np.count_nonzero(hashes[1:] == hashes[:-1])),  # they arrive one after the other
         {name: placed[name] for name in KEPT_OF_ORDERS},
         fills[: purse["n_fills"]].copy(),
         world.settled[: purse["n_settled"]].copy(),
@@ -148,10 +151,10 @@ def n_settled_markets(outcome: Outcome) -> int:
     return int(np.count_nonzero(np.bincount(outcome.settled["market"])))
 
 
-def _digest(asked: Wanted) -> bytes:
+def _digest(asked: Wanted, hashes: U64) -> bytes:
     """Return the SHA-256 of everything that was wanted, whatever code or notebook wanted it."""
     digest = hashlib.sha256(repr((asked.params, asked.tickers)).encode())
-    digest.update(asked.intents.hash_rows(seed=0).to_numpy().data)
+    digest.update(hashes.data)
     return digest.digest()
 
 

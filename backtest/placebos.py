@@ -18,7 +18,8 @@ from backtest.engine import LakeReader, opened, run
 from backtest.errors import PlanError
 from backtest.holdouts import Holdout
 from backtest.intents import bound
-from backtest.plan import Params, Plan, parameter_rows, read_plan, universe
+from backtest.plan import Params, universe
+from backtest.planning import PlanOf, plans
 from backtest.policies import Quoting
 from backtest.report_numbers import contracts, dollars, several
 from backtest.results import SCHEMAS, Run
@@ -112,7 +113,7 @@ _OF_LUCK: Final = "It may be luck: of orders that know nothing, too many come to
 
 
 def placebo(
-    plan: Plan,
+    plan: PlanOf,
     lake: LakeReader,
     *,
     fills: str,
@@ -146,8 +147,9 @@ def placebo(
             are not all in one event; or what `bt.run` raises.
     """
     _refuse(plan, n, seed, arguments.get("holdout"))
-    shared, lazy = SharedLake(opened(lake)), read_plan(plan)
-    row = parameter_rows(params, lazy)[0]
+    shared, planned = SharedLake(opened(lake)), plans(plan, params)
+    row = planned.rows[0]
+    lazy = planned.under(row)
     rows = _wanted(lazy, row)
     # All markets of the plan stay in it, wanted or not: then one stage serves every run.
     listed = pl.DataFrame({"ticker": sorted(universe(lazy, row))})

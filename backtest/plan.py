@@ -5,6 +5,7 @@ so by ticker, then by known_ts, then in the plan's own order.
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -70,7 +71,11 @@ def read_plan(plan: Plan) -> pl.LazyFrame:
         raise PlanError(f"ticker is {schema['ticker']}: cast it to String")
     known = schema["known_ts"]
     if not isinstance(known, pl.Datetime) or known.time_zone != "UTC":
-        raise PlanError(f"known_ts is {known}: it must be Datetime in UTC, as the lake's readers give it")
+        how = "replace" if getattr(known, "time_zone", None) is None else "convert"
+        mend = f": .dt.{how}_time_zone('UTC') makes it that" if isinstance(known, pl.Datetime) else ""
+        raise PlanError(
+            f"known_ts is {known}: it must be Datetime in UTC, as the lake's readers give it{mend}"
+        )
     if schema["intent"] != INTENT:
         raise PlanError(f"intent is {schema['intent']}: build it with bt.buy_yes and its siblings")
     more = [basket_column(schema["basket"])] if "basket" in schema else []
@@ -81,14 +86,20 @@ def parameter_rows(params: Params, plan: pl.LazyFrame) -> list[dict[str, Any]]:
     """Return one dict per parameter row of a plan, as `given_rows`.
 
     Raises:
-        ParameterError: the plan reads a parameter without values, or never reads one that has them.
+        ParameterError: the plan reads a parameter without values, or never reads one that has them, or NaN.
     """
     rows, names = given_rows(params)
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, float) and math.isnan(value):
+                raise ParameterError(f"parameter {name} is NaN, above every number to polars: leave it out")
     read = parameters_in(plan)
     if lacking := sorted(read - set(names)):
+        idle = sorted(set(names) - read)
+        given = f"; params has {', '.join(idle)}, which it does not read" if idle else ""
         raise ParameterError(
             f"the plan reads parameter {', '.join(lacking)}: give params={{name: [values]}}, or [params] in "
-            "a configuration"
+            f"a configuration{given}"
         )
     if idle := sorted(set(names) - read):
         near = f"it reads {', '.join(sorted(read))}" if read else "it reads none (is it still lazy?)"

@@ -89,7 +89,8 @@ def prepare(lake: "LakeReader", settings: "Settings", tickers: set[str]) -> Stag
     if markets.is_empty():
         few = ", ".join(names[:3]) + (" and others" if names[3:] else "")
         raise MarketsUnknown(
-            f"the lake knows none of the plan's {len(names)} markets ({few}): sync or import markets first"
+            f"the lake at {lake.uri} knows none of the plan's {len(names)} markets ({few}): sync or import "
+            "them"
         )
     events = _of(lake, EVENTS, "ticker", markets["event_ticker"].unique().to_list())
     known = rules(markets, events, payout_delay=settings.payout_delay, netting=settings.netting)

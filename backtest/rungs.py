@@ -8,7 +8,7 @@ import polars as pl
 from backtest.engine import LakeReader, opened, run
 from backtest.errors import PlanError, kind_of
 from backtest.holdouts import Holdout
-from backtest.plan import Plan
+from backtest.planning import PlanOf
 from backtest.policies import Quoting
 from backtest.results import SCHEMAS
 from backtest.stages import SharedLake
@@ -23,7 +23,7 @@ _ONLY_FOR: Final = {
 
 
 def ladder(
-    plan: Plan | Quoting,
+    plan: PlanOf | Quoting,
     lake: LakeReader,
     *,
     rungs: Sequence[str] = RUNGS,

@@ -10,7 +10,7 @@ from backtest.errors import PlanError
 from backtest.holdouts import Holdout
 from backtest.latency import Latency, read_feed, read_latency
 from backtest.moved import FACTORS, Moved
-from backtest.plan import Plan
+from backtest.planning import PlanOf
 from backtest.policies import Quoting
 from backtest.results import SCHEMAS
 from backtest.slippages import read_slippages
@@ -36,7 +36,7 @@ _SLOWER: Final = (4, 20)  # times the base
 
 
 def sensitivity(
-    plan: Plan | Quoting,
+    plan: PlanOf | Quoting,
     lake: LakeReader,
     *,
     fills: str,
@@ -101,7 +101,7 @@ def _once(base: Moved, name: str, values: Sequence[Any]) -> list[Moved]:
     return found if any(each.key == base.key for each in found) else [base, *found]
 
 
-def _usual(plan: Plan | Quoting, base: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
+def _usual(plan: PlanOf | Quoting, base: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
     latency = read_latency(base["latency"])
     quicker = [_QUICK] if latency.lengths_us[0] > _QUICK.lengths_us[0] else []
     usual: dict[str, Sequence[Any]] = {
@@ -122,7 +122,7 @@ def _usual(plan: Plan | Quoting, base: Mapping[str, Any]) -> dict[str, Sequence[
 
 
 def _read(
-    vary: Mapping[str, Sequence[Any]], plan: Plan | Quoting, base: Mapping[str, Any]
+    vary: Mapping[str, Sequence[Any]], plan: PlanOf | Quoting, base: Mapping[str, Any]
 ) -> Mapping[str, Sequence[Any]]:
     if not isinstance(vary, Mapping) or not vary:
         raise PlanError(f"vary={vary!r}: give values by assumption, such as {{'latency': ['1s', '5s']}}")
@@ -147,7 +147,7 @@ def _read(
     return vary
 
 
-def _refuse(plan: Plan | Quoting, arguments: Mapping[str, Any]) -> None:
+def _refuse(plan: PlanOf | Quoting, arguments: Mapping[str, Any]) -> None:
     for name, value in arguments.items():
         if isinstance(value, list | tuple):
             raise PlanError(

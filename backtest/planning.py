@@ -1,0 +1,58 @@
+"""The plan under each row of parameters: one that reads them, or what a function of them makes."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from backtest.errors import PlanError
+from backtest.plan import Params, Plan, given_rows, parameter_rows, read_plan
+
+PlanOf = Plan | Callable[..., Plan]
+
+
+@dataclass(slots=True)
+class Plans:
+    """Rows of parameters, and what is planned under each."""
+
+    rows: Sequence[dict[str, Any]]
+    make: Callable[[dict[str, Any]], pl.LazyFrame]
+    last: tuple[dict[str, Any], pl.LazyFrame] | None = None
+
+    def under(self, row: dict[str, Any]) -> pl.LazyFrame:
+        """Return the plan under one of the rows; a function is asked for the same one once in a row."""
+        if self.last is None or self.last[0] is not row:
+            self.last = row, self.make(row)
+        return self.last[1]
+
+    @property
+    def has_baskets(self) -> bool:
+        """Whether the plan under the first row has."""
+        return "basket" in self.under(self.rows[0]).collect_schema()
+
+
+def plans(plan: PlanOf, params: Params) -> Plans:
+    """Read a plan, or a function that makes one of the parameters, which it gets by name.
+
+    Raises:
+        PlanError: neither, or a function that cannot be called with these parameters; later, `under` raises
+            what the function does, or finds that it made no plan.
+        ParameterError: as `parameter_rows`.
+    """
+    if isinstance(plan, pl.LazyFrame | pl.DataFrame) or not callable(plan):
+        lazy = read_plan(plan)
+        return Plans(parameter_rows(params, lazy), lambda _: lazy)
+    rows, names = given_rows(params)
+    name = getattr(plan, "__name__", type(plan).__name__)
+    taken = inspect.signature(plan)
+    try:
+        taken.bind(**dict.fromkeys(names))
+    except TypeError as error:
+        given = f"params, by name ({', '.join(names)})" if names else "params, and there are none"
+        raise PlanError(
+            f"{name}{taken}: {error}. A function in place of a plan is given {given}; to give it anything "
+            f"else, call it: bt.run({name}(…), …), or bt.run(lambda …: {name}(…), …)"
+        ) from error
+    return Plans(rows, lambda row: read_plan(plan(**row)))
