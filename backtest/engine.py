@@ -195,7 +195,7 @@ def _replayed(
 ) -> Run:
     from backtest.replay import replay  # numba comes in here, and only here
 
-    rows = planned.rows
+    rows, engine = planned.rows, planned.engine
     likely = universe(planned.under(rows[0]), rows[0])
     likely = likely if split is None else split.visible(likely)
     tickers, replayed, later, rooms = set(likely), [], list[Wanted](), Rooms()
@@ -204,7 +204,7 @@ def _replayed(
 
         def asked(row: dict[str, Any]) -> Wanted:
             plan, one_by_one = planned.under(row), settings.legs == ONE_BY_ONE
-            return wanted(plan, row, settings.latency, one_by_one=one_by_one, split=split)
+            return wanted(plan, row, settings.latency, one_by_one=one_by_one, split=split, engine=engine)
 
         def on_stage(each: Wanted) -> "Outcome":
             with rooms.one() as room:

@@ -21,6 +21,7 @@ _COMPARISONS: Final[tuple[tuple[Callable[[Any, Any], Any], int], ...]] = (
     (operator.lt, _UPPER),
     (operator.le, _UPPER),
 )
+_MARK: Final = "bt.where"
 _UDF: Final = re.compile(r'"(bt\.param\(\w+\))"\.python_udf\(\)\.first\(\)')  # how polars shows a parameter
 
 
@@ -61,7 +62,12 @@ def where(signals: pl.DataFrame | pl.LazyFrame, *conditions: pl.Expr) -> pl.Lazy
         schema=schema,
     )
     # These may be more than are meant; and it is here that a plan says which parameters it reads.
-    return found.filter(*conditions)
+    return found.filter(pl.lit(_MARK).is_not_null(), *conditions)
+
+
+def is_narrowed(plan: pl.LazyFrame) -> bool:
+    """Tell whether a plan is one of `where`: its rows are few, mostly, and in memory."""
+    return _MARK in plan.explain(optimized=False)
 
 
 @dataclass(frozen=True, slots=True)

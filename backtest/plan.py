@@ -8,7 +8,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,7 @@ RESULT_COLUMNS: Final = frozenset(name for schema in SCHEMAS.values() for name i
 _COLUMNS: Final = ("ticker", "known_ts", "intent")
 
 Plan = pl.LazyFrame | pl.DataFrame
+Engine = Literal["auto", "in-memory"]  # polars'
 Params = Mapping[str, Any] | pl.DataFrame | None
 
 
@@ -181,22 +182,23 @@ def wanted(
     *,
     one_by_one: bool = False,
     split: Split | None = None,
+    engine: Engine = "auto",
 ) -> Wanted:
     """Collect what the plan wants under one parameter row; `one_by_one`: how legs of baskets are sent.
 
-    Of the rows, those that a `split` hides are left out.
+    Of the rows, those that a `split` hides are left out; `engine` is polars'.
 
     Raises:
         PlanError: an intent without a ticker or a time, or with an unusable count; a basket that is none.
     """
     with bound(params):
-        rows = plan.filter(pl.col("intent").is_not_null()).unnest("intent").collect()
+        rows = plan.filter(pl.col("intent").is_not_null()).unnest("intent").collect(engine=engine)
     rows = rows.rechunk()  # it comes in a hundred pieces, and gathering from them is slow
     if rows["ticker"].null_count() or rows["known_ts"].null_count():
         raise PlanError("the plan has intents without a ticker or known_ts: filter those rows out")
-    unusable = rows["count_centi"].index_of(COUNT_UNUSABLE)
-    if unusable is not None:
-        ticker, at_ts = rows.select("ticker", "known_ts").row(unusable)
+    if rows["count_centi"].min() == COUNT_UNUSABLE:  # the only count below 0
+        unusable = rows.filter(pl.col("count_centi") == COUNT_UNUSABLE)
+        ticker, at_ts = unusable.select("ticker", "known_ts").row(0)
         raise PlanError(
             f"{ticker} at {format_ts(at_ts)}: the count is negative, no number, or finer than 0.01 contract; "
             "round it, as in (…).round(2)"

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from backtest.errors import PlanError
-from backtest.plan import Params, Plan, given_rows, parameter_rows, read_plan
+from backtest.narrowing import is_narrowed
+from backtest.plan import Engine, Params, Plan, given_rows, parameter_rows, read_plan
 
 PlanOf = Plan | Callable[..., Plan]
 
@@ -26,6 +27,11 @@ class Plans:
         if self.last is None or self.last[0] is not row:
             self.last = row, self.make(row)
         return self.last[1]
+
+    @property
+    def engine(self) -> Engine:
+        """Polars' engine for them: the one that streams is busy with its threads where rows are few."""
+        return "in-memory" if is_narrowed(self.under(self.rows[0])) else "auto"
 
     @property
     def has_baskets(self) -> bool:
