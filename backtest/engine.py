@@ -193,13 +193,14 @@ def _replayed(
     planned: Plans,
     split: Split | None,
 ) -> Run:
+    from backtest.compiling import announced
     from backtest.replay import replay  # numba comes in here, and only here
 
     rows, engine = planned.rows, planned.engine
     likely = universe(planned.under(rows[0]), rows[0])
     likely = likely if split is None else split.visible(likely)
     tickers, replayed, later, rooms = set(likely), [], list[Wanted](), Rooms()
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with announced(), ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         staged = pool.submit(stage_for, lake, settings, likely)
 
         def asked(row: dict[str, Any]) -> Wanted:
@@ -246,6 +247,7 @@ def _quoted(
     rows: Sequence[dict[str, Any]],
     split: Split | None,
 ) -> Run:
+    from backtest.compiling import announced
     from backtest.kernels.asking import compiled
     from backtest.quoting import own_news, quote, said, told
 
@@ -258,7 +260,7 @@ def _quoted(
     ask = compiled(policy.function, *kinds) if policy.is_compiled else None
     stage = stage_for(lake, settings, set(quoting.tickers))
     own = own_news(stage, settings, quoting)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with announced(), ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         done = list(pool.map(lambda row: quote(stage, settings, quoting, own, row, ask), rows))
     stage = replace(stage, assumptions=(*said(quoting, settings, own), *stage.assumptions))
     run = _finished(lake, settings, stage, done, len(quoting.tickers), split)
