@@ -14,7 +14,7 @@ from backtest.slippage_fit import fitted
 from backtest.slippage_own import seen_in_fills
 from exchange.units import CONTRACT_CENTI
 from warehouse.asking import Moment, bounds
-from warehouse.naming import Tickers, tickers_of
+from warehouse.naming import Names, Tickers, tickers_of
 from warehouse.tables import BOOK_SNAPSHOTS
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SIZES: Final = (1, 10, 100, 1_000)
 def calibrate_slippage(
     lake: "Lake",
     *,
-    series: str | None = None,
+    series: Names | None = None,
     tickers: Tickers | None = None,
     start: Moment | None = None,
     end: Moment | None = None,
@@ -43,7 +43,7 @@ def calibrate_slippage(
 
     Args:
         lake: where the books are, or the quotes or trades around the fills.
-        series: the markets, or
+        series: of the markets, one or several, or
         tickers: the markets, by name; with fills, those among them.
         start: included.
         end: excluded.

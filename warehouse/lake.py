@@ -19,7 +19,7 @@ from warehouse.history import history, versions_at
 from warehouse.intervals import Interval
 from warehouse.known import KnownLake
 from warehouse.ledger import COMPLETE, Window
-from warehouse.naming import Tickers
+from warehouse.naming import Names, Tickers
 from warehouse.place import Place, check_format, write_format
 from warehouse.place import place as located
 from warehouse.progress import Progress, silent
@@ -245,8 +245,8 @@ class Lake:
     def trades(
         self,
         *,
-        series: str | None = None,
-        event: str | None = None,
+        series: Names | None = None,
+        event: Names | None = None,
         ticker: Tickers | None = None,
         start: Moment | None = None,
         end: Moment | None = None,
@@ -261,8 +261,8 @@ class Lake:
     def candles(
         self,
         *,
-        series: str | None = None,
-        event: str | None = None,
+        series: Names | None = None,
+        event: Names | None = None,
         ticker: Tickers | None = None,
         start: Moment | None = None,
         end: Moment | None = None,
@@ -276,8 +276,8 @@ class Lake:
     def quotes(
         self,
         *,
-        series: str | None = None,
-        event: str | None = None,
+        series: Names | None = None,
+        event: Names | None = None,
         ticker: Tickers | None = None,
         start: Moment | None = None,
         end: Moment | None = None,

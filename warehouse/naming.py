@@ -1,6 +1,6 @@
 """From series, events and tickers to the markets they name, or an error that says what comes close."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,46 +14,55 @@ from warehouse.tables import EVENTS, MARKETS, SERIES, Table
 if TYPE_CHECKING:
     from warehouse.lake import Lake
 
-Tickers = str | Sequence[str]
+Names = str | Sequence[str]
+Tickers = Names
 
 
 def tickers_of(
     lake: "Lake",
     table: Table,
     *,
-    series: str | None = None,
-    event: str | None = None,
+    series: Names | None = None,
+    event: Names | None = None,
     ticker: Tickers | None = None,
 ) -> list[str] | None:
     """Return the markets that all given filters name, sorted; None when no filter is given.
 
-    A market is known when the markets table or `table` itself has it: recordings come without listings.
+    Of several series, events or tickers, a market is of any. A market is known when the markets table or
+    `table` itself has it: recordings come without listings.
 
     Raises:
         UnknownTicker, UnknownEvent, UnknownSeries: the lake has never heard of it.
-        BadInput: a series or event that is no text, such as a list of several.
+        BadInput: a series or event that is neither text nor several of them.
     """
     if series is None and event is None and ticker is None:
         return None
-    for name, given in (("series", series), ("event", event)):
-        if not isinstance(given, str | None):
-            raise BadInput(f"{name}={given!r}: name one {name}; of several, give the markets: ticker=[…]")
     named: list[set[str]] = []
     if ticker is not None:
-        asked = [ticker] if isinstance(ticker, str) else list(ticker)
+        asked = _several("ticker", ticker)
         _check_tickers(lake, table, asked)
         named.append(set(asked))
     if event is not None:
-        of_event = lake.scan(MARKETS).filter(pl.col("event_ticker") == event).select("ticker").unique()
-        named.append(set(collected(of_event, lake.uri)["ticker"]))
-        if not named[-1]:
-            _check_event(lake, event)
+        asked = _several("event", event)
+        is_asked = pl.col("event_ticker").is_in(asked)
+        found = collected(lake.scan(MARKETS).filter(is_asked).select("ticker", "event_ticker"), lake.uri)
+        named.append(set(found["ticker"]))
+        for each in sorted(set(asked) - set(found["event_ticker"])):
+            _check_event(lake, each)
     if series is not None:
-        listed = listing(lake)
-        named.append(set(listed.filter(pl.col("series_ticker") == series)["ticker"]))
-        if not named[-1]:
-            _check_series(lake, series, listed)
+        asked, listed = _several("series", series), listing(lake)
+        found = listed.filter(pl.col("series_ticker").is_in(asked))
+        named.append(set(found["ticker"]))
+        for each in sorted(set(asked) - set(found["series_ticker"])):
+            _check_series(lake, each, listed)
     return sorted(set.intersection(*named))
+
+
+def _several(name: str, given: Names) -> list[str]:
+    asked = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    if not all(isinstance(each, str) for each in asked):
+        raise BadInput(f"{name}={given!r}: give a name, or a list of names")
+    return asked
 
 
 def listing(lake: "Lake") -> pl.DataFrame:

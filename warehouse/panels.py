@@ -1,4 +1,4 @@
-"""Readers for notebooks and engines: tidy lazy frames by series, event, ticker and time."""
+"""Readers for notebooks and engines: tidy lazy frames by series, event, ticker (one or several) and time."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
@@ -8,7 +8,7 @@ import polars as pl
 from exchange.units import to_us
 from warehouse.asking import Moment, bounds, moment
 from warehouse.asof import markets_asof
-from warehouse.naming import Tickers, listing, tickers_of
+from warehouse.naming import Names, Tickers, listing, tickers_of
 from warehouse.storage import TableFiles
 from warehouse.tables import CANDLES, EVENTS, MARKETS, QUOTES, SERIES, TRADES, Table
 from warehouse.tops import tops
@@ -60,8 +60,8 @@ def latest(states: pl.LazyFrame, table: Table) -> pl.LazyFrame:
 def trades(
     lake: "Lake",
     *,
-    series: str | None,
-    event: str | None,
+    series: Names | None,
+    event: Names | None,
     ticker: Tickers | None,
     start: Moment | None,
     end: Moment | None,
@@ -73,8 +73,8 @@ def trades(
 def candles(
     lake: "Lake",
     *,
-    series: str | None,
-    event: str | None,
+    series: Names | None,
+    event: Names | None,
     ticker: Tickers | None,
     start: Moment | None,
     end: Moment | None,
@@ -88,8 +88,8 @@ def candles(
 def quotes(
     lake: "Lake",
     *,
-    series: str | None,
-    event: str | None,
+    series: Names | None,
+    event: Names | None,
     ticker: Tickers | None,
     start: Moment | None,
     end: Moment | None,
@@ -139,8 +139,8 @@ def _asked(
     lake: "Lake",
     table: Table,
     *,
-    series: str | None,
-    event: str | None,
+    series: Names | None,
+    event: Names | None,
     ticker: Tickers | None,
     start: Moment | None,
     end: Moment | None,

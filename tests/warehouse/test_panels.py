@@ -47,6 +47,20 @@ def test_filters_by_series_event_and_ticker_name_the_same_markets(tmp_path: Path
     assert lake.trades().collect().height == 3
 
 
+def test_of_several_series_or_events_a_market_is_of_any(tmp_path: Path) -> None:
+    """One that nobody has heard of is said, whatever the others have."""
+    lake = a_lake(tmp_path)
+    every = ["KXA-1", "KXA-2", "KYB-1"]
+    assert lake.trades(series=["KY", "KX"]).collect()["ticker"].to_list() == every
+    assert lake.trades(event=("KXA", "KYB")).collect()["ticker"].to_list() == every
+    assert lake.trades(series=["KY", "KX"], event=["KYB"]).collect()["ticker"].to_list() == ["KYB-1"]
+    assert lake.trades(series=[]).collect().is_empty()
+    with pytest.raises(UnknownSeries, match="unknown series 'KZ'"):
+        lake.trades(series=["KX", "KZ"])
+    with pytest.raises(UnknownEvent, match="unknown event 'KXB'"):
+        lake.trades(event=["KXA", "KXB"])
+
+
 def test_intervals_are_half_open(tmp_path: Path) -> None:
     """[0 s, 2 s) has the trades of 0 s and 1 s; dates are UTC midnights."""
     lake = a_lake(tmp_path)
@@ -173,13 +187,12 @@ def test_readers_of_tapes_name_their_columns_where_a_notebook_shows_them(tmp_pat
         assert words >= set(reader().collect_schema()), reader.__name__
 
 
-def test_a_series_or_event_is_one(tmp_path: Path) -> None:
-    """Previously polars said that it cannot cast a list, when the rows were collected."""
+def test_a_series_or_event_is_a_name_or_several(tmp_path: Path) -> None:
     lake = a_lake(tmp_path)
-    with pytest.raises(BadInput, match=r"^series=\['KXA'\]: name one series; of several, .* ticker=\[…\]$"):
-        lake.quotes(series=["KXA"])  # type: ignore[arg-type]  # the mistake
-    with pytest.raises(BadInput, match=r"^event=3: name one event"):
-        lake.trades(event=3)  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(BadInput, match=r"^series=3: give a name, or a list of names$"):
+        lake.quotes(series=3)  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(BadInput, match=r"^event=\[None\]: give a name, or a list of names$"):
+        lake.trades(event=[None])  # type: ignore[list-item]  # the mistake
 
 
 def test_a_recording_without_a_listing_is_known(tmp_path: Path) -> None:
