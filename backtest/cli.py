@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backtest import compare_cli, forecast_cli, slippage_cli, sweep_cli
+from backtest.cli_options import Json, LakeAt, OutAt
 from exchange.errors import BadInput
 
 if TYPE_CHECKING:
@@ -20,18 +21,11 @@ app = typer.Typer(
     help="Replay strategies against the lake, with fees, latency, depth and settlement.",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
-LakeAt = Annotated[
-    str | None, typer.Option("--lake", help="Folder or s3:// address; else TAPEHOUSE_LAKE, else ./lake.")
-]
-
 
 @app.command()
 def run(
     config: Annotated[Path, typer.Argument(help="A TOML file, as shown above.", metavar="CONFIG.toml")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the results; else `out` of the configuration.")
-    ] = None,
+    out: OutAt = None,
     lake: LakeAt = None,
     note: Annotated[
         str | None,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from backtest.cli_options import Json
 from exchange.errors import BadInput
 
 
@@ -36,9 +37,7 @@ def compare(
             "--lake", help="With --fills: a lake that knows payouts of markets the run did not trade."
         ),
     ] = None,
-    as_json: Annotated[  # noqa: FBT002 - a command-line flag
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
+    as_json: Json = False,  # noqa: FBT002 - a command-line flag
 ) -> None:
     """Say why another result, or your own account, made more or less than a run, to the micro-dollar.
 

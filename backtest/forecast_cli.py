@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from backtest.cli_options import Json, LakeAt
+
 
 def forecast(
     file: Annotated[
@@ -16,12 +18,8 @@ def forecast(
         str | None,
         typer.Option("--max-age", help="How long a quote counts without a next one, such as 1h."),
     ] = None,
-    lake: Annotated[
-        str | None, typer.Option("--lake", help="Folder or s3:// address; else TAPEHOUSE_LAKE, else ./lake.")
-    ] = None,
-    as_json: Annotated[  # noqa: FBT002 - a command-line flag
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
+    lake: LakeAt = None,
+    as_json: Json = False,  # noqa: FBT002 - a command-line flag
 ) -> None:
     """Score a forecast, and the middle between bid and ask that was known at the same instants.
 

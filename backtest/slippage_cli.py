@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from backtest.cli_options import Json, LakeAt
+
 
 def slippage(
     files: Annotated[
@@ -22,12 +24,8 @@ def slippage(
     impact: Annotated[
         str | None, typer.Option("--impact", help="linear or sqrt; by default the better one.")
     ] = None,
-    lake: Annotated[
-        str | None, typer.Option("--lake", help="Folder or s3:// address; else TAPEHOUSE_LAKE, else ./lake.")
-    ] = None,
-    as_json: Annotated[  # noqa: FBT002 - a command-line flag
-        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
-    ] = False,
+    lake: LakeAt = None,
+    as_json: Json = False,  # noqa: FBT002 - a command-line flag
 ) -> None:
     """Measure half-spreads and impact in recorded books, or in what your own orders paid.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from backtest.cli_options import Json, LakeAt, OutAt
 from exchange.errors import BadInput
 
 if TYPE_CHECKING:
@@ -29,15 +30,9 @@ ParamValues = Annotated[
 def sweep(
     config: Annotated[Path, typer.Argument(help="A TOML file, as for `run`.", metavar="CONFIG.toml")],
     param: ParamValues = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the results; else `out` of the configuration.")
-    ] = None,
-    lake: Annotated[
-        str | None, typer.Option("--lake", help="Folder or s3:// address; else TAPEHOUSE_LAKE, else ./lake.")
-    ] = None,
-    as_json: Annotated[  # noqa: FBT002 - a command-line flag
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
+    out: OutAt = None,
+    lake: LakeAt = None,
+    as_json: Json = False,  # noqa: FBT002 - a command-line flag
 ) -> None:
     """Run every combination of parameters, and rank the settings by net P&L.
 
