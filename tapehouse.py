@@ -78,6 +78,7 @@ def _compose(*, wanted: str) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",  # it fills lines anew, and leaves [brackets] alone
     )
     app.callback()(_no_options)
     for name, command in COMMANDS.items():

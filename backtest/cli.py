@@ -17,7 +17,6 @@ app = typer.Typer(
     name="backtest",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="markdown",
     help="Replay strategies against the lake, with fees, latency, depth and settlement.",
 )
 
@@ -52,11 +51,11 @@ def run(
     series = "KXBTC15M"                # and/or event, ticker
     start = 2026-05-11                 # UTC midnight; times need a zone
     end = 2026-05-14T00:00:00Z         # excluded
-    fills = "touch"                    # or "book", "queue", or "trades" with a slippage
+    fills = "touch"                    # or "book", "queue", "trades"
     latency = "250ms"
     cash = 5_000                       # dollars
     [params]
-    beyond = [0.90, 0.95]              # a list is a sweep; --param takes its place
+    beyond = [0.90, 0.95]              # a list is a sweep, as --param is
     ```
 
     Exits 0 when done, 2 when the configuration or the data cannot be used.
