@@ -173,8 +173,7 @@ def param(name: str, dtype: pl.DataType | type[pl.DataType] = pl.Float64) -> pl.
 
     The expression is elementwise and is evaluated at every collect, so shift, over and rolling keep their
     meaning around it. `dtype` is what the plan sees; the default suits thresholds and counts. Where polars or
-    an intent takes no expression, as for windows and times to live, it can choose among several:
-    `pl.coalesce(pl.when(bt.param("s") == s).then(x.rolling_mean_by("known_ts", f"{s}s")) for s in (9, 60))`.
+    an intent takes no expression, as for windows and times to live, give `bt.run` a function of them instead.
 
     Raises:
         PlanError: `name` is not an identifier.
