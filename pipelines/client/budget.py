@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
-from pipelines.client.buckets import SharedKeeper, TokenBucket, Usage, budget_folder, can_share
+from pipelines.client.buckets import Flight, SharedKeeper, TokenBucket, Usage, budget_folder, can_share
 from pipelines.client.buckets.bucket import NowNs, Sleep
 from pipelines.client.errors import RequestError
 from pipelines.client.tiers import DEFAULT_COST_TOKENS, ENDPOINT_COSTS_TOKENS, TIERS, Limits
 
-__all__ = ["Bucket", "Budget", "Costs", "TokenBucket", "Usage", "with_headroom"]
+__all__ = ["Bucket", "Budget", "Costs", "Flight", "TokenBucket", "Usage", "with_headroom"]
 
 _LOG: Final = logging.getLogger(__name__)
 _HEADROOM: Final = 4  # a quarter of a second of refill
@@ -34,16 +34,16 @@ class Bucket(Protocol):
         """What it holds and how fast it refills."""
         ...
 
-    async def acquire(self, cost_tokens: int) -> None:
+    async def acquire(self, cost_tokens: int) -> Flight:
         """Wait for tokens and take them."""
+        ...
+
+    def landed(self, flight: Flight, *, is_accepted: bool) -> None:
+        """The request that tokens were taken for is over."""
         ...
 
     def drain(self) -> None:
         """The exchange said 429."""
-        ...
-
-    def accepted(self) -> None:
-        """The exchange took a request."""
         ...
 
     def adopt(self, limits: Limits) -> None:
@@ -146,9 +146,10 @@ class Budget:
             costs=Costs(DEFAULT_COST_TOKENS, ENDPOINT_COSTS_TOKENS),
         )
 
-    async def acquire(self, method: str, path: str, *, n_items: int = 1) -> None:
+    async def acquire(self, method: str, path: str, *, n_items: int = 1) -> Flight:
         """Wait for the tokens of one request, or of a batch of `n_items`, and take them.
 
+        Returns what `landed` has to be told once the request is over.
         A batch has to fit into the exchange's bucket at once.
 
         Raises:
@@ -168,15 +169,18 @@ class Budget:
                 f"than the {largest_tokens:,} that the bucket ever holds: send at most "
                 f"{max(largest_tokens // item_tokens, 1)} at once"
             )
-        await bucket.acquire(item_tokens * n_items)
+        return await bucket.acquire(item_tokens * n_items)
+
+    def landed(self, method: str, flight: Flight, *, is_accepted: bool) -> None:
+        """A request is over: with any answer but a 429, which is accepted, with a 429, or without an answer.
+
+        What the exchange accepts is how a rate that nobody published is learned.
+        """
+        self._bucket(method).landed(flight, is_accepted=is_accepted)
 
     def drain(self, method: str) -> None:
         """Empty the bucket that a 429 came from, for everybody who shares it."""
         self._bucket(method).drain()
-
-    def accepted(self, method: str) -> None:
-        """The exchange took a request (any answer but a 429): a rate that nobody published is learned so."""
-        self._bucket(method).accepted()
 
     def _bucket(self, method: str) -> Bucket:
         return self.read if method in {"GET", "HEAD"} else self.write
@@ -185,7 +189,7 @@ class Budget:
 def with_headroom(limits: Limits) -> Limits:
     """Return limits that hold a quarter second of refill less than the exchange's bucket.
 
-    Requests reach the exchange closer together than they left when the network is uneven; the bucket there
+    A request that was given up may arrive after all, and the exchange's clock is not ours; the bucket there
     must not run dry before ours. The rate stays, so a long pull loses nothing.
     """
     reserve_tokens = min(limits.tokens_per_s, limits.capacity_tokens) // _HEADROOM

@@ -15,7 +15,7 @@ import httpx
 import msgspec
 
 from pipelines.client.breaker import Breaker
-from pipelines.client.budget import Budget
+from pipelines.client.budget import Budget, Flight
 from pipelines.client.decode import BrokenBody, decode
 from pipelines.client.drift import Drift
 from pipelines.client.errors import (
@@ -142,11 +142,11 @@ class Session:
         while True:
             n_tries += 1
             async with self._slots:
-                await self._pay(request)
+                flight = await self._pay(request)
                 began_s = time.monotonic()
                 signed_by = None if self.signer is None else self.signer.current
                 try:
-                    return await self._try(request, n_tries)
+                    return await self._try(request, flight, n_tries)
                 except Unauthorized as error:
                     if not self._signs_anew(request, error, signed_by, is_clock_corrected=is_clock_corrected):
                         raise
@@ -169,14 +169,15 @@ class Session:
             if pause_s:
                 await self._retry.sleep(pause_s)
 
-    async def _pay(self, request: Request[T]) -> None:
+    async def _pay(self, request: Request[T]) -> Flight:
         began_s = time.monotonic()
-        await self.budget.acquire(request.method, request.path, n_items=request.n_items)
+        flight = await self.budget.acquire(request.method, request.path, n_items=request.n_items)
         self.telemetry.paid(
             "read" if request.method in _READING else "write",
             n_tokens=self.budget.costs.of(request.method, request.path) * request.n_items,
             waited_s=time.monotonic() - began_s,
         )
+        return flight
 
     def _signs_anew(
         self, request: Request[T], error: Unauthorized, signed_by: Signer | None, *, is_clock_corrected: bool
@@ -195,8 +196,8 @@ class Session:
         )
         return True
 
-    async def _try(self, request: Request[T], n_tries: int) -> Answer[T]:
-        began_s, outcome, n_bytes = time.monotonic(), "cancelled", 0
+    async def _try(self, request: Request[T], flight: Flight, n_tries: int) -> Answer[T]:
+        began_s, outcome, n_bytes, is_accepted = time.monotonic(), "cancelled", 0, False
         try:
             response = await self._answer(request, n_tries)
             answered_ts, latency_s = datetime.now(UTC), time.monotonic() - began_s
@@ -204,15 +205,15 @@ class Session:
             seen_s = date_s(response)
             if seen_s is not None:
                 self.clock.observe(seen_s)
-            if response.status_code == TOO_MANY:
+            is_accepted = response.status_code != TOO_MANY
+            if not is_accepted:
                 self.budget.drain(request.method)
-            else:
-                self.budget.accepted(request.method)
             found = self._decoded(request, response, n_tries)
         except Unreachable as error:
             outcome = brief(error)
             raise
         finally:
+            self.budget.landed(request.method, flight, is_accepted=is_accepted)
             self.telemetry.answered(
                 request.method,
                 request.route,

@@ -29,7 +29,7 @@ from prefect.exceptions import ObjectNotFound
 
 from exchange.errors import TapehouseError
 from pipelines.client import Client, Settings
-from pipelines.client.budget import Bucket, Budget, Usage
+from pipelines.client.budget import Bucket, Budget, Flight, Usage
 from pipelines.client.errors import SettingsError
 from pipelines.client.tiers import Limits
 
@@ -70,7 +70,7 @@ class LeasedBucket:
         """What this machine's own bucket holds, and how fast it refills."""
         return self._local.limits
 
-    async def acquire(self, cost_tokens: int) -> None:
+    async def acquire(self, cost_tokens: int) -> Flight:
         """Lease a block where none is left, then wait for this machine's own bucket.
 
         Raises:
@@ -82,7 +82,7 @@ class LeasedBucket:
                 await self._lease(cost_tokens - self.leased_tokens)
             self.leased_tokens -= cost_tokens
             try:
-                await self._local.acquire(cost_tokens)
+                return await self._local.acquire(cost_tokens)
             except BaseException:
                 self.leased_tokens += cost_tokens
                 raise
@@ -95,9 +95,9 @@ class LeasedBucket:
         self.leased_tokens = 0
         self._local.drain()
 
-    def accepted(self) -> None:
-        """The exchange took a request."""
-        self._local.accepted()
+    def landed(self, flight: Flight, *, is_accepted: bool) -> None:
+        """A request is over; `TokenBucket.landed`."""
+        self._local.landed(flight, is_accepted=is_accepted)
 
     def adopt(self, limits: Limits) -> None:
         """Follow the exchange on this machine; Prefect's limit is for its operator to change."""

@@ -95,7 +95,7 @@ def _cost_of_a_turn(folder: Path) -> Iterator[Figure]:
     ):
         took_s = timed(partial(_run_often, bucket), n_times=3).cpu_s
         yield Figure(
-            what="CPU of acquire and accepted",
+            what="CPU of acquire and landed",
             value=1e6 * took_s / N_ACQUIRES,
             unit="µs",
             work=f"bucket {what}, tokens there",
@@ -106,8 +106,7 @@ def _cost_of_a_turn(folder: Path) -> Iterator[Figure]:
 def _run_often(bucket: TokenBucket) -> None:
     async def often() -> None:
         for _ in range(N_ACQUIRES):
-            await bucket.acquire(1)
-            bucket.accepted()
+            bucket.landed(await bucket.acquire(1), is_accepted=True)
 
     asyncio.run(often())
 

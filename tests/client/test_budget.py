@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipelines.client.budget import Budget, Costs, TokenBucket, with_headroom
 from pipelines.client.errors import RequestError
 from pipelines.client.tiers import TIERS, Limits
+from tests.client.virtual import spend
 
 SECOND_NS = 1_000_000_000
 
@@ -51,13 +52,13 @@ def test_no_interval_ever_holds_more_than_capacity_plus_rate_times_time(
     one = bucket(tokens_per_s, capacity_tokens, time)
     taken: list[tuple[int, int]] = []
 
-    async def spend() -> None:
+    async def story() -> None:
         for cost, pause_ns in zip(costs, pauses_ns, strict=False):
-            await one.acquire(cost)
+            await spend(one, cost)
             taken.append((time.at_ns, cost))
             time.at_ns += pause_ns
 
-    asyncio.run(spend())
+    asyncio.run(story())
     for first, last in itertools.combinations_with_replacement(range(len(taken)), 2):
         spent = sum(cost for _, cost in taken[first : last + 1])
         t_ns = taken[last][0] - taken[first][0]
@@ -75,7 +76,7 @@ def test_who_comes_first_is_served_first(n_waiters: int, costs: list[int]) -> No
     served: list[int] = []
 
     async def wait(number: int) -> None:
-        await one.acquire(costs[number])
+        await spend(one, costs[number])
         served.append(number)
 
     async def everybody() -> None:
@@ -92,12 +93,12 @@ def test_a_full_bucket_gives_its_burst_and_then_the_rate() -> None:
 
     at_s: list[float] = []
 
-    async def spend() -> None:
+    async def story() -> None:
         for _ in range(62):
-            await one.acquire(10)
+            await spend(one, 10)
             at_s.append(time.at_ns / SECOND_NS)
 
-    asyncio.run(spend())
+    asyncio.run(story())
     assert at_s[59:] == [0.0, 0.05, 0.10]
 
 
@@ -108,13 +109,13 @@ def test_a_429_empties_the_bucket_stands_back_and_slows_down() -> None:
     """
     time = FakeTime()
     one = bucket(200, 600, time)
-    asyncio.run(one.acquire(10))
+    asyncio.run(spend(one, 10))
     for _ in range(5):
         one.drain()
-    asyncio.run(one.acquire(10))
+    asyncio.run(spend(one, 10))
     assert time.at_ns == 552_631_579
     one.drain()
-    asyncio.run(one.acquire(10))
+    asyncio.run(spend(one, 10))
     assert time.at_ns == 552_631_579 + 605_263_158
     assert one.usage().n_refused == 6
 
@@ -123,12 +124,12 @@ def test_a_cancelled_waiter_takes_nothing_and_blocks_nobody() -> None:
     one = TokenBucket(Limits(tokens_per_s=1_000, capacity_tokens=10))
 
     async def story() -> int:
-        await one.acquire(10)
-        waiter = asyncio.create_task(one.acquire(10))
+        await spend(one, 10)
+        waiter = asyncio.create_task(spend(one, 10))
         await asyncio.sleep(0)
         waiter.cancel()
         await asyncio.gather(waiter, return_exceptions=True)
-        await one.acquire(10)
+        await spend(one, 10)
         return one.usage().spent_tokens
 
     assert asyncio.run(story()) == 20
@@ -140,9 +141,9 @@ def test_a_request_dearer_than_the_exchanges_bucket_goes_out_when_that_is_full()
     one = bucket(10, 10, time)
 
     async def story() -> None:
-        await one.acquire(10)
-        await one.acquire(30)
-        await one.acquire(10)
+        await spend(one, 10)
+        await spend(one, 30)
+        await spend(one, 10)
 
     asyncio.run(story())
     assert time.at_ns == 2 * SECOND_NS
@@ -152,8 +153,9 @@ def test_a_batch_as_large_as_the_exchanges_bucket_uses_the_headroom_too() -> Non
     """Basic writes: 75 tokens for us, 25 in reserve; ten creates of 10 go out a quarter second after full."""
     time = FakeTime()
     budget = Budget.for_tier("basic", now_ns=time.now_ns, sleep=time.sleep)
-    asyncio.run(budget.acquire("POST", "/portfolio/events/orders/batched", n_items=10))
+    flight = asyncio.run(budget.acquire("POST", "/portfolio/events/orders/batched", n_items=10))
     assert time.at_ns == SECOND_NS // 4
+    budget.landed("POST", flight, is_accepted=True)
     asyncio.run(budget.acquire("POST", "/portfolio/events/orders"))
     assert time.at_ns == SECOND_NS // 4 + SECOND_NS // 10
 
@@ -178,11 +180,11 @@ def test_usage_says_which_share_of_the_budget_was_used() -> None:
     time = FakeTime()
     one = bucket(200, 600, time)
 
-    async def spend() -> None:
+    async def story() -> None:
         for _ in range(80):
-            await one.acquire(10)
+            await spend(one, 10)
 
-    asyncio.run(spend())
+    asyncio.run(story())
     time.at_ns = 5 * SECOND_NS
     usage = one.usage()
     assert (usage.spent_tokens, usage.allowed_tokens, usage.share) == (800, 1_600, 0.5)
@@ -194,11 +196,11 @@ def test_adopted_limits_apply_at_once_and_never_overfill() -> None:
     one = bucket(200, 600, time)
     one.adopt(Limits(tokens_per_s=20, capacity_tokens=20))
 
-    async def spend() -> None:
+    async def story() -> None:
         for _ in range(4):
-            await one.acquire(10)
+            await spend(one, 10)
 
-    asyncio.run(spend())
+    asyncio.run(story())
     assert time.at_ns == SECOND_NS
 
 
@@ -240,7 +242,7 @@ def test_limits_of_nothing_make_callers_hear_a_refusal_rather_than_wait_for_ever
     one = bucket(10, 10, time)
     one.adopt(Limits(tokens_per_s=0, capacity_tokens=0))
     assert one.limits == Limits(tokens_per_s=1, capacity_tokens=1)
-    asyncio.run(one.acquire(10))
+    asyncio.run(spend(one, 10))
     assert time.at_ns == 0
 
 
@@ -258,11 +260,11 @@ def test_reads_and_writes_have_their_own_buckets() -> None:
     time = FakeTime()
     budget = Budget.for_tier("basic", now_ns=time.now_ns, sleep=time.sleep)
 
-    async def spend() -> None:
+    async def story() -> None:
         await budget.acquire("GET", "/markets")
         await budget.acquire("POST", "/account/api_usage_level/upgrade")
         await budget.acquire("DELETE", "/portfolio/events/orders/1")
 
-    asyncio.run(spend())
+    asyncio.run(story())
     spent: Any = (budget.read.usage().spent_tokens, budget.write.usage().spent_tokens)
     assert spent == (10, 32)

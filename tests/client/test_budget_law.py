@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipelines.client.buckets import SharedKeeper, TokenBucket
 from pipelines.client.tiers import Limits
-from tests.client.virtual import SECOND_NS, VirtualLoop
+from tests.client.virtual import SECOND_NS, VirtualLoop, spend
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ async def _run_all(
             patience_s = None if ask.patience_ms is None else ask.patience_ms / 1_000
             try:
                 async with asyncio.timeout(patience_s):
-                    await bucket.acquire(ask.cost_tokens)
+                    await spend(bucket, ask.cost_tokens)
                     taken.append((loop.now_ns(), ask.cost_tokens))
             except TimeoutError:
                 pass

@@ -141,7 +141,8 @@ def test_a_measured_rate_is_followed_with_a_twentieth_to_spare() -> None:
     ledger = Ledger.opened(Limits(tokens_per_s=150, capacity_tokens=450), 0)
     for _ in range(20):
         ledger.reserve(10, 0)
-    ledger.accepted(19)
+    for _ in range(19):
+        ledger.accepted()
     ledger.refused(2 * SECOND_NS)
     assert ledger.learned_per_s == 95
     assert [ledger.pace_per_s(s * SECOND_NS) for s in (2, 22, 42)] == [95, 118, 150]

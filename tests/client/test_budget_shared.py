@@ -18,7 +18,7 @@ from pipelines.client.buckets import SharedKeeper, TokenBucket, budget_folder, s
 from pipelines.client.budget import Budget
 from pipelines.client.errors import SettingsError
 from pipelines.client.tiers import TIERS, Limits
-from tests.client.virtual import SECOND_NS, VirtualLoop
+from tests.client.virtual import SECOND_NS, VirtualLoop, spend
 
 LIMITS = Limits(tokens_per_s=100, capacity_tokens=100)
 
@@ -53,9 +53,9 @@ def test_what_one_process_takes_another_does_not_have(here: Shared) -> None:
     async def story() -> float:
         one, other = here.bucket(), here.bucket()
         began_ns = here.loop.now_ns()
-        await one.acquire(60)
-        await other.acquire(40)
-        await one.acquire(10)
+        await spend(one, 60)
+        await spend(other, 40)
+        await spend(one, 10)
         assert (one.usage().spent_tokens, one.usage().everyones_tokens) == (70, 110)
         return here.passed_s(began_ns)
 
@@ -70,7 +70,7 @@ def test_processes_take_turns_however_many_callers_each_has(here: Shared) -> Non
         served: list[str] = []
 
         async def call(name: str, bucket: TokenBucket) -> None:
-            await bucket.acquire(50)
+            await spend(bucket, 50)
             served.append(name)
 
         crowd = [asyncio.ensure_future(call("many", many)) for _ in range(20)]
@@ -89,12 +89,11 @@ def test_a_refusal_in_one_process_holds_up_who_waits_in_another(here: Shared) ->
 
     async def story() -> float:
         one, other = here.bucket(), here.bucket()
-        await one.acquire(100)
-        began_ns = here.loop.now_ns()
-        waiting = asyncio.ensure_future(other.acquire(50))
-        await asyncio.sleep(0.25)
         for _ in range(10):
-            one.accepted()
+            one.landed(await one.acquire(10), is_accepted=True)
+        began_ns = here.loop.now_ns()
+        waiting = asyncio.ensure_future(spend(other, 50))
+        await asyncio.sleep(0.25)
         one.drain()
         await waiting
         return here.passed_s(began_ns)
@@ -107,15 +106,15 @@ def test_a_cancelled_waiter_gives_his_tokens_to_those_behind_him(here: Shared) -
 
     async def story() -> tuple[float, int]:
         one, other, third = here.bucket(), here.bucket(), here.bucket()
-        await one.acquire(100)
+        await spend(one, 100)
         began_ns = here.loop.now_ns()
-        first = asyncio.ensure_future(one.acquire(40))
+        first = asyncio.ensure_future(spend(one, 40))
         await asyncio.sleep(0)
-        second = asyncio.ensure_future(other.acquire(10))
+        second = asyncio.ensure_future(spend(other, 10))
         await asyncio.sleep(0.1)
         first.cancel()
         await second
-        await third.acquire(40)
+        await spend(third, 40)
         return here.passed_s(began_ns), one.usage().spent_tokens
 
     # The first would have gone after 0.4 s, so the second goes after 0.5 still; the third takes the free 40.
@@ -160,7 +159,7 @@ def test_a_process_that_is_killed_while_it_holds_the_lock_holds_up_nobody(tmp_pa
         keeper=SharedKeeper(tmp_path, "a key", LIMITS, lambda: 0),
         now_ns=lambda: 0,
     )
-    asyncio.run(budget.acquire(100))
+    asyncio.run(spend(budget, 100))
     assert budget.usage().everyones_tokens == 100
 
 
@@ -169,17 +168,17 @@ def test_a_process_that_is_killed_while_it_waits_costs_its_own_reservation_only(
 
     async def story() -> tuple[float, float]:
         one = here.bucket()
-        await one.acquire(100)
+        await spend(one, 100)
         began_ns = here.loop.now_ns()
         with SharedKeeper(here.folder, "a key", LIMITS, here.loop.now_ns).held() as ledger:
             ledger.reserve(30, began_ns)
-        await one.acquire(10)
+        await spend(one, 10)
         after_s = here.passed_s(began_ns)
         await asyncio.sleep(12)
         began_ns = here.loop.now_ns()
         one.usage()  # the room of the dead is free from here on
         await asyncio.sleep(1)
-        await one.acquire(100)
+        await spend(one, 100)
         return after_s, here.passed_s(began_ns)
 
     assert here.loop.play(story()) == (0.4, 1.0)
@@ -202,7 +201,7 @@ def test_a_spoilt_record_is_not_believed_and_the_bucket_begins_empty(
         here.bucket()
         here.file().write_bytes(spoil(here.file().read_bytes()))
         began_ns = here.loop.now_ns()
-        await here.bucket().acquire(10)
+        await spend(here.bucket(), 10)
         return here.passed_s(began_ns)
 
     with caplog.at_level(logging.WARNING):
@@ -224,12 +223,12 @@ def test_who_waits_while_the_file_is_lost_stands_in_line_anew(
         one, other = here.bucket(), here.bucket()
         with SharedKeeper(here.folder, "a key", LIMITS, here.loop.now_ns).held() as ledger:
             ledger.reserved_tokens += 1_000_000
-        await one.acquire(100)
+        await spend(one, 100)
         began_ns = here.loop.now_ns()
-        waiting = asyncio.ensure_future(one.acquire(50))
+        waiting = asyncio.ensure_future(spend(one, 50))
         await asyncio.sleep(0.1)
         lose(here.file())
-        await other.acquire(found_tokens)
+        await spend(other, found_tokens)
         await waiting
         return here.passed_s(began_ns)
 
@@ -242,7 +241,7 @@ def test_a_clock_that_begins_anew_leaves_an_empty_bucket_and_what_was_learned(tm
 
     async def use() -> None:
         bucket = before.bucket()
-        await bucket.acquire(10)
+        await spend(bucket, 10)
         await asyncio.sleep(5)
         bucket.drain()
 
@@ -253,7 +252,7 @@ def test_a_clock_that_begins_anew_leaves_an_empty_bucket_and_what_was_learned(tm
         bucket = after.bucket()
         began_ns = after.loop.now_ns()
         pace_per_s = bucket.usage().pace_tokens_per_s
-        await bucket.acquire(5)
+        await spend(bucket, 5)
         return after.passed_s(began_ns), pace_per_s
 
     assert after.loop.play(use_again()) == (0.1, 50)
@@ -264,12 +263,12 @@ def test_a_file_that_is_deleted_is_made_anew_for_everybody(here: Shared) -> None
 
     async def story() -> tuple[int, float]:
         one, other = here.bucket(), here.bucket()
-        await one.acquire(100)
+        await spend(one, 100)
         began_ns = here.loop.now_ns()
         here.file().unlink()
         here.folder.rmdir()
-        await other.acquire(60)
-        await one.acquire(40)
+        await spend(other, 60)
+        await spend(one, 40)
         return other.usage().everyones_tokens, here.passed_s(began_ns)
 
     assert here.loop.play(story()) == (100, 0.0)

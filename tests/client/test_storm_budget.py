@@ -37,13 +37,13 @@ def test_one_answer_in_ten_is_a_429_and_the_program_still_gets_on(tier: str) -> 
     async def asking() -> int:
         n_answered = 0
         while loop.time() < 1_600:
-            await bucket.acquire(COST)
+            flight = await bucket.acquire(COST)
             await asyncio.sleep(0.02)
-            if draw.random() < 0.1:
+            is_accepted = draw.random() >= 0.1
+            bucket.landed(flight, is_accepted=is_accepted)
+            n_answered += is_accepted
+            if not is_accepted:
                 bucket.drain()
-            else:
-                bucket.accepted()
-                n_answered += 1
         return n_answered
 
     n_answered = loop.play(asking())

@@ -7,12 +7,19 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, TypeVar
 
-from pipelines.client.budget import Bucket
+from pipelines.client.budget import Bucket, Flight
 
 T = TypeVar("T")
 
 SECOND_NS: Final = 1_000_000_000
 COST: Final = 10
+
+
+async def spend(bucket: Bucket, cost_tokens: int) -> Flight:
+    """Take tokens for a request that is over at once."""
+    flight = await bucket.acquire(cost_tokens)
+    bucket.landed(flight, is_accepted=False)
+    return flight
 
 
 class _Skipping(selectors.DefaultSelector):
@@ -59,15 +66,15 @@ class Exchange:
     seen_ns: int = 0
     asked: list[tuple[int, bool]] = field(default_factory=list)  # when, and whether it was taken
 
-    def spend(self, now_ns: int) -> bool:
+    def spend(self, now_ns: int, cost_tokens: int = COST) -> bool:
         """Answer one request."""
         most_nano = self.capacity_tokens * SECOND_NS
         if self.level_nano < 0:
             self.level_nano, self.seen_ns = most_nano, now_ns
         came_nano = (now_ns - self.seen_ns) * self.tokens_per_s
         self.level_nano, self.seen_ns = min(self.level_nano + came_nano, most_nano), now_ns
-        is_taken = self.level_nano >= COST * SECOND_NS
-        self.level_nano -= COST * SECOND_NS * is_taken
+        is_taken = self.level_nano >= cost_tokens * SECOND_NS
+        self.level_nano -= cost_tokens * SECOND_NS * is_taken
         self.asked.append((now_ns, is_taken))
         return is_taken
 
@@ -96,13 +103,13 @@ class Program:
 
     async def ask_for_ever(self) -> None:
         while True:
-            await self.bucket.acquire(COST)
+            flight = await self.bucket.acquire(COST)
             await asyncio.sleep(self.draw.uniform(0.001, self.most_delay_s))
             is_taken = self.exchange.spend(self.loop.now_ns())
             await asyncio.sleep(self.draw.uniform(0.001, self.most_delay_s))
+            self.bucket.landed(flight, is_accepted=is_taken)
             if is_taken:
                 self.n_answered += 1
-                self.bucket.accepted()
             else:
                 self.bucket.drain()
                 await asyncio.sleep(self.draw.uniform(0, 0.5))

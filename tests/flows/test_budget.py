@@ -18,6 +18,7 @@ from pipelines.flows.budget import (
     across_machines,
     client_of_flow,
 )
+from tests.client.virtual import spend
 from tests.flows.orchestra import ROOT, Orchestra, leftover_sockets
 
 pytestmark = [pytest.mark.slow, leftover_sockets, pytest.mark.usefixtures("in_process")]
@@ -35,7 +36,7 @@ async def spend() -> list[float]:
     bucket = LeasedBucket(local, limit_name="three-machines", block_tokens=100)
     taken_s = []
     for _ in range(60):
-        await bucket.acquire(10)
+        bucket.landed(await bucket.acquire(10), is_accepted=True)
         taken_s.append(time.monotonic())
     return taken_s
 
@@ -91,10 +92,10 @@ def test_a_block_is_leased_once_and_what_a_request_gives_back_is_used_by_the_nex
 
     async def story() -> tuple[int, int]:
         for _ in range(5):
-            await bucket.acquire(10)
+            await spend(bucket, 10)
         first = bucket.leased_tokens
-        await bucket.acquire(45)
-        await TokenBucket.acquire(bucket._local, 400)  # type: ignore[arg-type]  # noqa: SLF001
+        await spend(bucket, 45)
+        await spend(bucket._local, 400)  # noqa: SLF001
         waiting = asyncio.ensure_future(bucket.acquire(5))
         await asyncio.sleep(0)
         waiting.cancel()

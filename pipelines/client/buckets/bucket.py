@@ -1,18 +1,21 @@
 """A token bucket to wait at: first come, first served, in this process and, if it is shared, beyond it."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from pipelines.client.buckets.ledger import NANO, Ledger, Place
+from pipelines.client.buckets.ledger import NANO, Flight, Ledger, Place
+from pipelines.client.errors import SettingsError
 from pipelines.client.tiers import Limits
 
 NowNs = Callable[[], int]
 Sleep = Callable[[float], Awaitable[None]]
 
+_LOG: Final = logging.getLogger(__name__)
 _LONGEST_SLEEP_NS: Final = NANO
 """Whoever waits looks again after a second: limits may have been raised, or others may have left the line."""
 
@@ -91,7 +94,7 @@ class TokenBucket:
         self._sleep = sleep
         self._turn = asyncio.Lock()
         self._keeper = keeper or _OwnKeeper(limits, now_ns())
-        self._spent_tokens = self._n_requests = self._n_refused = self._n_accepted = self._waited_ns = 0
+        self._spent_tokens = self._n_requests = self._n_refused = self._waited_ns = 0
         with self._held() as (ledger, self._started_ns):
             ledger.join(limits, self._started_ns)
             self._limits = ledger.limits
@@ -103,8 +106,10 @@ class TokenBucket:
         """What it holds and how fast it refills, as last seen; refusals may make it slower, see `usage`."""
         return self._limits
 
-    async def acquire(self, cost_tokens: int) -> None:
+    async def acquire(self, cost_tokens: int) -> Flight:
         """Wait until `cost_tokens` are there and everybody who came earlier was served, then take them.
+
+        Returns what `landed` has to be told once the request is over.
 
         Whoever is cancelled while he waits gives his tokens back. What costs more than the exchange's bucket
         can hold goes out when that is full.
@@ -114,27 +119,38 @@ class TokenBucket:
         """
         asked_ns = self._now_ns()
         async with self._turn:
-            place, wait_ns = self._reserve(cost_tokens)
+            place, found = self._reserve(cost_tokens)
             try:
-                while wait_ns > 0:
-                    await self._sleep(min(wait_ns, _LONGEST_SLEEP_NS) / NANO)
-                    place, wait_ns = self._ask_again(place)
+                while isinstance(found, int):
+                    await self._sleep(min(found, _LONGEST_SLEEP_NS) / NANO)
+                    place, found = self._ask_again(place)
             except BaseException:
                 self._give_back(place)
                 raise
         self._spent_tokens += cost_tokens
         self._n_requests += 1
         self._waited_ns += self._now_ns() - asked_ns
+        return found
+
+    def landed(self, flight: Flight, *, is_accepted: bool) -> None:
+        """A request is over; `is_accepted` where the exchange took it, which is any answer but a 429.
+
+        Until then it takes room in the bucket, or for 15 to 30 s where nobody says so. A shared ledger that
+        cannot be used costs no answer: the next who wants tokens hears of it.
+        """
+        try:
+            with self._held() as (ledger, now_ns):
+                ledger.landed(flight, now_ns)
+                if is_accepted:
+                    ledger.accepted()
+        except SettingsError as error:
+            _LOG.warning("%s", error)
 
     def drain(self) -> None:
         """Empty it for everybody who shares it: the exchange said 429, see `Ledger.refused`."""
         self._n_refused += 1
         with self._held() as (ledger, now_ns):
             ledger.refused(now_ns)
-
-    def accepted(self) -> None:
-        """The exchange took a request; written down together with the next one."""
-        self._n_accepted += 1
 
     def adopt(self, limits: Limits) -> None:
         """Follow what the exchange says from now on; what is in the bucket stays, up to the new capacity."""
@@ -162,18 +178,15 @@ class TokenBucket:
     def _held(self) -> Iterator[tuple[Ledger, int]]:
         # The clock is read once the ledger is ours: so its moments follow each other whoever writes them.
         with self._keeper.held() as ledger:
-            if self._n_accepted:
-                ledger.accepted(self._n_accepted)
-                self._n_accepted = 0
             yield ledger, self._now_ns()
 
-    def _reserve(self, cost_tokens: int) -> tuple[Place, int]:
+    def _reserve(self, cost_tokens: int) -> tuple[Place, Flight | int]:
         with self._held() as (ledger, now_ns):
             self._limits = ledger.limits
             place = ledger.reserve(min(cost_tokens, self._limits.largest_tokens), now_ns)
             return place, _go_if_due(ledger, place, now_ns)
 
-    def _ask_again(self, place: Place) -> tuple[Place, int]:
+    def _ask_again(self, place: Place) -> tuple[Place, Flight | int]:
         with self._held() as (ledger, now_ns):
             place = ledger.still_in_line(place, now_ns)
             return place, _go_if_due(ledger, place, now_ns)
@@ -183,9 +196,7 @@ class TokenBucket:
             ledger.give_back(place, now_ns)
 
 
-def _go_if_due(ledger: Ledger, place: Place, now_ns: int) -> int:
-    """Let a place go if it may; return how long it has to wait, 0 when it went."""
+def _go_if_due(ledger: Ledger, place: Place, now_ns: int) -> Flight | int:
+    """Let a place go if it may; return how long it has to wait otherwise."""
     wait_ns = ledger.wait_ns(place, now_ns)
-    if wait_ns == 0:
-        ledger.go(place, now_ns)
-    return wait_ns
+    return wait_ns if wait_ns > 0 else ledger.go(place, now_ns)

@@ -6,6 +6,11 @@ and a place may go once the mark has reached it. So the order is that of asking,
 that sets the mark back holds up those who wait already. Tokens leave the bucket when their place goes, not
 when it may: who wakes late takes nothing from the law that the bucket never holds more than its capacity.
 
+Nor does a network that is late. What has gone takes room in the bucket until its answer is there: the
+exchange's bucket, once full, refills nothing before the first request arrives, and neither may ours. So our
+bucket and all requests under way never hold more than the exchange's does when they arrive, however long each
+of them takes.
+
 A refusal (429) says that the exchange's bucket is empty, so what it accepted since the refusal before is what
 it refilled in between: that is how a rate nobody published is measured. The pace follows it at once and then
 climbs, slowly at first and faster the longer no refusal comes, until the published rate is found again.
@@ -28,10 +33,18 @@ CLIMB_NS: Final = 40 * NANO
 _SOON_NS: Final = 10 * NANO
 _LOST_NS: Final = 10 * NANO
 _IDLE_NS: Final = 3_600 * NANO
+_UNDER_WAY_NS: Final = 15 * NANO  # longer than a connection may take; later than that nothing arrives
 _MICRO: Final = 1_000_000
 _MOST_TOKENS: Final = 1_000_000
 _LEAST_SHARE: Final = 16
 _LEAST_PER_S: Final = 20  # a tenth of Basic, the slowest tier there is [KALSHI.md §3]
+
+
+class Flight(NamedTuple):
+    """A request on its way to the exchange and back: what it costs, and when it left, in whole windows."""
+
+    cost_tokens: int
+    window: int
 
 
 class Place(NamedTuple):
@@ -53,6 +66,10 @@ class Ledger:
         filled_ns: when the level was right.
         reserved_tokens: all tokens ever reserved; the place of the last who asked.
         outstanding_tokens: reserved by places that have not gone yet.
+        window: the time since the clock's zero, in units of `_UNDER_WAY_NS`.
+        under_way_tokens: of requests that left within this window and have no answer yet.
+        longer_under_way_tokens: of those that left within the window before; older ones are forgotten, their
+            program was killed.
         moved_ns: when a place was last given or went, or some were seen to wait for tokens still.
         line: names the line that places belong to; another one begins where somebody in it has died, see
             `still_in_line`, and where the ledger was lost.
@@ -74,6 +91,9 @@ class Ledger:
     filled_ns: int
     reserved_tokens: int
     outstanding_tokens: int
+    window: int
+    under_way_tokens: int
+    longer_under_way_tokens: int
     moved_ns: int
     line: int
     returned_tokens: int
@@ -92,6 +112,7 @@ class Ledger:
         """Return a ledger that nobody has used; full, as the exchange's is, or empty where one was lost."""
         blank = dict.fromkeys((field.name for field in fields(cls)), 0)
         times = dict.fromkeys(("filled_ns", "moved_ns", "event_ns", "standing_back_ns", "line"), now_ns)
+        times["window"] = now_ns // _UNDER_WAY_NS
         level_tokens = limits.capacity_tokens if is_full else 0
         ledger = cls(
             **blank | times | {"level_nano": level_tokens * NANO, "allowed_micro": level_tokens * _MICRO}
@@ -150,6 +171,7 @@ class Ledger:
         if self.returned_tokens and self._has_reached(self.returned_place):
             returned_tokens, self.returned_tokens = self.returned_tokens, 0
             self._rise(returned_tokens * NANO, pace_per_s)
+        self._forget_lost_flights(now_ns)
         # Whoever was killed while he waited never goes. As much has come in as can, for long, and nobody took
         # it: the line ends here, what lies in the bucket stays there, and who lives stands in line anew.
         if self.level_nano < min(0, self._ceiling_nano(pace_per_s)):
@@ -182,10 +204,20 @@ class Ledger:
         missing_nano = -(self.level_nano + (self.reserved_tokens - place.mark_tokens) * NANO)
         return 0 if missing_nano <= 0 else -(-missing_nano // self.pace_per_s(now_ns))
 
-    def go(self, place: Place, now_ns: int) -> None:
-        """Let a place go that has nothing to wait for: its tokens leave the bucket."""
+    def go(self, place: Place, now_ns: int) -> Flight:
+        """Let a place go that has nothing to wait for: its tokens leave the bucket, and are under way."""
         self.outstanding_tokens -= place.cost_tokens
+        self.under_way_tokens += place.cost_tokens
         self.moved_ns = now_ns
+        return Flight(place.cost_tokens, self.window)
+
+    def landed(self, flight: Flight, now_ns: int) -> None:
+        """A request has its answer, or none is waited for any more: its tokens take no room from now on."""
+        self.refill(now_ns)
+        if flight.window == self.window:
+            self.under_way_tokens = max(self.under_way_tokens - flight.cost_tokens, 0)
+        elif flight.window == self.window - 1:
+            self.longer_under_way_tokens = max(self.longer_under_way_tokens - flight.cost_tokens, 0)
 
     def give_back(self, place: Place, now_ns: int) -> None:
         """Take somebody out of the line; nobody goes before the moment that the tokens he had are due."""
@@ -204,9 +236,9 @@ class Ledger:
             new_nano = 0
         self._rise(new_nano, self.pace_per_s(now_ns))
 
-    def accepted(self, n_requests: int) -> None:
-        """The exchange took that many requests."""
-        self.n_accepted += n_requests
+    def accepted(self) -> None:
+        """The exchange took a request."""
+        self.n_accepted += 1
 
     def refused(self, now_ns: int) -> None:
         """The exchange said 429: it has nothing left, so neither have we, and somebody else may be spending.
@@ -244,6 +276,13 @@ class Ledger:
         ceiling_nano = self._ceiling_nano(pace_per_s)
         self.level_nano = max(self.level_nano, min(self.level_nano + new_nano, ceiling_nano))
 
+    def _forget_lost_flights(self, now_ns: int) -> None:
+        window = now_ns // _UNDER_WAY_NS
+        if window != self.window:
+            is_next = window == self.window + 1
+            self.longer_under_way_tokens = self.under_way_tokens if is_next else 0
+            self.under_way_tokens, self.window = 0, window
+
     @property
     def _in_line_tokens(self) -> int:
         """Tokens that have a place in line, or had one and cannot be had by others yet."""
@@ -253,15 +292,16 @@ class Ledger:
         return self.level_nano + (self.reserved_tokens - mark_tokens) * NANO >= 0
 
     def _ceiling_nano(self, pace_per_s: int) -> int:
-        """Return the highest level: what has not gone yet lies in the bucket and takes room.
+        """Return the highest level: what has not gone yet and what is under way take room.
 
         A bucket that learned to be slower is shallower as well. Those who wait for more than it is deep, a
         batch for example, may fill it up to what the exchange's bucket holds.
         """
         depth_tokens = max(self.capacity_tokens * pace_per_s // self.tokens_per_s, 1)
-        free_tokens = depth_tokens - self._in_line_tokens
+        taken_tokens = self._in_line_tokens + self.under_way_tokens + self.longer_under_way_tokens
+        free_tokens = depth_tokens - taken_tokens
         if free_tokens < 0:
-            free_tokens = min(0, self.capacity_tokens + self.reserve_tokens - self._in_line_tokens)
+            free_tokens = min(0, self.capacity_tokens + self.reserve_tokens - taken_tokens)
         return free_tokens * NANO
 
     def _clock_restarted(self, now_ns: int) -> None:
@@ -274,4 +314,5 @@ class Ledger:
         self.event_ns = min(self.event_ns, now_ns)
         self.standing_back_ns = min(self.standing_back_ns, now_ns)
         self.level_nano = self.outstanding_tokens = self.returned_tokens = 0
+        self.under_way_tokens = self.longer_under_way_tokens = 0
         self.line += 1

@@ -38,9 +38,9 @@ _NAMES: Final = tuple(field.name for field in fields(Ledger))
 _VALUES: Final = attrgetter(*_NAMES)
 _RECORD: Final = struct.Struct(f"<{len(_NAMES)}q")
 _CHECK: Final = struct.Struct("<8sI")
-_MAGIC: Final = b"tapehs01"  # another layout needs another magic and another suffix
+_MAGIC: Final = b"tapehs02"  # another layout needs another magic and another suffix
 _SIZE: Final = _CHECK.size + _RECORD.size
-_SUFFIX: Final = ".bucket1"
+_SUFFIX: Final = ".bucket2"
 _STALE_S: Final = 7 * 86_400
 _POLL_S: Final = 0.000_2
 
@@ -200,7 +200,7 @@ def _unusable(path: Path, error: OSError) -> SettingsError:
 def _sweep(folder: Path) -> None:
     """Delete what nobody has touched for a week: a full bucket again, which a new file is as well."""
     oldest_s = time.time() - _STALE_S
-    for path in folder.glob(f"*{_SUFFIX}"):
+    for path in folder.glob("*.bucket?"):  # of older layouts as well
         try:
             if path.stat().st_mtime < oldest_s:
                 path.unlink()
