@@ -15,6 +15,7 @@ from backtest.kernels.arrays import (
     FILLED,
     IMPACT,
     LEG_BEFORE,
+    NEVER,
     NO,
     NOTHING_WAITS,
     PAUSED,
@@ -27,7 +28,7 @@ from backtest.kernels.arrays import (
     WOULD_CROSS,
     YES,
 )
-from backtest.outcomes import KEPT_OF_ORDERS, Outcome
+from backtest.outcomes import Outcome
 from backtest.results import TIME, Frames
 from backtest.tape import FROM_TRADES, MID, are_closes
 
@@ -43,7 +44,9 @@ def orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
     tickers = [
         pl.Series(each.asked.tickers, dtype=pl.String).gather(each.asked.intents["number"]) for each in done
     ]
-    placed = {name: np.concatenate([each.orders[name] for each in done]) for name in KEPT_OF_ORDERS}
+    placed = {name: np.concatenate([each.orders[name] for each in done]) for name in done[0].orders}
+    ended_us = np.full(len(placed["is_resting"]), NEVER)
+    ended_us[placed["is_resting"] != 0] = placed["ended_us"]
     lengths = [each.asked.intents.height for each in done]
     if "basket" not in intents.columns:
         intents = intents.with_columns(basket=pl.lit(None, dtype=pl.String))
@@ -57,6 +60,7 @@ def orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
         filled_centi=pl.Series(placed["filled"]),
         code=pl.Series(placed["reason"]),
         is_resting=pl.Series(placed["is_resting"]),
+        ended_us=pl.Series(ended_us),
     )
     is_cancel, filled = pl.col("action") == "cancel", pl.col("filled_centi")
     is_idle = (pl.col("action") == "close") & (pl.col("way") == 0)
@@ -76,6 +80,7 @@ def orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
         *_meant(),
         decision_ts="known_ts",
         arrival_ts=pl.when(pl.col("code") != LEG_BEFORE).then(pl.col("arrival_us").cast(TIME)),
+        ended_ts=pl.when(pl.col("ended_us") < NEVER).then(pl.col("ended_us").cast(TIME)),
         count_centi=count,
         limit_cc=pl.when(pl.col("limit_cc") >= 0).then("limit_cc"),
         tif=pl.col("tif").cast(pl.String),

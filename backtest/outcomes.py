@@ -35,6 +35,7 @@ KEPT_OF_ORDERS: Final = {
     "filled": np.int64,
     "reason": np.int8,
     "is_resting": np.int8,
+    "expiry_us": np.int64,
 }
 
 
@@ -42,7 +43,8 @@ KEPT_OF_ORDERS: Final = {
 class Outcome:
     """What one parameter row came to: what of its world anybody asks for later, and no more.
 
-    `asked` has lost the intents' columns that only the clock needs; `digest` is of all that was wanted.
+    `asked` has lost the intents' columns that only the clock needs; `digest` is of all that was wanted. Of
+    `orders`, `ended_us` is that of those alone that have waited: `is_resting`.
     """
 
     asked: Wanted
@@ -78,7 +80,7 @@ def outcome_of(
         replace(asked, intents=_kept(asked.intents)),
         _digest(asked, hashes),
         int(np.count_nonzero(hashes[1:] == hashes[:-1])),  # they arrive one after the other
-        {name: placed[name] for name in KEPT_OF_ORDERS},
+        _kept_of_orders(placed),
         fills[: purse["n_fills"]].copy(),
         world.settled[: purse["n_settled"]].copy(),
         equity[: purse["n_equity"]].copy(),
@@ -86,6 +88,11 @@ def outcome_of(
         world.purse,
         cash_micros,
     )
+
+
+def _kept_of_orders(placed: Columns) -> Columns:
+    kept = {name: placed[name] for name in KEPT_OF_ORDERS}
+    return kept | {"ended_us": kept.pop("expiry_us")[kept["is_resting"] != 0]}
 
 
 def columns_of(rows: Records, kinds: Mapping[str, type]) -> Columns:

@@ -48,6 +48,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             **_MARKET,
             "decision_ts": TIME,
             "arrival_ts": TIME,  # null for a leg that was not sent
+            "ended_ts": TIME,  # when one that waited was filled, cancelled or over; null if it never waited
             "action": pl.String(),  # buy | sell | cancel; close where nothing was held
             "side": pl.String(),  # yes | no; null where nothing was held, or cancelled on both
             "count_centi": pl.Int64(),

@@ -57,6 +57,7 @@ def rest(w: World, o: int, t: int, row: int) -> None:
         order.reason = NO_CASH if n < order.waiting else PAUSED if order.is_cut else EXPIRED
     order.waiting, order.is_resting = n, 1
     if n == 0:
+        order.expiry_us = t
         return
     order.reserved = max(0, outlay(n, closable, q, law))
     purse.reserved += order.reserved
@@ -215,7 +216,7 @@ def _cancel(w: World, m: int, t: int, cancels: int) -> int:
         after = order.next
         if order.waiting > 0 and cancels & (TO_MORE if order.direction > 0 else TO_LESS):
             _end(w, o)
-            order.reason, order.ended_us = CANCELLED, t
+            order.reason, order.ended_us, order.expiry_us = CANCELLED, t, t
             n += 1
         elif order.waiting > 0:
             order.next, market.waiting = market.waiting, o

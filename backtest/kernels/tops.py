@@ -28,7 +28,7 @@ from backtest.kernels.jit import entry, inner
 from warehouse.rebuilding.ops import CLEAR, DELTA, SET, UNKNOWN
 
 # As in clock.py.
-MADE_WITH: Final = "cb153566de61"
+MADE_WITH: Final = "17fb63ef9267"
 
 
 @inner

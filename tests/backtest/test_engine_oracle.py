@@ -453,8 +453,9 @@ def assert_same(run: Run, slow: Oracle) -> None:
     paid = run.settlements.with_columns(settled_us=pl.col("settled_ts").dt.epoch("us"))
     columns = ["ticker", "settled_us", "position_centi", "value_cc", "payout_micros", "cost_micros"]
     assert paid.select(*columns, "is_correction").to_dicts() == slow.settlements
-    ordered = run.orders.select("action", "side", "count_centi", "filled_centi", "reason").rows()
-    assert ordered == [(o.action, o.side, o.count, o.filled, o.reason) for o in slow.orders]
+    ended = run.orders.with_columns(ended_us=pl.col("ended_ts").dt.epoch("us"))
+    ordered = ended.select("action", "side", "count_centi", "filled_centi", "reason", "ended_us").rows()
+    assert ordered == [(o.action, o.side, o.count, o.filled, o.reason, o.ended_us) for o in slow.orders]
     amounts = [f"{name}_micros" for name in ("cash", "marked", "locked", "returned")]
     marked = run.equity.select(pl.col("ts").dt.epoch("us"), *amounts)
     assert marked.rows()[1:] == slow.equity

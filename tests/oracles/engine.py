@@ -59,6 +59,11 @@ class Order:
         return 1 if (self.action == "buy") == (self.side == "yes") else -1
 
     @property
+    def ended_us(self) -> int | None:
+        """When it stopped waiting, if it ever waited and the market closes."""
+        return self.expiry_us if self.is_resting and self.expiry_us < NEVER else None
+
+    @property
     def yes_limit(self) -> int:
         if self.limit is None:
             return 10_000 if self.way > 0 else 0
@@ -230,10 +235,10 @@ class Oracle:
                 order.reason = "leg before unfilled"
                 return
         if order.action == "cancel":
-            order.reason = None if self.cancel(order.ticker, order.side) else "nothing waits"
+            order.reason = None if self.cancel(order.ticker, order.side, t) else "nothing waits"
             return
         if order.is_replacing:
-            self.cancel(order.ticker, "yes" if order.way > 0 else "no")
+            self.cancel(order.ticker, "yes" if order.way > 0 else "no", t)
         if self.markets[order.ticker].is_paused(t):
             order.reason, order.was_rejected = "paused", True
             order.count = 0 if order.action == "close" else order.count
@@ -263,13 +268,13 @@ class Oracle:
             order.expiry_us = min([order.expiry_us, *resumed])
             self.rest(order, t)
 
-    def cancel(self, ticker: str, acquires: str | None) -> int:
+    def cancel(self, ticker: str, acquires: str | None, t: int) -> int:
         """Cancel what waits in a market, on one side or both; return how many orders that were."""
         waiting = [o for o in self.orders if o.ticker == ticker and o.is_resting and o.waiting]
         ended = [o for o in waiting if acquires in (None, "yes" if o.way > 0 else "no")]
         for order in ended:
             order.waiting = order.reserved = 0
-            order.reason = "cancelled"
+            order.reason, order.expiry_us = "cancelled", t
         return len(ended)
 
     def wake(
@@ -328,6 +333,8 @@ class Oracle:
         order.waiting = n
         if n:
             order.reserved = max(0, self.outlay(order, market, price, n, t))
+        else:
+            order.expiry_us = t
 
     def all_or_none(self, order: Order, t: int) -> None:
         market = self.markets[order.ticker]
