@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from backtest.holdouts import Holdout, holdout
     from backtest.intents import Intent, buy_no, buy_yes, cancel, close, param, sell_no, sell_yes
     from backtest.latency import sample_latency
+    from backtest.liquidity import liquidity_rewards
     from backtest.narrowing import where
     from backtest.placebos import Placebo, placebo
     from backtest.policies import Policy, Quotes, Quoting, policy
     from backtest.results import Run
-    from backtest.rewards import volume_rewards
+    from backtest.rewards import reward_programs, volume_rewards
     from backtest.rungs import ladder
     from backtest.scores import ForecastScores, score_forecast
     from backtest.sensitivities import sensitivity
@@ -56,10 +57,12 @@ _HOMES = {
     "holdout": "holdouts",
     "interest": "accruals",
     "ladder": "rungs",
+    "liquidity_rewards": "liquidity",
     "net_edge_cc": "edges",
     "param": "intents",
     "placebo": "placebos",
     "policy": "policies",
+    "reward_programs": "rewards",
     "run": "engine",
     "sample_latency": "latency",
     "score_forecast": "scores",
@@ -95,10 +98,12 @@ __all__ = [
     "holdout",
     "interest",
     "ladder",
+    "liquidity_rewards",
     "net_edge_cc",
     "param",
     "placebo",
     "policy",
+    "reward_programs",
     "run",
     "sample_latency",
     "score_forecast",

@@ -1,7 +1,8 @@
 """Rewards for volume: beside the result, by share of what everybody traded (trap 28)."""
 
 from datetime import datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Final
 
 import polars as pl
 import pytest
@@ -84,11 +85,56 @@ def test_rewards_are_no_part_of_the_result_and_each_program_is_a_row() -> None:
         (programs().drop("end_ts"), "no column end_ts; they have ticker, start_ts, end_ts, period_reward_cc"),
         (programs().with_columns(start_ts=pl.lit("x")), "start_ts is String"),
         (programs().with_columns(period_reward_cc=pl.lit(0.5)), "period_reward_cc is Float64"),
-        (programs(("A", at(1), at(1), 1)), "a reward of 0 or more, and an end after the start"),
-        (programs(("A", at(1), at(2), -1)), "a reward of 0 or more"),
+        (
+            programs(("A", at(1), at(1), 1)),
+            "start_ts 2026-09-01 12:00:01.*amounts of 0 or more, and an end after the start",
+        ),
+        (programs(("A", at(1), at(2), -1)), "period_reward_cc -1: amounts of 0 or more"),
     ],
 )
 def test_programs_that_cannot_be_meant_are_refused(given: Any, said: str) -> None:  # noqa: ANN401 -- what a user may write
     lake = traded()
     with pytest.raises(PlanError, match=said):
         bt.volume_rewards(bought(lake, (1, 1)), lake, given)
+
+
+ANSWERED: Final = {
+    "id": "p",
+    "market_ticker": "A",
+    "incentive_type": "liquidity",
+    "start_date": "2026-09-01T12:00:00Z",
+    "end_date": "2026-09-01T12:00:09.5Z",
+    "period_reward": 200_000,
+    "target_size_fp": "1000.50",
+    "discount_factor_bps": 5_000,
+}
+
+
+def test_programs_are_read_from_what_the_exchange_answers() -> None:
+    """As JSON, or as the client's objects; what volume lacks is null, and each reward takes its own type."""
+    volume = SimpleNamespace(**(ANSWERED | {"incentive_type": "volume", "target_size_fp": None}))
+    found = bt.reward_programs([ANSWERED, volume])
+    assert found.rows() == [
+        ("liquidity", "A", at(0), at(9.5), 200_000, 100_050, 5_000, None),
+        ("volume", "A", at(0), at(9.5), 200_000, None, 5_000, None),
+    ]
+    lake = traded()
+    run = bought(lake, (1, 10))
+    assert bt.volume_rewards(run, lake, found).height == 1
+    assert bt.liquidity_rewards(run, lake, found).height == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"start_date": "soon"}, "no incentive program: .*soon"),
+        ({"end_date": None}, "is no incentive program: it lacks end_date"),
+        ({"target_size_fp": "many"}, "no incentive program: .*many"),
+        ({"period_reward": 1.5}, "no incentive program: .*'float' object"),
+    ],
+)
+def test_what_is_no_program_is_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(PlanError, match=said):
+        bt.reward_programs([ANSWERED | change])
+    with pytest.raises(PlanError, match="5 is no incentive program"):
+        bt.reward_programs([5])
