@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from backtest.accruals import interest
     from backtest.auditing import Audit, audit
     from backtest.comparing import Comparison, compare
+    from backtest.dollars import in_dollars
     from backtest.edges import net_edge_cc
     from backtest.engine import run
     from backtest.errors import BacktestError
@@ -55,6 +56,7 @@ _HOMES = {
     "close": "intents",
     "compare": "comparing",
     "holdout": "holdouts",
+    "in_dollars": "dollars",
     "interest": "accruals",
     "ladder": "rungs",
     "liquidity_rewards": "liquidity",
@@ -96,6 +98,7 @@ __all__ = [
     "close",
     "compare",
     "holdout",
+    "in_dollars",
     "interest",
     "ladder",
     "liquidity_rewards",

@@ -135,6 +135,8 @@ def _moment_or_none(name: str, said: str | date | datetime | None) -> datetime |
 
 
 def policy(
+    _misplaced: None = None,  # so that Python's own words for @bt.policy alone are that `every` is missing
+    /,
     *,
     every: str | timedelta,
     params: Mapping[str, int | float] | None = None,
@@ -175,6 +177,8 @@ def policy(
     Raises:
         PlanError: an argument that cannot be meant.
     """
+    if _misplaced is not None:
+        raise PlanError(f'bt.policy({_misplaced!r}, …): name what it is given, as in @bt.policy(every="1s")')
     every_us = as_us("every", every)
     if every_us <= 0:
         raise PlanError("every must be more than 0: it is the grid of moments at which the policy is asked")

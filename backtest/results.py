@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import polars as pl
 
@@ -262,6 +262,10 @@ class Run:
         from backtest.run_words import in_words
 
         return in_words(self)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say what there is instead of what there is not."""
+        raise AttributeError(f"a run has no {name}: its frames are {', '.join(SCHEMAS)}")
 
     @property
     def summary(self) -> pl.DataFrame:

@@ -131,24 +131,20 @@ def _(bt, lake, plan):
 
 
 @app.cell
-def _(pl, run):
-    def dollars(name):
-        return (pl.col(f"{name}_micros") / 1_000_000).round(2).alias(name)
-
-    overview = run.summary.select(
+def _(bt, pl, run):
+    overview = bt.in_dollars(run.summary).select(
         "min_edge",
         "n_orders",
         "n_rejected",
         "n_fills",
-        (pl.col("filled_centi") / 100).alias("contracts"),
+        pl.col("filled").alias("contracts"),
         "n_markets",
         "n_open",
-        dollars("pnl"),
-        dollars("fees"),
-        ((pl.col("pnl_micros") + pl.col("fees_micros")) / 1_000_000).round(2).alias("pnl_without_fees"),
+        pl.col("pnl", "fees").round(2),
+        (pl.col("pnl") + pl.col("fees")).round(2).alias("pnl_without_fees"),
     )
     overview
-    return dollars, overview
+    return (overview,)
 
 
 @app.cell
@@ -175,13 +171,13 @@ def _(mo):
 
 
 @app.cell
-def _(alt, dollars, pl, run):
+def _(alt, bt, pl, run):
     _span = run.equity["ts"].max() - run.equity["ts"].min()
     equity = (
-        run.equity.sort("min_edge", "ts")
+        bt.in_dollars(run.equity)
+        .sort("min_edge", "ts")
         .group_by_dynamic("ts", every=f"{max(1, round(_span.total_seconds() / 250))}s", group_by="min_edge")
-        .agg(pl.col("marked_micros").last())
-        .select("min_edge", "ts", dollars("marked"))
+        .agg(pl.col("marked").last())
     )
     equity_chart = (
         alt.Chart(equity)
@@ -214,17 +210,11 @@ def _(mo):
 
 
 @app.cell
-def _(dollars, pl, run):
-    fills = run.fills.sort("min_edge", "fill_ts").select(
-        "min_edge",
-        "ticker",
-        "fill_ts",
-        "side",
-        (pl.col("price_cc") / 10_000).alias("price"),
-        (pl.col("count_centi") / 100).alias("contracts"),
-        dollars("cash"),
-        (pl.col("fee_micros") / 1_000_000).alias("fee"),
-        "evidence",
+def _(bt, run):
+    fills = (
+        bt.in_dollars(run.fills)
+        .sort("min_edge", "fill_ts")
+        .select("min_edge", "ticker", "fill_ts", "side", "price", "contracts", "cash", "fee", "evidence")
     )
     fills.head(10)
     return (fills,)

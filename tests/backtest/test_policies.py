@@ -592,3 +592,16 @@ def test_a_feed_is_refused_for_a_plan() -> None:
     lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_000, 6_000)])
     with pytest.raises(PlanError, match="feed= is for policies"):
         replayed(lake, (1, "A", bt.buy_yes(1)), feed="50ms")
+
+
+def test_a_policy_says_that_it_lacks_how_often_it_is_asked() -> None:
+    """With and without parentheses, and with the interval in the wrong place."""
+    made: Any = bt.policy
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'every'"):
+        made(quiet)
+    with pytest.raises(PlanError, match=r'as in @bt\.policy\(every="1s"\)'):
+        made("1s", every="1s")
+
+
+def quiet(at: Any, params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN401, ARG001 -- records, to numba
+    return bt.Quotes(0, 0, 0, 0)
