@@ -45,8 +45,9 @@ def orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
         pl.Series(each.asked.tickers, dtype=pl.String).gather(each.asked.intents["number"]) for each in done
     ]
     placed = {name: np.concatenate([each.orders[name] for each in done]) for name in done[0].orders}
-    ended_us = np.full(len(placed["is_resting"]), NEVER)
-    ended_us[placed["is_resting"] != 0] = placed["ended_us"]
+    has_waited = placed["is_resting"] != 0
+    ended_us, dropped = np.full(len(has_waited), NEVER), np.zeros(len(has_waited), np.int64)
+    ended_us[has_waited], dropped[has_waited] = placed["ended_us"], placed["dropped"]
     lengths = [each.asked.intents.height for each in done]
     if "basket" not in intents.columns:
         intents = intents.with_columns(basket=pl.lit(None, dtype=pl.String))
@@ -61,6 +62,7 @@ def orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
         code=pl.Series(placed["reason"]),
         is_resting=pl.Series(placed["is_resting"]),
         ended_us=pl.Series(ended_us),
+        dropped=pl.Series(dropped),
     )
     is_cancel, filled = pl.col("action") == "cancel", pl.col("filled_centi")
     is_idle = (pl.col("action") == "close") & (pl.col("way") == 0)
@@ -84,6 +86,7 @@ def orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
         count_centi=count,
         limit_cc=pl.when(pl.col("limit_cc") >= 0).then("limit_cc"),
         tif=pl.col("tif").cast(pl.String),
+        dropped_centi=pl.when(pl.col("is_resting") != 0).then("dropped"),
         status=status,
         reason=pl.lit(pl.Series(REASONS)).gather("code"),
     )

@@ -36,6 +36,7 @@ KEPT_OF_ORDERS: Final = {
     "reason": np.int8,
     "is_resting": np.int8,
     "expiry_us": np.int64,
+    "dropped": np.int64,
 }
 
 
@@ -44,7 +45,7 @@ class Outcome:
     """What one parameter row came to: what of its world anybody asks for later, and no more.
 
     `asked` has lost the intents' columns that only the clock needs; `digest` is of all that was wanted. Of
-    `orders`, `ended_us` is that of those alone that have waited: `is_resting`.
+    `orders`, `ended_us` and `dropped` are those of orders that have waited: `is_resting`.
     """
 
     asked: Wanted
@@ -92,7 +93,9 @@ def outcome_of(
 
 def _kept_of_orders(placed: Columns) -> Columns:
     kept = {name: placed[name] for name in KEPT_OF_ORDERS}
-    return kept | {"ended_us": kept.pop("expiry_us")[kept["is_resting"] != 0]}
+    has_waited = kept["is_resting"] != 0
+    of_those = {"ended_us": kept.pop("expiry_us")[has_waited], "dropped": kept.pop("dropped")[has_waited]}
+    return kept | of_those
 
 
 def columns_of(rows: Records, kinds: Mapping[str, type]) -> Columns:

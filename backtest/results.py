@@ -48,7 +48,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             **_MARKET,
             "decision_ts": TIME,
             "arrival_ts": TIME,  # null for a leg that was not sent
-            "ended_ts": TIME,  # when one that waited was filled, cancelled or over; null if it never waited
+            "ended_ts": TIME,  # when one that waited was filled, cancelled or over; null if it waits on
             "action": pl.String(),  # buy | sell | cancel; close where nothing was held
             "side": pl.String(),  # yes | no; null where nothing was held, or cancelled on both
             "count_centi": pl.Int64(),
@@ -57,6 +57,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "ttl_us": pl.Int64(),
             "basket": pl.String(),  # null outside of baskets
             "filled_centi": pl.Int64(),
+            "dropped_centi": pl.Int64(),  # of one that waited: what was dropped for want of cash; else null
             "status": pl.String(),  # filled | partial | unfilled | rejected; done: a cancel
             "reason": pl.String(),  # why not more; null when filled
         }
@@ -247,7 +248,6 @@ class Run:
     """One backtest: frames as in `SCHEMAS`, sentences for what was assumed, and the manifest.
 
     A frame is made when it is first asked for, as `run.fills`; until all are, a run keeps its tape.
-
     `manifest` has `versions` (lake table -> version), `config`, `packages`, `code` (digest of our source) and
     `inputs` (digest of the tape that was read): equal inputs give equal bytes.
     """

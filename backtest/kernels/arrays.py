@@ -125,6 +125,7 @@ ORDER: Final = _record(
     "arrival_us",
     "expiry_us",  # when it ends at the latest; once it is over and has waited, when that was
     *("count_centi", "filled", "waiting", "reserved", "accumulated"),
+    "dropped",  # what it lost for want of cash while it waited
     *("ahead", "shown", "fresh", "level:i4"),  # in the queue: see queue.py
     "seen_row:i4",  # of a plan's, where on the tape it arrives; of one in a queue, up to where that is known
     *("sent_us", "ended_us", "told_filled"),  # of a policy's; ended_us: when it hears that it is over, or 0

@@ -55,6 +55,7 @@ def rest(w: World, o: int, t: int, row: int) -> None:
     n = affordable(order.waiting, closable, q, law, disposable(w, 0))
     if order.waiting > 0:
         order.reason = NO_CASH if n < order.waiting else PAUSED if order.is_cut else EXPIRED
+    order.dropped += order.waiting - n
     order.waiting, order.is_resting = n, 1
     if n == 0:
         order.expiry_us = t

@@ -456,6 +456,8 @@ def assert_same(run: Run, slow: Oracle) -> None:
     ended = run.orders.with_columns(ended_us=pl.col("ended_ts").dt.epoch("us"))
     ordered = ended.select("action", "side", "count_centi", "filled_centi", "reason", "ended_us").rows()
     assert ordered == [(o.action, o.side, o.count, o.filled, o.reason, o.ended_us) for o in slow.orders]
+    dropped = [o.dropped if o.is_resting else None for o in slow.orders]
+    assert run.orders["dropped_centi"].to_list() == dropped
     amounts = [f"{name}_micros" for name in ("cash", "marked", "locked", "returned")]
     marked = run.equity.select(pl.col("ts").dt.epoch("us"), *amounts)
     assert marked.rows()[1:] == slow.equity

@@ -42,6 +42,7 @@ class Order:
     waiting: int = 0
     reserved: int = 0
     accumulated: int = 0
+    dropped: int = 0  # for want of cash while it waited
     is_resting: bool = False
     reason: str | None = None
     was_rejected: bool = False
@@ -330,6 +331,7 @@ class Oracle:
         n = self.affordable(order, market, price, order.waiting, t)
         if order.waiting:
             order.reason = "no cash" if n < order.waiting else "paused" if order.is_cut else "expired"
+        order.dropped += order.waiting - n
         order.waiting = n
         if n:
             order.reserved = max(0, self.outlay(order, market, price, n, t))
