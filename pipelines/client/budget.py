@@ -172,7 +172,7 @@ class Budget:
         return await bucket.acquire(item_tokens * n_items)
 
     def landed(self, method: str, flight: Flight, *, is_accepted: bool) -> None:
-        """A request is over: with any answer but a 429, which is accepted, with a 429, or without an answer.
+        """A request has its answer, and was accepted with any but a 429; or it surely never left.
 
         What the exchange accepts is how a rate that nobody published is learned.
         """
@@ -189,8 +189,8 @@ class Budget:
 def with_headroom(limits: Limits) -> Limits:
     """Return limits that hold a quarter second of refill less than the exchange's bucket.
 
-    A request that was given up may arrive after all, and the exchange's clock is not ours; the bucket there
-    must not run dry before ours. The rate stays, so a long pull loses nothing.
+    A request that was given up may arrive late after all, and the exchange's clock is not ours; the bucket
+    there must not run dry before ours. The rate stays, so a long pull loses nothing.
     """
     reserve_tokens = min(limits.tokens_per_s, limits.capacity_tokens) // _HEADROOM
     return Limits(

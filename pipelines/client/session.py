@@ -197,7 +197,9 @@ class Session:
         return True
 
     async def _try(self, request: Request[T], flight: Flight, n_tries: int) -> Answer[T]:
-        began_s, outcome, n_bytes, is_accepted = time.monotonic(), "cancelled", 0, False
+        began_s, outcome, n_bytes = time.monotonic(), "cancelled", 0
+        # Without an answer nobody knows whether the request still arrives: the bucket waits for it a little.
+        is_over = is_accepted = False
         try:
             response = await self._answer(request, n_tries)
             answered_ts, latency_s = datetime.now(UTC), time.monotonic() - began_s
@@ -205,15 +207,16 @@ class Session:
             seen_s = date_s(response)
             if seen_s is not None:
                 self.clock.observe(seen_s)
-            is_accepted = response.status_code != TOO_MANY
+            is_over, is_accepted = True, response.status_code != TOO_MANY
             if not is_accepted:
                 self.budget.drain(request.method)
             found = self._decoded(request, response, n_tries)
         except Unreachable as error:
-            outcome = brief(error)
+            outcome, is_over = brief(error), is_over or never_left(error)
             raise
         finally:
-            self.budget.landed(request.method, flight, is_accepted=is_accepted)
+            if is_over:
+                self.budget.landed(request.method, flight, is_accepted=is_accepted)
             self.telemetry.answered(
                 request.method,
                 request.route,

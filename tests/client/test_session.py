@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -20,6 +23,7 @@ from pipelines.client import (
     Unreachable,
 )
 from pipelines.client.breaker import Breaker
+from pipelines.client.buckets import SharedKeeper
 from pipelines.client.budget import Budget, Costs, TokenBucket
 from pipelines.client.tiers import Limits
 from tests.client.loopback import Reply, exchange, patient, script
@@ -156,6 +160,45 @@ def test_every_try_pays_and_a_429_drains_the_budget() -> None:
     usage = bucket.usage()
     assert (usage.spent_tokens, usage.n_requests, usage.n_refused) == (30, 3, 1)
     assert usage.waited_s > 0.009, "after the 429 ten tokens had to come back at 1,000 a second"
+
+
+@pytest.mark.parametrize(
+    ("replies", "under_way", "n_accepted"),
+    [
+        ([GOOD], 0, 1),
+        ([Reply(status=500), GOOD], 0, 2),
+        ([Reply(status=404, body={"error": {"code": "not_found"}})], 0, 1),
+        ([Reply(status=429), GOOD], 0, 1),  # counted anew from the refusal on
+        ([Reply(body=b"")] * 2 + [GOOD], 0, 3),
+        ([Reply(fault="reset"), GOOD], 10, 1),  # it may have arrived, or still arrive
+    ],
+    ids=["good", "500", "404", "429", "empty", "reset"],
+)
+def test_a_request_is_under_way_until_its_answer_is_there(
+    replies: list[Reply], under_way: int, n_accepted: int, tmp_path: Path
+) -> None:
+    budget, keeper = kept_in(tmp_path)
+    with exchange(script(*replies)) as running, suppress(NotFound):
+        run(running.settings(), one_market, budget=budget)
+    with keeper.held() as ledger:
+        assert ledger.under_way_tokens + ledger.under_way_before_tokens == under_way
+        assert ledger.n_accepted == n_accepted
+
+
+def test_a_request_that_never_left_is_not_under_way(tmp_path: Path) -> None:
+    budget, keeper = kept_in(tmp_path)
+    with pytest.raises(Unreachable):
+        run(Settings(base_url="http://127.0.0.1:9/trade-api/v2"), one_market, budget=budget)
+    with keeper.held() as ledger:
+        assert (ledger.under_way_tokens + ledger.under_way_before_tokens, ledger.n_accepted) == (0, 0)
+
+
+def kept_in(folder: Path) -> tuple[Budget, SharedKeeper]:
+    """Return a budget of 1,000 tokens, and where its ledger is kept."""
+    limits = Limits(tokens_per_s=1_000, capacity_tokens=1_000)
+    keeper = SharedKeeper(folder, "a key", limits, time.monotonic_ns)
+    bucket = TokenBucket(limits, keeper=keeper)
+    return Budget(read=bucket, write=bucket, costs=Costs(10, {})), keeper
 
 
 def test_the_clients_pace_is_the_budgets_pace() -> None:

@@ -4,10 +4,12 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from pipelines.client.buckets import SharedKeeper
 from pipelines.client.budget import Budget, TokenBucket
 from pipelines.client.errors import SettingsError
 from pipelines.client.tiers import Limits
@@ -105,6 +107,18 @@ def test_a_block_is_leased_once_and_what_a_request_gives_back_is_used_by_the_nex
     assert asyncio.run(story()) == (0, 5)
     (limit,) = [each for each in in_process.find("v2/concurrency_limits") if each["name"] == "one-block"]
     assert limit["active_slots"] == 100
+
+
+def test_what_was_leased_is_under_way_until_its_answer_is_there(
+    in_process: Orchestra, tmp_path: Path
+) -> None:
+    create(in_process, "under-way", slots=100, decay_per_s=100)
+    keeper = SharedKeeper(tmp_path, "a key", LIMITS, time.monotonic_ns)
+    bucket = LeasedBucket(TokenBucket(LIMITS, keeper=keeper), limit_name="under-way", block_tokens=50)
+    flight = asyncio.run(bucket.acquire(10))
+    bucket.landed(flight, is_accepted=True)
+    with keeper.held() as ledger:
+        assert (ledger.under_way_tokens + ledger.under_way_before_tokens, ledger.n_accepted) == (0, 1)
 
 
 def test_a_refusal_makes_what_was_leased_worthless(in_process: Orchestra) -> None:

@@ -16,6 +16,7 @@ NowNs = Callable[[], int]
 Sleep = Callable[[float], Awaitable[None]]
 
 _LOG: Final = logging.getLogger(__name__)
+_LANDING_S: Final = 0.05  # for a lock that others hold for microseconds: an answer is worth more than a count
 _LONGEST_SLEEP_NS: Final = NANO
 """Whoever waits looks again after a second: limits may have been raised, or others may have left the line."""
 
@@ -53,8 +54,8 @@ class Usage:
 class Keeper(Protocol):
     """Where a ledger is kept."""
 
-    def held(self) -> AbstractContextManager[Ledger]:
-        """Hold the ledger for a moment, alone."""
+    def held(self, patience_s: float | None = None) -> AbstractContextManager[Ledger]:
+        """Hold the ledger for a moment, alone; None waits for its holder as long as that makes sense."""
         ...
 
 
@@ -65,7 +66,7 @@ class _OwnKeeper:
         self._ledger = Ledger.opened(limits, now_ns)
 
     @contextmanager
-    def held(self) -> Iterator[Ledger]:
+    def held(self, patience_s: float | None = None) -> Iterator[Ledger]:  # noqa: ARG002  nobody else has it
         yield self._ledger
 
 
@@ -135,11 +136,11 @@ class TokenBucket:
     def landed(self, flight: Flight, *, is_accepted: bool) -> None:
         """A request is over; `is_accepted` where the exchange took it, which is any answer but a 429.
 
-        Until then it takes room in the bucket, or for 15 to 30 s where nobody says so. A shared ledger that
-        cannot be used costs no answer: the next who wants tokens hears of it.
+        Until then it takes room in the bucket, or for one to two seconds where nobody says so. A shared
+        ledger that cannot be used costs no answer: the next who wants tokens hears of it.
         """
         try:
-            with self._held() as (ledger, now_ns):
+            with self._held(patience_s=_LANDING_S) as (ledger, now_ns):
                 ledger.landed(flight, now_ns)
                 if is_accepted:
                     ledger.accepted()
@@ -175,9 +176,9 @@ class TokenBucket:
             )
 
     @contextmanager
-    def _held(self) -> Iterator[tuple[Ledger, int]]:
+    def _held(self, patience_s: float | None = None) -> Iterator[tuple[Ledger, int]]:
         # The clock is read once the ledger is ours: so its moments follow each other whoever writes them.
-        with self._keeper.held() as ledger:
+        with self._keeper.held(patience_s) as ledger:
             yield ledger, self._now_ns()
 
     def _reserve(self, cost_tokens: int) -> tuple[Place, Flight | int]:

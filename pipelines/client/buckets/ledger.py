@@ -8,8 +8,9 @@ when it may: who wakes late takes nothing from the law that the bucket never hol
 
 Nor does a network that is late. What has gone takes room in the bucket until its answer is there: the
 exchange's bucket, once full, refills nothing before the first request arrives, and neither may ours. So our
-bucket and all requests under way never hold more than the exchange's does when they arrive, however long each
-of them takes.
+bucket and all requests under way never hold more than the exchange's does when they arrive. A request without
+an answer, whose program was killed or gave it up, is taken to have arrived after one to two seconds: longer
+would hold up a cancel behind a batch for more than a refusal would.
 
 A refusal (429) says that the exchange's bucket is empty, so what it accepted since the refusal before is what
 it refilled in between: that is how a rate nobody published is measured. The pace follows it at once and then
@@ -33,7 +34,8 @@ CLIMB_NS: Final = 40 * NANO
 _SOON_NS: Final = 10 * NANO
 _LOST_NS: Final = 10 * NANO
 _IDLE_NS: Final = 3_600 * NANO
-_UNDER_WAY_NS: Final = 15 * NANO  # longer than a connection may take; later than that nothing arrives
+_UNDER_WAY_NS: Final = NANO
+_LOOK_AGAIN_NS: Final = NANO // 100
 _MICRO: Final = 1_000_000
 _MOST_TOKENS: Final = 1_000_000
 _LEAST_SHARE: Final = 16
@@ -41,7 +43,7 @@ _LEAST_PER_S: Final = 20  # a tenth of Basic, the slowest tier there is [KALSHI.
 
 
 class Flight(NamedTuple):
-    """A request on its way to the exchange and back: what it costs, and when it left, in whole windows."""
+    """A request on its way to the exchange and back: what it costs, and the window in which it left."""
 
     cost_tokens: int
     window: int
@@ -68,8 +70,7 @@ class Ledger:
         outstanding_tokens: reserved by places that have not gone yet.
         window: the time since the clock's zero, in units of `_UNDER_WAY_NS`.
         under_way_tokens: of requests that left within this window and have no answer yet.
-        longer_under_way_tokens: of those that left within the window before; older ones are forgotten, their
-            program was killed.
+        under_way_before_tokens: of those that left within the window before; older ones are forgotten.
         moved_ns: when a place was last given or went, or some were seen to wait for tokens still.
         line: names the line that places belong to; another one begins where somebody in it has died, see
             `still_in_line`, and where the ledger was lost.
@@ -93,7 +94,7 @@ class Ledger:
     outstanding_tokens: int
     window: int
     under_way_tokens: int
-    longer_under_way_tokens: int
+    under_way_before_tokens: int
     moved_ns: int
     line: int
     returned_tokens: int
@@ -141,7 +142,9 @@ class Ledger:
         self.capacity_tokens = min(max(limits.capacity_tokens, 1), _MOST_TOKENS)
         self.reserve_tokens = limits.reserve_tokens
         self.is_adopted = int(is_adopted)
-        self.level_nano = min(self.level_nano, self._ceiling_nano(self.tokens_per_s))
+        # What is under way may be more than fits: it leaves no room, and no debt.
+        least_nano = -self._in_line_tokens * NANO
+        self.level_nano = min(self.level_nano, max(self._ceiling_nano(self.tokens_per_s), least_nano))
 
     def join(self, limits: Limits, now_ns: int) -> None:
         """Somebody opens it who knows a tier's limits only: the exchange's own word goes before, if fresh."""
@@ -163,15 +166,16 @@ class Ledger:
         if now_ns < self.filled_ns - NANO:
             self._clock_restarted(now_ns)
         now_ns = max(now_ns, self.filled_ns)
-        pace_per_s = self.pace_per_s(self.filled_ns)
-        new_nano = (now_ns - self.filled_ns) * pace_per_s
-        self.filled_ns = now_ns
-        self.allowed_micro += new_nano // (NANO // _MICRO)
-        self._rise(new_nano, pace_per_s)
+        window = now_ns // _UNDER_WAY_NS
+        while self.window < window and self._under_way_tokens:
+            self._let_in((self.window + 1) * _UNDER_WAY_NS)
+            self.under_way_before_tokens, self.under_way_tokens = self.under_way_tokens, 0
+            self.window += 1
+        self.window = window
+        pace_per_s = self._let_in(now_ns)
         if self.returned_tokens and self._has_reached(self.returned_place):
             returned_tokens, self.returned_tokens = self.returned_tokens, 0
             self._rise(returned_tokens * NANO, pace_per_s)
-        self._forget_lost_flights(now_ns)
         # Whoever was killed while he waited never goes. As much has come in as can, for long, and nobody took
         # it: the line ends here, what lies in the bucket stays there, and who lives stands in line anew.
         if self.level_nano < min(0, self._ceiling_nano(pace_per_s)):
@@ -179,8 +183,17 @@ class Ledger:
         elif self._in_line_tokens and now_ns - self.moved_ns > _LOST_NS:
             content_nano = self.level_nano + self._in_line_tokens * NANO
             self.outstanding_tokens = self.returned_tokens = 0
-            self.level_nano = min(content_nano, self._ceiling_nano(pace_per_s))
+            self.level_nano = min(content_nano, max(self._ceiling_nano(pace_per_s), 0))
             self.line += 1
+
+    def _let_in(self, until_ns: int) -> int:
+        """Let in what comes until a moment, beside what is under way now; return the pace of it."""
+        pace_per_s = self.pace_per_s(self.filled_ns)
+        new_nano = (until_ns - self.filled_ns) * pace_per_s
+        self.filled_ns = until_ns
+        self.allowed_micro += new_nano // (NANO // _MICRO)
+        self._rise(new_nano, pace_per_s)
+        return pace_per_s
 
     def reserve(self, cost_tokens: int, now_ns: int) -> Place:
         """Take a place at the end of the line and return it."""
@@ -194,15 +207,29 @@ class Ledger:
         return Place(self.reserved_tokens, cost_tokens, self.line)
 
     def still_in_line(self, place: Place, now_ns: int) -> Place:
-        """Return a place, or, where its line has ended, a new one in the line that there is now."""
+        """Return a place, or, where its line has ended, a new one in the line that there is now.
+
+        One that waits for more than the exchange's bucket holds by now, for its limits have shrunk, ends the
+        line as the dead do, and goes out when that bucket is full.
+        """
         self.refill(now_ns)
-        return place if place.line == self.line else self.reserve(place.cost_tokens, now_ns)
+        if place.line == self.line:
+            return place
+        return self.reserve(min(place.cost_tokens, self.limits.largest_tokens), now_ns)
 
     def wait_ns(self, place: Place, now_ns: int) -> int:
-        """Return how long a place has to wait from now on if nothing else happens; 0 when it may go."""
+        """Return after how long a place should ask again; 0 when it may go.
+
+        That is when its tokens are there if nothing else happens. Where requests under way leave them no room
+        it is a while, for an answer makes room at any moment.
+        """
         self.refill(now_ns)
         missing_nano = -(self.level_nano + (self.reserved_tokens - place.mark_tokens) * NANO)
-        return 0 if missing_nano <= 0 else -(-missing_nano // self.pace_per_s(now_ns))
+        if missing_nano <= 0:
+            return 0
+        pace_per_s = self.pace_per_s(now_ns)
+        is_full = self.level_nano >= self._ceiling_nano(pace_per_s)
+        return max(-(-missing_nano // pace_per_s), _LOOK_AGAIN_NS if is_full else 0)
 
     def go(self, place: Place, now_ns: int) -> Flight:
         """Let a place go that has nothing to wait for: its tokens leave the bucket, and are under way."""
@@ -217,7 +244,7 @@ class Ledger:
         if flight.window == self.window:
             self.under_way_tokens = max(self.under_way_tokens - flight.cost_tokens, 0)
         elif flight.window == self.window - 1:
-            self.longer_under_way_tokens = max(self.longer_under_way_tokens - flight.cost_tokens, 0)
+            self.under_way_before_tokens = max(self.under_way_before_tokens - flight.cost_tokens, 0)
 
     def give_back(self, place: Place, now_ns: int) -> None:
         """Take somebody out of the line; nobody goes before the moment that the tokens he had are due."""
@@ -276,12 +303,9 @@ class Ledger:
         ceiling_nano = self._ceiling_nano(pace_per_s)
         self.level_nano = max(self.level_nano, min(self.level_nano + new_nano, ceiling_nano))
 
-    def _forget_lost_flights(self, now_ns: int) -> None:
-        window = now_ns // _UNDER_WAY_NS
-        if window != self.window:
-            is_next = window == self.window + 1
-            self.longer_under_way_tokens = self.under_way_tokens if is_next else 0
-            self.under_way_tokens, self.window = 0, window
+    @property
+    def _under_way_tokens(self) -> int:
+        return self.under_way_tokens + self.under_way_before_tokens
 
     @property
     def _in_line_tokens(self) -> int:
@@ -298,7 +322,7 @@ class Ledger:
         batch for example, may fill it up to what the exchange's bucket holds.
         """
         depth_tokens = max(self.capacity_tokens * pace_per_s // self.tokens_per_s, 1)
-        taken_tokens = self._in_line_tokens + self.under_way_tokens + self.longer_under_way_tokens
+        taken_tokens = self._in_line_tokens + self._under_way_tokens
         free_tokens = depth_tokens - taken_tokens
         if free_tokens < 0:
             free_tokens = min(0, self.capacity_tokens + self.reserve_tokens - taken_tokens)
@@ -314,5 +338,5 @@ class Ledger:
         self.event_ns = min(self.event_ns, now_ns)
         self.standing_back_ns = min(self.standing_back_ns, now_ns)
         self.level_nano = self.outstanding_tokens = self.returned_tokens = 0
-        self.under_way_tokens = self.longer_under_way_tokens = 0
+        self.under_way_tokens = self.under_way_before_tokens = 0
         self.line += 1

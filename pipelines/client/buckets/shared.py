@@ -71,13 +71,13 @@ class SharedKeeper:
             _sweep(folder)
 
     @contextmanager
-    def held(self) -> Iterator[Ledger]:
+    def held(self, patience_s: float | None = None) -> Iterator[Ledger]:
         """Hold the ledger: nobody else sees it before the block is done. Nothing is written if it raises.
 
         Raises:
-            SettingsError: the file cannot be used, or somebody has held it for `LOCK_S`.
+            SettingsError: the file cannot be used, or somebody has held it for `patience_s` (None: `LOCK_S`).
         """
-        fd = self._locked()
+        fd = self._locked(LOCK_S if patience_s is None else patience_s)
         try:
             ledger = self._read(fd)
             yield ledger
@@ -92,20 +92,20 @@ class SharedKeeper:
             self._closing = None
         self._fd = -1
 
-    def _locked(self) -> int:
-        end_s = time.monotonic() + LOCK_S
+    def _locked(self, patience_s: float) -> int:
+        end_s = time.monotonic() + patience_s
         while True:
             if self._pid != os.getpid():  # a lock taken before a fork belongs to parent and child alike
                 self.close()
             if self._fd < 0:
                 self._open()
             if self._try_lock():
-                if os.fstat(self._fd).st_nlink:
+                if self._is_still_there():
                     return self._fd
                 self.close()  # deleted: whoever comes now opens another file, and so must we
             elif time.monotonic() > end_s:
                 raise SettingsError(
-                    f"{self.path}: another process has held the lock for {LOCK_S:.0f} s instead of "
+                    f"{self.path}: another process has held the lock for {patience_s:g} s instead of "
                     "microseconds, it was stopped: continue or end it (`fuser` on that file names it)"
                 )
             else:
@@ -120,6 +120,12 @@ class SharedKeeper:
             raise _unusable(self.path, error) from error
         return True
 
+    def _is_still_there(self) -> bool:
+        try:
+            return os.fstat(self._fd).st_nlink > 0
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+
     def _open(self) -> None:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -131,7 +137,10 @@ class SharedKeeper:
         self._closing = weakref.finalize(self, os.close, self._fd)
 
     def _read(self, fd: int) -> Ledger:
-        record = os.pread(fd, _SIZE + 1, 0)
+        try:
+            record = os.pread(fd, _SIZE + 1, 0)
+        except OSError as error:
+            raise _unusable(self.path, error) from error
         if len(record) == _SIZE:
             magic, check = _CHECK.unpack_from(record)
             if magic == _MAGIC and check == zlib.crc32(record[_CHECK.size :]):
