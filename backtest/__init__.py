@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from backtest.narrowing import where
     from backtest.placebos import Placebo, placebo
     from backtest.policies import Policy, Quotes, Quoting, policy
+    from backtest.programs import reward_programs
     from backtest.results import Run
-    from backtest.rewards import reward_programs, volume_rewards
+    from backtest.rewards import volume_rewards
     from backtest.rungs import ladder
     from backtest.scores import ForecastScores, score_forecast
     from backtest.sensitivities import sensitivity
@@ -64,7 +65,7 @@ _HOMES = {
     "param": "intents",
     "placebo": "placebos",
     "policy": "policies",
-    "reward_programs": "rewards",
+    "reward_programs": "programs",
     "run": "engine",
     "sample_latency": "latency",
     "score_forecast": "scores",

@@ -1,42 +1,54 @@
 """The exchange's reward for liquidity: a line of its own beside a run, never part of its result."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from backtest import rewards
+from backtest import programs as told_programs
 from backtest.engine import opened
 from backtest.kernels.arrays import I8, I32, I64, NEVER
-from backtest.lifecycle import Grid, grids
+from backtest.lifecycle import Grid
+from backtest.programs import (
+    PROGRAM_ROW,
+    SETTING,
+    by_setting,
+    numbered,
+    program_rows,
+    refuse_taken,
+    with_settings,
+)
 from backtest.results import Run
-from backtest.rewards import program_rows
 from backtest.saved import run_of
+from backtest.venue import rules
 from exchange.ticks import LINEAR_CENT, prices_on
 from exchange.units import DOLLAR_CC, MICROS_PER_DOLLAR, to_us
-from warehouse.rebuilding.changes import changes_of, numbered
+from warehouse.rebuilding import changes
 from warehouse.rebuilding.ops import DELTA, SPAN, ask_code, bid_code, yes_price_cc
 from warehouse.rebuilding.reading import EXCHANGE, read_streams
 from warehouse.storage import collected
-from warehouse.tables import MARKETS
+from warehouse.tables import EVENTS, MARKETS
 
 if TYPE_CHECKING:
     from backtest.engine import LakeReader
 
 F64 = npt.NDArray[np.float64]
 
-PROGRAM: Final = {**rewards.PROGRAM, "target_size_centi": pl.Int64(), "discount_factor_bps": pl.Int64()}
+PROGRAM: Final = {**told_programs.PROGRAM, "target_size_centi": pl.Int64(), "discount_factor_bps": pl.Int64()}
 LIMIT: Final = {"max_reward_cc": pl.Int64()}  # null without one
 LEAST_MICROS: Final = MICROS_PER_DOLLAR
 _BPS: Final = 10_000
 _MICROS_PER_CC: Final = 100
 _MICROS_PER_CENT: Final = 10_000
 _SAME_MICRO: Final = 1e-3  # a float this little below a whole one is meant to be one
-_NO_CASH: Final = "no cash"
+_ANY_DELAY: Final = timedelta(hours=1)  # of payouts: after the close, whatever it is
+_FIRST, _LAST = datetime(2021, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _SCORED: Final = {
     "known_us": pl.Int64(),
     "counted_us": pl.Int64(),
@@ -73,20 +85,27 @@ RULES: Final = (
 def liquidity_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> pl.DataFrame:
     """Return what a run's waiting orders would have been rewarded with, program by program.
 
-    The exchange looks at a book once a second, at a random moment. On each side it walks from the best price
-    until the target size is reached; what rests on those levels scores its size, times the discount factor
-    for each tick behind the reference price. That is the first level at which a fifth of the target size is
-    reached; it was the best price for programs before 2026-07-30. Where a side does not reach the target size
-    or its best price is the highest there is, nothing on it scores, and since 2026-02-28 the moment does not
-    count at all. A participant's score is his share of each side's, both added; the reward is divided by it,
-    since 2026-07-30 times the share of the program's time that counts, and paid in whole cents, from $1 on.
+    The exchange looks at a book once a second, at a random moment, and on each side walks from the best price
+    until the target size is reached. What rests on those levels scores its size, times the discount factor
+    for each tick behind the reference price, the first level at which a fifth of the target size is reached.
+    Our share of a moment is our part of each side's scores; the reward is divided by shares, times the part
+    of the program's time that counts, and paid in whole cents, from $1 on. A moment counts while the market
+    is open and both sides reach the target size, with a best price below the highest there is.
+
+    Say that 20 of ours rest at $0.49 beside 5 at $0.50, 40 at $0.49 and 60 at $0.48, the target size is 100
+    and the discount factor a half. At $0.49 a fifth of 100 is reached, so 5 + 60 + 60/2 = 95 score, 20 of
+    them ours: 20/95 of one of two sides, and of a reward of $190 that is $20.
+
+    Programs before 2026-07-30 had the best price as reference, and paid in full whatever counted; before
+    2026-02-28 a side counted alone.
     Source: Kalshi's filings to the CFTC of 2025-09-08, of 2026-02-11 (in force since 2026-02-28) and of
     2026-07-15 as modified on 2026-07-30, and its help page on the program, as participants quote them (read
     2026-11-27); the exchange may change or end it at any time.
 
     The book is the recorded one with our orders added: whoever would have answered them did not. Times at
     which nobody knows the book, and those after the close, do not count; a pause of trading does, as the book
-    stands. An order that lost size for want of cash scores nothing.
+    stands. What an order lost for want of cash counts as lost from the start. A market whose price grid is
+    not on record is taken to have whole cents.
 
     Args:
         run: what happened; its frames stay as they are.
@@ -101,56 +120,59 @@ def liquidity_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> p
         each program in whose time and market an order of ours waited, by parameters, then as given.
 
     Raises:
-        PlanError: no run or lake; or programs lack a column, have it in another kind, or end before they
-            start.
+        PlanError: no run or lake; a parameter called like one of these columns; or programs lack a column,
+            have it in another kind, or those of markets in which an order waited cannot be meant.
     """
-    known = program_rows(programs, "liquidity", PROGRAM, LIMIT).with_row_index("program")
-    run, source = run_of(run), opened(lake)
-    settings = run.summary.with_row_index("setting").select("setting", *run.param_names)
-    waited = _waited(run, settings).filter(pl.col("ticker").is_in(known["ticker"].unique().implode()))
-    books = _books(source, known, waited)
+    run = run_of(run)
+    refuse_taken(run, ("start_ts", "end_ts", *_SCORED))
+    settings = by_setting(run)
+    waited = _waited(run, settings)
+    known = program_rows(programs, "liquidity", PROGRAM, LIMIT, among=waited["ticker"].unique())
+    known = known.with_row_index(PROGRAM_ROW)
+    books = _books(opened(lake), known)
     told = []
-    for (setting, ticker), own in waited.partition_by("setting", "ticker", as_dict=True).items():
+    for (setting, ticker), own in waited.partition_by(SETTING, "ticker", as_dict=True).items():
+        of_market = known.filter(ticker=ticker)
+        if of_market.is_empty():
+            continue
         shown = books[str(ticker)].shown_to(own)
         told += [
-            {"setting": setting, "program": program["program"], **shown.scored(program)}
-            for program in known.filter(ticker=ticker).iter_rows(named=True)
+            {SETTING: setting, PROGRAM_ROW: program[PROGRAM_ROW], **shown.scored(program)}
+            for program in of_market.iter_rows(named=True)
             if _is_anything_waiting(own, program)
         ]
-    scored = pl.DataFrame(told, schema={"setting": pl.UInt32(), "program": pl.UInt32(), **_SCORED})
-    return (
-        scored.join(settings, on="setting")
-        .join(known, on="program")
-        .sort("setting", "program")
-        .select(*run.param_names, "ticker", "start_ts", "end_ts", *_SCORED)
-    )
+    numbers = {SETTING: pl.UInt32(), PROGRAM_ROW: pl.UInt32()}
+    rows = pl.DataFrame(told, schema={**numbers, **_SCORED}).join(known, on=PROGRAM_ROW).sort(*numbers)
+    return with_settings(rows.select("ticker", "start_ts", "end_ts", *_SCORED), rows[SETTING], settings)
 
 
 def _waited(run: Run, settings: pl.DataFrame) -> pl.DataFrame:
-    """Return how our orders changed what rests: setting, ticker, ts_us, code of the level, amount."""
-    names, key = settings.columns[1:], ["setting", "order_id"]
+    """Return how our orders changed what rests: setting, ticker, ts, ts_us, code of the level, amount.
 
-    def numbered_by_setting(rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.join(settings, on=names, nulls_equal=True) if names else rows.join(settings, how="cross")
-
+    Of an order that lost size for want of cash while it waited, what it lost counts as lost from the start.
+    """
+    key = [SETTING, "order_id"]
     is_bid = (pl.col("action") == "buy") == (pl.col("side") == "yes")
     price, limit = pl.col("price_cc"), pl.col("limit_cc")
     orders = (
-        numbered_by_setting(run.orders)
-        .filter(pl.col("ended_ts") > pl.col("arrival_ts"), pl.col("reason").ne_missing(_NO_CASH))
+        numbered(run.orders, settings)
+        .filter(pl.col("dropped_centi").is_not_null())
         .with_columns(price_cc=pl.when(pl.col("side") == "no").then(DOLLAR_CC - limit).otherwise(limit))
-        .filter(price.is_between(1, DOLLAR_CC - 1))
-        .with_columns(code=pl.when(is_bid).then(bid_code(price)).otherwise(ask_code(DOLLAR_CC - price)))
+        .with_columns(
+            code=pl.when(is_bid).then(bid_code(price)).otherwise(ask_code(DOLLAR_CC - price)),
+            left=pl.col("count_centi") - pl.col("dropped_centi"),
+        )
     )
-    count, filled = pl.col("count_centi"), pl.col("filled_centi")
-    fills = numbered_by_setting(run.fills).select(*key, ts="fill_ts", amount=-count)
+    fills = numbered(run.fills, settings).select(*key, ts="fill_ts", amount=-pl.col("count_centi"))
     parts = (
-        orders.with_columns(ts="arrival_ts", amount=count),
+        orders.with_columns(ts="arrival_ts", amount="left"),
         orders.select(*key, "ticker", "code").join(fills, on=key),
-        orders.with_columns(ts="ended_ts", amount=filled - count),
+        orders.filter(pl.col("ended_ts").is_not_null()).with_columns(
+            ts="ended_ts", amount=pl.col("filled_centi") - pl.col("left")
+        ),
     )
-    rows = pl.concat([part.select("setting", "ticker", "ts", "code", "amount") for part in parts])
-    return rows.with_columns(ts_us=pl.col("ts").dt.epoch("us")).sort("setting", "ticker", "ts_us")
+    rows = pl.concat([part.select(SETTING, "ticker", "ts", "code", "amount") for part in parts])
+    return rows.with_columns(ts_us=pl.col("ts").dt.epoch("us")).sort(SETTING, "ticker", "ts_us")
 
 
 def _is_anything_waiting(own: pl.DataFrame, program: dict[str, Any]) -> bool:
@@ -178,7 +200,7 @@ class _Book:
         order = np.argsort(np.concatenate([self.ts_us, added[0]]), kind="stable")
         op = np.concatenate([self.op, np.full(own.height, DELTA, np.int8)])[order]
         code = np.concatenate([self.code, added[1].astype(np.int32)])[order]
-        level, (_, split, codes) = numbered(np.array([0, len(op)]), op, code)
+        level, (_, split, codes) = changes.numbered(np.array([0, len(op)]), op, code)
         times, amounts = (
             np.concatenate(columns)[order] for columns in ((self.ts_us, added[0]), (self.amount, added[2]))
         )
@@ -203,16 +225,11 @@ class _Shown:
         target = program["target_size_centi"]
         least = 0 if rule.reference_part is None else -(-target // rule.reference_part)
         from_us, end_us = to_us(program["start_ts"]), to_us(program["end_ts"])
-        told = np.zeros(4)
-        score(
-            self.rows,
-            self.split,
-            self._levels(from_us),
-            (from_us, min(end_us, self.book.close_us)),
-            (target, least, int(rule.is_two_sided)),
-            _weights(program["discount_factor_bps"]),
-            told,
-        )
+        told, weights = np.zeros(4), _weights(program["discount_factor_bps"])
+        for begin_us, until_us, grid in self._pieces(from_us, min(end_us, self.book.close_us)):
+            terms = (target, least, int(rule.is_two_sided))
+            score(self.rows, self.split, self._levels(grid), (begin_us, until_us), terms, weights, told)
+        # A share of time is no amount of money: it becomes one, in whole cents, in `_paid_micros` alone.
         share = told[OURS] / told[EVERYBODYS] if told[EVERYBODYS] else 0.0
         counted = told[COUNTED_US] / (end_us - from_us) if rule.is_scaled else 1.0
         return {
@@ -222,42 +239,42 @@ class _Shown:
             "reward_micros": _paid_micros(program, share * counted),
         }
 
-    def _levels(self, at_us: int) -> tuple[I64, I8]:
+    def _pieces(self, from_us: int, until_us: int) -> Iterator[tuple[int, int, Grid]]:
+        """Yield the parts of a window in which one grid holds."""
+        begun = [each for each in self.book.grids if each[0] < until_us] or [(from_us, None)]
+        for (begin_us, grid), (next_us, _) in pairwise([*begun, (until_us, None)]):
+            if max(begin_us, from_us) < next_us:
+                yield max(begin_us, from_us), next_us, grid
+
+    def _levels(self, grid: Grid) -> tuple[I64, I8]:
         """Return the tick of each level, and whether it is the highest bid or lowest ask there can be."""
-        grid = next((grid for since_us, grid in reversed(self.book.grids) if since_us <= at_us), None)
         prices = np.array(prices_on(grid or LINEAR_CENT))
         is_ask = np.arange(len(self.prices_cc)) >= self.split
         is_extreme = np.where(is_ask, self.prices_cc <= prices[0], self.prices_cc >= prices[-1])
         return np.searchsorted(prices, self.prices_cc).astype(np.int64), is_extreme.astype(np.int8)
 
 
-def _books(lake: "LakeReader", programs: pl.DataFrame, waited: pl.DataFrame) -> dict[str, _Book]:
-    """Return the books of the markets in which something of ours waited."""
-    tickers = sorted(waited["ticker"].unique())
-    of_them = programs.filter(pl.col("ticker").is_in(tickers))
-    if of_them.is_empty():
+def _books(lake: "LakeReader", programs: pl.DataFrame) -> dict[str, _Book]:
+    """Return the books of the markets that programs reward; they close when the run let them."""
+    tickers = sorted(programs["ticker"].unique())
+    if not tickers:
         return {}
-    states = collected(
-        lake.scan(MARKETS).filter(pl.col("ticker").is_in(tickers)).sort("ticker", "observed_ts"), MARKETS.name
-    )
-    closes = dict(
-        states.group_by("ticker").agg(pl.col("close_ts").drop_nulls().last().dt.epoch("us")).iter_rows()
-    )
-    times, known = grids(states)
-    bounds = of_them["start_ts"].min(), of_them["end_ts"].max()
-    streams = read_streams(lake, tickers, *bounds, clock=EXCHANGE)  # type: ignore[arg-type]  # times, for there are rows
-    laid = changes_of(streams, tickers)
+    markets = collected(lake.scan(MARKETS).filter(pl.col("ticker").is_in(tickers)), MARKETS.name)
+    known = rules(markets, EVENTS.empty(), payout_delay=_ANY_DELAY)
+    start_ts, end_ts = programs.select(pl.col("start_ts").min(), pl.col("end_ts").max()).row(0)
+    bounds = max(start_ts, _FIRST), min(end_ts, _LAST)  # the exchange says 0001 of what it does not know
+    laid = changes.changes_of(read_streams(lake, tickers, *bounds, clock=EXCHANGE), tickers)
     books = {}
     for number, ticker in enumerate(tickers):
-        rows = slice(*laid.offsets[number : number + 2])
-        began = times.filter(ticker=ticker).select("from_us", "grid").rows()
+        rows, place = slice(*laid.offsets[number : number + 2]), known.places.get(ticker, -1)
+        began = known.grid_times.filter(market=place).select("from_us", "grid").rows()
         books[ticker] = _Book(
             laid.ts_us[rows],
             laid.op[rows],
             laid.code[rows],
             laid.amount[rows],
-            closes.get(ticker) or NEVER,
-            [(since_us, known[grid]) for since_us, grid in began],
+            NEVER if place < 0 else known.markets["close_us"][place],
+            [(since_us, known.grids[grid]) for since_us, grid in began],
         )
     return books
 

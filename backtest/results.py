@@ -48,7 +48,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             **_MARKET,
             "decision_ts": TIME,
             "arrival_ts": TIME,  # null for a leg that was not sent
-            "ended_ts": TIME,  # when one that waited was filled, cancelled or over; null if it waits on
+            "ended_ts": TIME,  # when it waited no longer; null if it waits on, or never did
             "action": pl.String(),  # buy | sell | cancel; close where nothing was held
             "side": pl.String(),  # yes | no; null where nothing was held, or cancelled on both
             "count_centi": pl.Int64(),
@@ -57,7 +57,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "ttl_us": pl.Int64(),
             "basket": pl.String(),  # null outside of baskets
             "filled_centi": pl.Int64(),
-            "dropped_centi": pl.Int64(),  # of one that waited: what was dropped for want of cash; else null
+            "dropped_centi": pl.Int64(),  # what was lost for want of cash; null if it never waited
             "status": pl.String(),  # filled | partial | unfilled | rejected; done: a cancel
             "reason": pl.String(),  # why not more; null when filled
         }

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from tests.backtest.worlds import (
     a_snapshot,
     at,
     replayed,
+    settled,
 )
 from tests.oracles.books import Row, speaker, told
 from tests.oracles.engine import event_time
@@ -216,12 +218,123 @@ def test_orders_that_never_wait_have_no_reward() -> None:
     assert rewarded(run, lake, a_program()) == []
 
 
+def test_an_order_is_what_cash_can_pay_for_however_it_ends() -> None:
+    """$5 buy 10 of 2,000: cancelled, expired or after a fill of one, the score is that of 10."""
+    lake = booked(
+        trades=[a_trade(35, 4_900, 100, "no")], book_deltas=[a_delta(35, "yes", 4_900, -100, seq=2)]
+    )
+    for queue in ("pessimistic", "front"):
+        for later in ((), ((59, "A", bt.cancel()),)):
+            scores = []
+            for count, cash in ((2_000, 5), (10, 1_000)):
+                order = bt.buy_yes(count, limit=4_900, tif="gtc")
+                run = replayed(lake, (1, "A", order), *later, fills="queue", queue=queue, cash=cash)
+                scores.append(rewarded(run, lake, a_program())[0][2])
+            assert scores[0] == pytest.approx(scores[1], rel=0.03), "a fee may take a hundredth"
+            assert scores[0] > 0.01
+
+
+def test_a_market_that_settles_before_its_close_counts_until_then() -> None:
+    lake = a_lake(
+        markets=[settled("A", pays_cc=10_000, settlement_ts=at(60))],
+        book_snapshots=[a_snapshot(0, yes=YES, no=NO)],
+    )
+    ((known_s, counted_s, _, reward),) = rewarded(waiting(lake, BUY), lake, a_program())
+    assert (known_s, counted_s, reward) == (50, 50, 10_000_000)
+
+
+def test_an_order_in_a_market_without_an_end_waits_on() -> None:
+    lake = a_lake(markets=[a_market(close_ts=None)], book_snapshots=[a_snapshot(0, yes=YES, no=NO)])
+    run = waiting(lake, BUY)
+    assert run.orders.select("ended_ts", "dropped_centi").row(0) == (None, 0)
+    assert rewarded(run, lake, a_program()) == [(100, 100, pytest.approx(2 / 19), 20_000_000)]
+
+
+def test_a_side_whose_best_ask_is_the_lowest_there_is_scores_nothing_either() -> None:
+    """A bid of .99 for NO is an ask of .01."""
+    lake = booked(yes={}, no={9_900: 20_000, 4_500: 20_000})
+    assert rewarded(waiting(lake, bt.buy_no(20, limit=4_500, tif="gtc")), lake, a_program(IN_OCTOBER)) == [
+        (110, 0, 0.0, 0)
+    ]
+
+
+def test_a_fifth_is_reached_by_no_less_than_a_fifth() -> None:
+    """20 at .50 are a fifth of 100 and less than one of 100.01: then .49 is the reference."""
+    lake = booked(yes={5_000: 2_000, 4_900: 1_000, 4_800: 9_000})
+    run = waiting(lake, BUY)
+    for target, expected in ((10_000, 10 / (20 + 15 + 90 / 4)), (10_001, 20 / (20 + 30 + 90 / 2))):
+        ((_, _, score, _),) = rewarded(run, lake, a_program(target=target))
+        assert score == pytest.approx(expected / 2)
+
+
+def test_each_grid_counts_for_its_time() -> None:
+    """From second 60 on a tick is a tenth of a cent: .49 is ten behind .50, and counts a thousandth."""
+    states = [
+        a_market(observed_ts=at(-5)),
+        a_market(observed_ts=at(60), price_level_structure="deci_cent"),
+    ]
+    lake = a_lake(markets=states, book_snapshots=[a_snapshot(0, yes={5_000: 8_000}, no=NO)])
+    run = waiting(lake, BUY)
+    ((_, counted_s, score, _),) = rewarded(run, lake, a_program())
+    first, second = 10 / 90, 20 / 1_024 / (80 + 20 / 1_024)
+    assert (counted_s, score) == (100, pytest.approx((first + second) / 4))
+
+
+def test_a_policy_in_two_markets_and_a_run_that_was_saved(tmp_path: Path) -> None:
+    """It joins both sides of both books with 20 each; a saved run is rewarded like the one in memory."""
+    lake = a_lake(
+        markets=[a_market("A"), a_market("B")],
+        book_snapshots=[a_snapshot(0, yes=YES, no=NO, ticker="A"), a_snapshot(0, yes=NO, no=YES, ticker="B")],
+    )
+    run = bt.run(twenty_a_side.on(["B", "A"]), lake, fills="queue", latency="1s", feed="1s", cash=10_000)
+    programs = pl.concat([a_program(ticker="B"), a_program(ticker="A")])
+    found = bt.liquidity_rewards(run, lake, programs)
+    # Of YES 20 of 25 + 40/2 + 60/4, for a fifth of 100 is reached at .50 now; of NO 20 of 220.
+    yes, no = 20 / (25 + 40 / 2 + 60 / 4), 20 / 220
+    assert found["ticker"].to_list() == ["B", "A"]
+    assert found["score"].to_list() == pytest.approx([(yes + no) / 2] * 2)
+    run.save(tmp_path / "run")
+    assert bt.liquidity_rewards(bt.Run.load(tmp_path / "run"), lake, programs).equals(found)
+
+
+@bt.policy(every="1s")
+def twenty_a_side(at: Any, params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN401, ARG001 -- records, to numba
+    return bt.Quotes(at.bid_cc, 2_000, at.ask_cc, 2_000)
+
+
+def test_parameters_keep_their_names_unless_a_column_has_them() -> None:
+    lake = booked()
+    for name in ("program", "setting", "index"):
+        plan = a_plan((1, "A", bt.buy_yes(bt.param(name), limit=4_900, tif="gtc")))
+        run = bt.run(plan, lake, fills="queue", latency="1s", cash=1_000, params={name: [20, 40]})
+        assert bt.liquidity_rewards(run, lake, a_program())[name].to_list() == [20.0, 40.0]
+    plan = a_plan((1, "A", bt.buy_yes(bt.param("score"), limit=4_900, tif="gtc")))
+    run = bt.run(plan, lake, fills="queue", latency="1s", cash=1_000, params={"score": [20]})
+    with pytest.raises(PlanError, match="a parameter is called score, as a column of the rewards"):
+        bt.liquidity_rewards(run, lake, a_program())
+
+
+def test_programs_of_other_markets_and_of_unknown_times_hurt_nobody() -> None:
+    """The exchange says 0001 of what it does not know, and all that it answers may be given."""
+    long_ago, far_off = datetime(1, 1, 1, tzinfo=UTC), datetime(9_999, 12, 31, tzinfo=UTC)
+    odd = a_program(ticker="B").with_columns(discount_factor_bps=pl.lit(None, dtype=pl.Int64))
+    programs = pl.concat([odd, a_program(ticker="C", bps=-1), a_program(long_ago, far_off)])
+    lake = booked()
+    assert rewarded(waiting(lake, BUY), lake, programs)[0][:2] == (1_000, 1_000)
+    nothing = bt.liquidity_rewards(waiting(lake, BUY), lake, odd)
+    assert nothing.is_empty()
+    assert nothing.schema == bt.liquidity_rewards(waiting(lake, BUY), lake, a_program()).schema
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (a_program().drop("target_size_centi"), "no column target_size_centi; they have ticker, start_ts"),
-        (a_program(bps=-1), "amounts of 0 or more"),
-        (a_program().with_columns(max_reward_cc=pl.lit("x")), "max_reward_cc is String"),
+        (a_program().drop("target_size_centi"), "no column target_size_centi; needed are ticker, start_ts"),
+        (a_program(bps=-1), r"discount_factor_bps -1.*: all of .* are needed, amounts from 0 to"),
+        (a_program(bps=10_001), r"discount_factor_bps 10001.*discount factors to 10,000"),
+        (a_program(reward_cc=10**15), "period_reward_cc 1000000000000000"),
+        (a_program().with_columns(target_size_centi=pl.lit(None)), "target_size_centi None"),
+        (a_program().with_columns(max_reward_cc=pl.lit("x")), "max_reward_cc is String: it must be a whole"),
     ],
 )
 def test_programs_that_cannot_be_meant_are_refused(given: pl.DataFrame, said: str) -> None:
@@ -245,9 +358,7 @@ def looked_at(lake: MemoryLake, run: Run, terms: Terms, window: tuple[int, int])
     rows = [
         [row for row in table if "A" in row.get("tickers", [row.get("ticker")])] for table in tables.values()
     ]
-    own = run.orders.filter(
-        pl.col("ended_ts").is_not_null(), pl.col("reason").ne_missing("no cash"), ticker="A"
-    )
+    own = run.orders.filter(pl.col("dropped_centi").is_not_null(), ticker="A")
     orders, fills = own.to_dicts(), run.fills.to_dicts()
     happens = {t for t, *_ in told(rows[0], rows[1], event_time)} | {
         t for each in orders for t in (each["arrival_ts"], each["ended_ts"])
@@ -284,7 +395,9 @@ def resting(orders: list[Row], fills: list[Row], at_ts: datetime) -> dict[str, d
             is_sale = order["action"] == "sell"
             side = {"yes": "no", "no": "yes"}[order["side"]] if is_sale else order["side"]
             price = 10_000 - order["limit_cc"] if is_sale else order["limit_cc"]
-            found[side][price] = found[side].get(price, 0) + order["count_centi"] - done
+            found[side][price] = (
+                found[side].get(price, 0) + order["count_centi"] - order["dropped_centi"] - done
+            )
     return found
 
 
@@ -327,8 +440,9 @@ def score_one_world(rng: Random) -> Told | None:
     rule = next(each for each in reversed(RULES) if each.since <= since)
     prices = prices_on(STRUCTURES[structure])
     terms = Terms(target, Fraction(bps, 10_000), rule.reference_part, rule.is_two_sided, prices)
-    (close_ts,) = {row["close_ts"] for row in markets if row["ticker"] == "A"}
-    slow = looked_at(lake, run, terms, (to_us(since), min(to_us(until), to_us(close_ts))))
+    (market,) = (row for row in markets if row["ticker"] == "A")
+    ends = [until, market["close_ts"], market.get("settlement_ts") or until]
+    slow = looked_at(lake, run, terms, (to_us(since), to_us(min(ends))))
     if found.is_empty():
         assert slow.score == 0
         return None

@@ -9,8 +9,8 @@ import pytest
 
 import backtest as bt
 from backtest.errors import PlanError
+from backtest.programs import PROGRAM
 from backtest.results import Run
-from backtest.rewards import PROGRAM
 from tests.backtest.test_engine_queue import a_trade
 from tests.backtest.worlds import MemoryLake, a_lake, a_market, a_plan, a_quote, at, replayed
 
@@ -82,14 +82,17 @@ def test_rewards_are_no_part_of_the_result_and_each_program_is_a_row() -> None:
     ("given", "said"),
     [
         ([1], "programs are a polars frame, not list"),
-        (programs().drop("end_ts"), "no column end_ts; they have ticker, start_ts, end_ts, period_reward_cc"),
+        (
+            programs().drop("end_ts"),
+            "no column end_ts; needed are ticker, start_ts, end_ts",
+        ),
         (programs().with_columns(start_ts=pl.lit("x")), "start_ts is String"),
         (programs().with_columns(period_reward_cc=pl.lit(0.5)), "period_reward_cc is Float64"),
         (
             programs(("A", at(1), at(1), 1)),
-            "start_ts 2026-09-01 12:00:01.*amounts of 0 or more, and an end after the start",
+            "start_ts 2026-09-01 12:00:01.*, and an end after the start",
         ),
-        (programs(("A", at(1), at(2), -1)), "period_reward_cc -1: amounts of 0 or more"),
+        (programs(("A", at(1), at(2), -1)), "period_reward_cc -1: all of"),
     ],
 )
 def test_programs_that_cannot_be_meant_are_refused(given: Any, said: str) -> None:  # noqa: ANN401 -- what a user may write
@@ -130,11 +133,14 @@ def test_programs_are_read_from_what_the_exchange_answers() -> None:
         ({"start_date": "soon"}, "no incentive program: .*soon"),
         ({"end_date": None}, "is no incentive program: it lacks end_date"),
         ({"target_size_fp": "many"}, "no incentive program: .*many"),
-        ({"period_reward": 1.5}, "no incentive program: .*'float' object"),
+        ({"period_reward": 1.5}, "no incentive program: 1.5 is no whole number"),
     ],
 )
 def test_what_is_no_program_is_refused(change: dict[str, Any], said: str) -> None:
     with pytest.raises(PlanError, match=said):
         bt.reward_programs([ANSWERED | change])
-    with pytest.raises(PlanError, match="5 is no incentive program"):
+    with pytest.raises(PlanError, match="5 is no incentive program: it lacks incentive_type"):
         bt.reward_programs([5])
+    for page in ({"incentive_programs": [ANSWERED]}, None):
+        with pytest.raises(PlanError, match=r"give page\['incentive_programs'\]"):
+            bt.reward_programs(page)  # type: ignore[arg-type]  # what a user may write
