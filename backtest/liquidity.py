@@ -156,7 +156,7 @@ def _waited(run: Run, settings: pl.DataFrame) -> pl.DataFrame:
     price, limit = pl.col("price_cc"), pl.col("limit_cc")
     orders = (
         numbered(run.orders, settings)
-        .filter(pl.col("dropped_centi").is_not_null())
+        .filter(pl.col("dropped_centi").is_not_null(), limit.is_not_null())
         .with_columns(price_cc=pl.when(pl.col("side") == "no").then(DOLLAR_CC - limit).otherwise(limit))
         .with_columns(
             code=pl.when(is_bid).then(bid_code(price)).otherwise(ask_code(DOLLAR_CC - price)),
