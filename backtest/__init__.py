@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from backtest.errors import BacktestError
     from backtest.fees import assume_fees
     from backtest.holdouts import Holdout, holdout
+    from backtest.incentives import reward_programs
     from backtest.intents import Intent, buy_no, buy_yes, cancel, close, param, sell_no, sell_yes
     from backtest.latency import sample_latency
     from backtest.liquidity import liquidity_rewards
     from backtest.narrowing import where
     from backtest.placebos import Placebo, placebo
     from backtest.policies import Policy, Quotes, Quoting, policy
-    from backtest.programs import reward_programs
     from backtest.results import Run
     from backtest.rewards import volume_rewards
     from backtest.rungs import ladder
@@ -65,7 +65,7 @@ _HOMES = {
     "param": "intents",
     "placebo": "placebos",
     "policy": "policies",
-    "reward_programs": "programs",
+    "reward_programs": "incentives",
     "run": "engine",
     "sample_latency": "latency",
     "score_forecast": "scores",

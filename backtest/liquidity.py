@@ -11,19 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from backtest import programs as told_programs
+from backtest import incentives
 from backtest.engine import opened
+from backtest.incentives import PROGRAM_ROW, SETTING
 from backtest.kernels.arrays import I8, I32, I64, NEVER
 from backtest.lifecycle import Grid
-from backtest.programs import (
-    PROGRAM_ROW,
-    SETTING,
-    by_setting,
-    numbered,
-    program_rows,
-    refuse_taken,
-    with_settings,
-)
 from backtest.results import Run
 from backtest.saved import run_of
 from backtest.venue import rules
@@ -40,7 +32,7 @@ if TYPE_CHECKING:
 
 F64 = npt.NDArray[np.float64]
 
-PROGRAM: Final = {**told_programs.PROGRAM, "target_size_centi": pl.Int64(), "discount_factor_bps": pl.Int64()}
+PROGRAM: Final = {**incentives.PROGRAM, "target_size_centi": pl.Int64(), "discount_factor_bps": pl.Int64()}
 LIMIT: Final = {"max_reward_cc": pl.Int64()}  # null without one
 LEAST_MICROS: Final = MICROS_PER_DOLLAR
 _BPS: Final = 10_000
@@ -124,10 +116,10 @@ def liquidity_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> p
             have it in another kind, or those of markets in which an order waited cannot be meant.
     """
     run = run_of(run)
-    refuse_taken(run, ("start_ts", "end_ts", *_SCORED))
-    settings = by_setting(run)
+    incentives.refuse_taken(run, ("start_ts", "end_ts", *_SCORED))
+    settings = incentives.by_setting(run)
     waited = _waited(run, settings)
-    known = program_rows(programs, "liquidity", PROGRAM, LIMIT, among=waited["ticker"].unique())
+    known = incentives.program_rows(programs, "liquidity", PROGRAM, LIMIT, among=waited["ticker"].unique())
     known = known.with_row_index(PROGRAM_ROW)
     books = _books(opened(lake), known)
     told = []
@@ -137,13 +129,19 @@ def liquidity_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> p
             continue
         shown = books[str(ticker)].shown_to(own)
         told += [
-            {SETTING: setting, PROGRAM_ROW: program[PROGRAM_ROW], **shown.scored(program)}
+            {
+                SETTING: setting,
+                PROGRAM_ROW: program[PROGRAM_ROW],
+                **shown.scored(program),
+            }
             for program in of_market.iter_rows(named=True)
             if _is_anything_waiting(own, program)
         ]
     numbers = {SETTING: pl.UInt32(), PROGRAM_ROW: pl.UInt32()}
     rows = pl.DataFrame(told, schema={**numbers, **_SCORED}).join(known, on=PROGRAM_ROW).sort(*numbers)
-    return with_settings(rows.select("ticker", "start_ts", "end_ts", *_SCORED), rows[SETTING], settings)
+    return incentives.with_settings(
+        rows.select("ticker", "start_ts", "end_ts", *_SCORED), rows[SETTING], settings
+    )
 
 
 def _waited(run: Run, settings: pl.DataFrame) -> pl.DataFrame:
@@ -155,7 +153,7 @@ def _waited(run: Run, settings: pl.DataFrame) -> pl.DataFrame:
     is_bid = (pl.col("action") == "buy") == (pl.col("side") == "yes")
     price, limit = pl.col("price_cc"), pl.col("limit_cc")
     orders = (
-        numbered(run.orders, settings)
+        incentives.numbered(run.orders, settings)
         .filter(pl.col("dropped_centi").is_not_null(), limit.is_not_null())
         .with_columns(price_cc=pl.when(pl.col("side") == "no").then(DOLLAR_CC - limit).otherwise(limit))
         .with_columns(
@@ -163,7 +161,7 @@ def _waited(run: Run, settings: pl.DataFrame) -> pl.DataFrame:
             left=pl.col("count_centi") - pl.col("dropped_centi"),
         )
     )
-    fills = numbered(run.fills, settings).select(*key, ts="fill_ts", amount=-pl.col("count_centi"))
+    fills = incentives.numbered(run.fills, settings).select(*key, ts="fill_ts", amount=-pl.col("count_centi"))
     parts = (
         orders.with_columns(ts="arrival_ts", amount="left"),
         orders.select(*key, "ticker", "code").join(fills, on=key),

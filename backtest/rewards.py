@@ -4,17 +4,9 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from backtest import incentives
 from backtest.engine import opened
-from backtest.programs import (
-    PROGRAM,
-    PROGRAM_ROW,
-    SETTING,
-    by_setting,
-    numbered,
-    program_rows,
-    refuse_taken,
-    with_settings,
-)
+from backtest.incentives import PROGRAM_ROW, SETTING
 from backtest.results import Run
 from backtest.saved import run_of
 from exchange.units import CONTRACT_CENTI
@@ -58,12 +50,14 @@ def volume_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> pl.D
             start.
     """
     run = run_of(run)
-    refuse_taken(run, ("start_ts", "end_ts", "eligible_centi", "reward_micros"))
-    settings, traded_in = by_setting(run), run.fills["ticker"].unique()
-    known = program_rows(programs, "volume", PROGRAM, among=traded_in).with_row_index(PROGRAM_ROW)
+    incentives.refuse_taken(run, ("start_ts", "end_ts", "eligible_centi", "reward_micros"))
+    settings, traded_in = incentives.by_setting(run), run.fills["ticker"].unique()
+    known = incentives.program_rows(programs, "volume", incentives.PROGRAM, among=traded_in).with_row_index(
+        PROGRAM_ROW
+    )
     counts = pl.col("yes_price_cc").is_between(LEAST_CC, MOST_CC)
     ours = (
-        numbered(run.fills, settings)
+        incentives.numbered(run.fills, settings)
         .lazy()
         .filter(counts)
         .join(known.lazy(), on="ticker")
@@ -93,4 +87,4 @@ def volume_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> pl.D
         .with_columns(eligible_centi=2 * (pl.col("traded_centi").fill_null(0) + own))
     )
     told = rows.select(*_KEY, own, eligible, reward_micros=pl.min_horizontal(shared, capped))
-    return with_settings(told, rows[SETTING], settings)
+    return incentives.with_settings(told, rows[SETTING], settings)

@@ -9,7 +9,7 @@ import pytest
 
 import backtest as bt
 from backtest.errors import PlanError
-from backtest.programs import PROGRAM
+from backtest.incentives import PROGRAM
 from backtest.results import Run
 from tests.backtest.test_engine_queue import a_trade
 from tests.backtest.worlds import MemoryLake, a_lake, a_market, a_plan, a_quote, at, replayed
