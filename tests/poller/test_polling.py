@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from exchange.books import OrderBook
 from pipelines.client.endpoints.tape import BOOKS_PATH
+from pipelines.poller import polling
 from pipelines.poller.polling import Pace
 from pipelines.poller.unended import end_killed
 from pipelines.recorder.errors import NothingToWatch
@@ -38,6 +39,12 @@ def gaps(lake: Lake, ticker: str) -> list[tuple[str, int, int | None]]:
 def levels(book: OrderBook) -> tuple[list[int], ...]:
     sides = [book.levels("yes"), book.levels("no")]
     return tuple([level[which] for level in side] for side in sides for which in (0, 1))
+
+
+@pytest.fixture(autouse=True)
+def _no_poll_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stalls for 0.3 s makes gaps of its own, and is no part of these stories."""
+    monkeypatch.setattr(polling, "STALE_ROUNDS", 1_000)
 
 
 @pytest.mark.slow
