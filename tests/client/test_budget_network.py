@@ -196,6 +196,25 @@ def test_limits_that_shrink_while_requests_are_under_way_leave_no_debt() -> None
     assert passed_s(story) == pytest.approx(0.1)
 
 
+def test_what_was_under_way_when_the_machine_was_started_again_is_forgotten(tmp_path: Path) -> None:
+    """The bucket is empty then, and 100 come in a second: nobody waits for the answers of before."""
+
+    def booted(start_s: int, story: Callable[[TokenBucket], Coroutine[Any, Any, None]]) -> float:
+        loop = VirtualLoop(start_s=start_s)
+        keeper = SharedKeeper(tmp_path, "a key", LIMITS, loop.now_ns)
+        loop.play(story(TokenBucket(LIMITS, now_ns=loop.now_ns, keeper=keeper)))
+        return loop.now_ns() / SECOND_NS - start_s
+
+    async def leave(bucket: TokenBucket) -> None:
+        await bucket.acquire(100)
+
+    async def come_back(bucket: TokenBucket) -> None:
+        await spend(bucket, 100)
+
+    booted(90_000, leave)
+    assert booted(30, come_back) == pytest.approx(1.0)
+
+
 def test_a_ledger_that_cannot_be_used_costs_no_answer(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -353,9 +353,13 @@ def test_files_that_nobody_used_for_a_week_are_swept_when_a_new_one_is_made(tmp_
     Budget.shared("basic", "an old sandbox", tmp_path)
     Budget.shared("basic", "a key in use", tmp_path)
     old = SharedKeeper(tmp_path, "an old sandbox\nread", LIMITS, lambda: 0).path
-    os.utime(old, (0, 0))
+    of_an_older_layout = old.with_suffix(".bucket1")
+    of_an_older_layout.write_bytes(b"")
+    for each in (old, of_an_older_layout):
+        os.utime(each, (0, 0))
     Budget.shared("basic", "a new key", tmp_path)
-    assert (old.exists(), len(list(tmp_path.iterdir()))) == (False, 5)
+    assert (old.exists(), of_an_older_layout.exists()) == (False, False)
+    assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_without_file_locks_the_budget_is_private_and_says_so(

@@ -113,7 +113,6 @@ class Ledger:
         """Return a ledger that nobody has used; full, as the exchange's is, or empty where one was lost."""
         blank = dict.fromkeys((field.name for field in fields(cls)), 0)
         times = dict.fromkeys(("filled_ns", "moved_ns", "event_ns", "standing_back_ns", "line"), now_ns)
-        times["window"] = now_ns // _UNDER_WAY_NS
         level_tokens = limits.capacity_tokens if is_full else 0
         ledger = cls(
             **blank | times | {"level_nano": level_tokens * NANO, "allowed_micro": level_tokens * _MICRO}
