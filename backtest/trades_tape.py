@@ -16,7 +16,7 @@ import polars as pl
 
 from backtest.kernels.arrays import DEAL, NEVER
 from backtest.slippages import Slippages
-from backtest.tape import FROM_TRADES, Tape, fixed, places_in, shelved, times_us, touch_alone
+from backtest.tape import FROM_TRADES, Tape, closed_up, fixed, places_in, shelved, times_us, touch_alone
 from exchange.units import DOLLAR_CC
 from warehouse.storage import batches
 
@@ -53,6 +53,7 @@ def trades_tape(trades: pl.LazyFrame, markets: pl.DataFrame, slippages: Slippage
         put_trades(
             deals, shelves, offsets, close_us, market, ts_us, *map(fixed, rows["yes_price_cc", "is_bought"])
         )
+    offsets, (deals,) = closed_up(offsets, shelves, deals)
     for m in np.flatnonzero(shelves["is_mixed_up"]):
         some = deals[offsets[m] : offsets[m + 1]]
         some[:] = some[np.argsort(some["ts_us"], kind="stable")]

@@ -79,15 +79,6 @@ def book_tops(
             top.is_live = 1 if is_known and is_last and top_bid < top_ask else 0
 
 
-@entry
-def count_rows(counts: I64, market: I64, ts_us: I64, close_us: I64) -> None:
-    """Add the rows before their market's close to `counts`, by market; `market` is -1 for none of them."""
-    for i in range(len(market)):
-        m = market[i]
-        if m >= 0 and ts_us[i] < close_us[m]:
-            counts[m] += 1
-
-
 @inner
 def _kept(size_centi: int) -> int:
     if size_centi < 0:
@@ -145,6 +136,23 @@ def compare_quotes(tops: Records, offsets: I64) -> None:
             top.is_new_ask = 1 if is_first or top.ask_cc != tops[r - 1].ask_cc else 0
             is_last = r + 1 == offsets[m + 1] or tops[r + 1].ts_us > top.ts_us
             top.is_live = 1 if is_last and top.is_unknown == 0 and top.bid_cc < top.ask_cc else 0
+
+
+@entry
+def to_the_middle(tops: Records, sizes: Records) -> None:
+    """Move both sides of two-sided quotes to their middle; none of the others is live.
+
+    Every row is a quote of its own then: nothing stays taken.
+    """
+    for r in range(len(tops)):
+        top, size = tops[r], sizes[r]
+        doubled = top.bid_cc + top.ask_cc
+        if top.bid_cc > 0 and top.ask_cc < DOLLAR_CC:
+            top.bid_cc, top.ask_cc = doubled // 2, (doubled + 1) // 2
+        else:
+            top.is_live = 0
+        top.is_new_bid = top.is_new_ask = 1
+        size.bid_size = size.ask_size = SIZE_UNKNOWN
 
 
 @entry

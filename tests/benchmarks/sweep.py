@@ -4,8 +4,8 @@ Signals are collected once. The plan drops rows by its parameter with `bt.where`
 the value before has left, or with `filter`, or wants nothing in them (`when`); a plan that is lazy down to
 the files is read anew for every parameter row. Frames other than the summary are made when they are asked
 for, and timed apart. Stages are timed one after the other, in CPU time; a run does them at the same time as
-far as it can. The largest is the tape: quotes are decoded twice, once to count those of each market and once
-to put them in their places, so that they never lie in memory as a frame, and what came of it is digested for
+far as it can. The largest is the tape: quotes are decoded once to be put in their places, after their tickers
+alone, to count those of each market; so they never lie in memory as a frame. What came of it is digested for
 the manifest.
 """
 
