@@ -62,7 +62,7 @@ QUOTES_STAND = "a quote stands until the next one, however old it is, or until i
 QUOTES_AGE = "a quote that no other one follows within {:g} s, or before its recording ends, counts no longer"
 CLOSES = "there, quotes are closes of candles"
 HALTS = "on Thursdays from 03:00 to 05:00 New York time the exchange pauses: nothing fills, orders stay"
-_ABREAST = 32  # orders that are looked for on the tape at once
+_ABREAST = 16  # orders that are looked for on the tape at once
 _EQUITY_ROWS = 1_000  # rows of equity that a run is divided into, midnights not counted
 
 
@@ -199,7 +199,8 @@ def new_world(
         purse["step_us"] = max(0, grid_us[-1] - first_us) // _EQUITY_ROWS
     return World(
         tops=tape.tops,
-        coarse_us=tape.coarse_us,
+        buckets=tape.buckets,
+        starts=tape.starts,
         sought=np.zeros(_ABREAST, SEARCH),
         sizes=tape.sizes,
         changes=tape.changes,

@@ -17,7 +17,6 @@ import polars as pl
 
 from backtest.kernels.arrays import (
     CHANGE,
-    COARSE,
     I32,
     I64,
     NEVER,
@@ -58,7 +57,8 @@ class Tape:
     evidence: str
     offsets: I64
     tops: Records
-    coarse_us: I64  # the times of every COARSE-th of them
+    buckets: Records  # of each market, with `starts`: where a time is looked for
+    starts: I32
     sizes: Records
     changes: Records
     level_offsets: I64
@@ -153,13 +153,16 @@ def _in_order(quotes: pl.LazyFrame, tickers: pl.Series) -> pl.DataFrame:
 
 def touch_alone(evidence: str, offsets: I64, tops: Records, sizes: Records) -> Tape:
     """Return a tape without depth: each market has two levels, its bid and its ask."""
+    from backtest.kernels.buckets import bucketed
+
     refuse_rows(len(tops))
-    n = len(offsets) - 1
+    n, (buckets, starts) = len(offsets) - 1, bucketed(tops, offsets)
     return Tape(
         evidence=evidence,
         offsets=offsets,
         tops=tops,
-        coarse_us=np.ascontiguousarray(tops["ts_us"][::COARSE]),
+        buckets=buckets,
+        starts=starts,
         sizes=sizes,
         changes=np.zeros(0, CHANGE),
         level_offsets=2 * np.arange(n + 1, dtype=np.int64),
@@ -177,6 +180,7 @@ def book_tape(streams: Streams, markets: pl.DataFrame, *, trades: pl.DataFrame |
         trades: rows of the lake's table, for orders that stand in a queue: the tape then says which changes
             trades made, and has the trades that no change shows.
     """
+    from backtest.kernels.buckets import bucketed
     from backtest.kernels.tops import book_tops
 
     laid = changes_of(streams, markets["ticker"].to_list(), until_us=markets["close_us"].to_numpy())
@@ -198,11 +202,13 @@ def book_tape(streams: Streams, markets: pl.DataFrame, *, trades: pl.DataFrame |
     tops, changes = np.zeros(len(op), TOP), np.zeros(len(op), CHANGE)
     tops["ts_us"], changes["amount"] = rows[0], rows[3]
     changes["op"], changes["level"] = op, places
+    buckets, starts = bucketed(tops, offsets)
     tape = Tape(
         evidence=BOOK,
         offsets=offsets,
         tops=tops,
-        coarse_us=np.ascontiguousarray(tops["ts_us"][::COARSE]),
+        buckets=buckets,
+        starts=starts,
         sizes=np.zeros(0, SIZE),
         changes=changes,
         level_offsets=level_offsets,

@@ -17,7 +17,7 @@ Records = npt.NDArray[Any]
 
 NEVER: Final = np.iinfo(np.int64).max
 DRAWN_FEED: Final = -1
-COARSE: Final = 64  # of so many rows of the tape one is looked at first, where a time is looked for
+BUCKET_ROWS: Final = 8  # of the tape, on average at least
 DOLLAR_CC: Final = 10_000
 # |position| and counts stay below this, so that their products with each other and with prices fit int64.
 COUNT_MAX_CENTI: Final = 3_000_000_000
@@ -137,6 +137,9 @@ ORDER: Final = _record(
     "cancels:i1",  # see TO_MORE
 )
 EVENT: Final = _record("ts", "key")  # see heap.py
+# A market's time from its first row on in `n` parts of 2^shift microseconds: the rows at which they begin,
+# and where the last one ends, stand in `World.starts` from `first` on.
+BUCKETS: Final = _record("first_us", "shift", "first", "n")
 SEARCH: Final = _record("low", "length", "until_us")  # see seeking.py
 GRID: Final = _record("from_us", "grid")
 # The pauses of the exchange come first, then those of the markets.
@@ -209,7 +212,8 @@ class World(NamedTuple):
     """One parameter row's world: the shared tape and venue, its own markets, levels, orders and purse."""
 
     tops: Records
-    coarse_us: I64  # the times of every COARSE-th row
+    buckets: Records  # of each market: see buckets.py
+    starts: I32
     sought: Records  # room for as many searches at once
     sizes: Records  # of quotes
     changes: Records  # of books

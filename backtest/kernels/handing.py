@@ -34,6 +34,9 @@ _global: Any = infer_global
 _signature: Any = signature
 
 
+_LINE_BYTES = 64  # that memory gives at once
+
+
 class _Pointer(types.Type):
     """What numba calls the type of a pointer: to a named tuple, or to one of its arrays."""
 
@@ -138,11 +141,13 @@ def _length(context: Any, builder: Any, signed: Any, given: Any) -> Any:  # noqa
 @intrinsic
 def _fetched(_typing: Any, rows: Any, _index: Any) -> Any:  # noqa: ANN401
     def codegen(context: Any, builder: Any, signed: Any, given: Any) -> Any:  # noqa: ANN401
-        address = builder.bitcast(_place(context, builder, signed.args[0].kind, *given), _code.voidptr_t)
-        number = _code.int32_t
+        rows, number = signed.args[0].kind, _code.int32_t
+        address = builder.bitcast(_place(context, builder, rows, *given), _code.voidptr_t)
         kind = ir.FunctionType(ir.VoidType(), [_code.voidptr_t, number, number, number])
         prefetch = _code.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        builder.call(prefetch, [address, number(0), number(3), number(1)])  # to read, to keep, data
+        for begin in range(0, rows.dtype.size, _LINE_BYTES):
+            line = builder.gep(address, [number(begin)])
+            builder.call(prefetch, [line, number(0), number(3), number(1)])  # to read, to keep, data
         return context.get_dummy_value()
 
     return types.none(rows, types.intp), codegen
