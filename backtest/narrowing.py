@@ -162,7 +162,7 @@ class Narrowed:
 
     def _all(self) -> pl.DataFrame:
         if isinstance(self.signals, pl.LazyFrame):
-            self.signals = self.signals.collect()
+            self.signals = self.signals.collect(engine="in-memory")
         return self.signals
 
     def _are_looser(self, values: _Values, others: _Values) -> bool:

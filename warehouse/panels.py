@@ -104,7 +104,7 @@ def quotes(
     start_ts, end_ts = bounds(start, end)
     tickers = tickers_of(lake, QUOTES, series=series, event=event, ticker=ticker)
     rows = _known(QUOTES, tops(lake, tickers, dates=dates_around(start_ts, end_ts)), start_ts, end_ts)
-    return _by_known_ts(lake, rows, tickers).select(
+    shown = _by_known_ts(lake, rows, tickers).select(
         "ticker",
         "known_ts",
         "bid_cc",
@@ -116,6 +116,7 @@ def quotes(
         "source",
         "session",
     )
+    return shown.set_sorted("ticker")
 
 
 def _by_known_ts(lake: "Lake", rows: pl.LazyFrame, tickers: list[str] | None) -> pl.LazyFrame:
@@ -156,7 +157,8 @@ def _asked(
     if tickers is not None:
         rows = rows.filter(_is_one_of(tickers))
     rows = _known(table, rows, *_uncut(table, start_ts, end_ts))
-    return rows if _lies_sorted(table, files, tickers) else rows.sort(table.sort)
+    rows = rows if _lies_sorted(table, files, tickers) else rows.sort(table.sort)
+    return rows.set_sorted("ticker")  # then `over("ticker")` takes a third of the time
 
 
 def _is_one_of(tickers: list[str]) -> pl.Expr:

@@ -101,7 +101,7 @@ def _lazy_signals(lake: Lake, tickers: list[str] | None = None) -> pl.LazyFrame:
 
 
 def _signals(lake: Lake, tickers: list[str] | None = None) -> pl.DataFrame:
-    return _lazy_signals(lake, tickers).collect()
+    return _lazy_signals(lake, tickers).collect(engine="in-memory")
 
 
 _IS_WANTED: Final = pl.col("edge") > bt.param("min_edge")

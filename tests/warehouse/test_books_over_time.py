@@ -219,6 +219,7 @@ def test_a_book_can_rest_on_a_snapshot_of_long_ago(tmp_path: Path) -> None:
     change = a_delta(9, session="s0", price_cc=2_000, event_ts=at(-1), received_ts=at(-1))
     lake.commit(BOOK_DELTAS, frame(BOOK_DELTAS, change))
     rows = lake.books("KXA-1", at(1), at(9)).collect()
+    assert rows["ticker"].flags["SORTED_ASC"]
     assert rows["session"].to_list() == ["s1", "s0"]
     assert rows["bid_prices_cc"].to_list() == [[4_500, 4_000], [2_000, 1_000]]
     assert rows["bid_counts_centi"].to_list()[1] == [1_500, 2_000]

@@ -101,7 +101,7 @@ def books(
             if left == 0:
                 return
 
-    return register_io_source(source, schema=BOOKS, is_pure=True, explain_name="books")
+    return register_io_source(source, schema=BOOKS, is_pure=True, explain_name="books").set_sorted("ticker")
 
 
 def _frames(
