@@ -257,7 +257,7 @@ def _quoted(
             raise split.sees_none()
     policy, signals = quoting.policy, quoting.signals
     kinds = params_record(rows[0]).dtype, None if signals is None else signals.dtype
-    ask = compiled(policy.function, *kinds) if policy.is_compiled else None
+    ask = compiled(policy.function, *kinds, policy.depth) if policy.is_compiled else None
     stage = stage_for(lake, settings, set(quoting.tickers))
     own = own_news(stage, settings, quoting)
     with announced(), ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:

@@ -34,6 +34,7 @@ from exchange.units import moment_of
 
 _NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _MEMORY_MAX: Final = 10_000
+_DEPTH_MAX: Final = 100
 _NUMBER_END: Final = 2**63
 _WITH_SIGNALS: Final = 4  # arguments
 
@@ -60,6 +61,7 @@ class Policy:
     params: Mapping[str, int | float]
     memory: int
     post_only: bool
+    depth: int = 0
     is_compiled: bool = True
 
     def on(
@@ -142,6 +144,7 @@ def policy(
     params: Mapping[str, int | float] | None = None,
     memory: int = 0,
     post_only: bool = True,
+    depth: int = 0,
 ) -> Callable[[Callable[..., Any]], Policy]:
     """Make a policy of a function `(at, params, memory) -> bt.Quotes`, or `(at, params, memory, signals)`.
 
@@ -167,12 +170,16 @@ def policy(
         my_bid_cc, my_bid_centi       the order that waits or is under way, and what is left of it; 0 without
         my_ask_cc, my_ask_centi
 
+    and with `depth`, arrays of so many: bid_prices_cc, bid_counts_centi, ask_prices_cc, ask_counts_centi,
+    best first, as `Lake.books` has them; 0 (of asks 10_000) and 0 where there are no more. Quotes show one.
+
     Args:
         every: the grid of moments at which it may be asked.
         params: names and defaults; `bt.run(params=...)` sweeps them. A default of 2 makes a whole number of
             the parameter, 2.0 a float.
         memory: how many float64 numbers it keeps for each market, 0 at the start.
         post_only: reject orders that would trade on arrival; False lets quotes take.
+        depth: how many displayed levels a side it sees, the best one first.
 
     Raises:
         PlanError: an argument that cannot be meant.
@@ -191,6 +198,9 @@ def policy(
     if not isinstance(memory, int) or not 0 <= memory <= _MEMORY_MAX:
         raise PlanError(f"memory={memory!r}: a whole number from 0 to {_MEMORY_MAX:,}")
 
+    if not isinstance(depth, int) or not 0 <= depth <= _DEPTH_MAX:
+        raise PlanError(f"depth={depth!r}: how many levels a side it sees, a whole number up to {_DEPTH_MAX}")
+
     def decorate(function: Callable[..., Any]) -> Policy:
         if not _WITH_SIGNALS - 1 <= _n_arguments(function) <= _WITH_SIGNALS:
             raise PlanError(
@@ -198,7 +208,12 @@ def policy(
                 f"{_n_arguments(function)} arguments"
             )
         return Policy(
-            function=function, every_us=every_us, params=defaults, memory=memory, post_only=post_only
+            function=function,
+            every_us=every_us,
+            params=defaults,
+            memory=memory,
+            post_only=post_only,
+            depth=depth,
         )
 
     return decorate

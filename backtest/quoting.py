@@ -22,10 +22,11 @@ from backtest.kernels.arrays import (
     ORDER,
     QUEUES,
     TO_LESS,
+    VIEW,
     Records,
     World,
 )
-from backtest.kernels.asking import answer_of, asking_about, plain
+from backtest.kernels.asking import answer_of, asking_about, plain, view_of
 from backtest.kernels.clock import DONE, FAILED, drive
 from backtest.limits import ORDERS_MAX, refuse_orders
 from backtest.outcomes import KEPT_OF_ORDERS, Columns, Outcome, columns_of, outcome_of
@@ -106,20 +107,31 @@ def quote(
         first_us=int(first_us.min()) if len(first_us) else None,
     )
     world = _with_policy(world, settings, quoting, own)
-    world, fills, equity = _driven(world, quoting.policy, params_record(row), own.signals.values, ask)
+    view = np.zeros(1, view_of(quoting.policy.depth))
+    world = _writing_to(view, world)
+    world, fills, equity = _driven(world, quoting.policy, view, params_record(row), own.signals.values, ask)
     sent = columns_of(world.orders, KEPT_OF_ORDERS | _SENT)
     asked = Wanted(row, list(stage.rules.places), _intents(sent))
     return outcome_of(asked, world, sent, fills, equity, stage.tape, cash_micros=settings.cash_micros)
 
 
+def _writing_to(view: Records, world: World) -> World:
+    """Let the clock write to `view`, which a policy sees: first what every policy does, then the levels."""
+    written = view.view(np.uint8)
+    return world._replace(
+        at=written[: VIEW.itemsize].view(VIEW), depth=written[VIEW.itemsize :].view(np.int64)
+    )
+
+
 def _driven(
     world: World,
     policy: Policy,
+    view: Records,
     params: Records,
     signals: Records,
     ask: Any,  # noqa: ANN401 -- numba's
 ) -> tuple[World, Records, Records]:
-    asking = asking_about(world.at, params, signals, len(world.markets), policy.memory)
+    asking = asking_about(view, params, signals, len(world.markets), policy.memory)
     ask = ask or plain(policy.function, asking)
     m, fills, equity = -1, np.zeros(64, FILL), np.zeros(64, EQUITY)
     while True:
@@ -155,6 +167,7 @@ def told(quoting: Quoting, settings: "Settings") -> dict[str, Any]:
         "every_us": policy.every_us,
         "feed_us": settings.feed.told,
         "memory": policy.memory,
+        "depth": policy.depth,
         "post_only": policy.post_only,
         "start": None if quoting.start is None else quoting.start.isoformat(),
         "end": None if quoting.end is None else quoting.end.isoformat(),

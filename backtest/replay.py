@@ -191,9 +191,8 @@ def new_world(
     purse["cash"], purse["cap"], purse["series_cap"] = cash_micros, cap_micros, series_cap_micros
     purse["n_halts"] = desk.n_halts
     purse["is_book"], purse["queue"] = tape.evidence == BOOK, queue
-    purse["refill_us"], purse["holds_us"] = refill_us, tape.holds_us
+    purse["refill_us"], purse["holds_us"], purse["dirty_us"] = refill_us, tape.holds_us, -1
     purse["n_planned"] = purse["n_orders"] = len(placed)
-    purse["dirty_us"] = -1
     if len(grid_us):
         first_us = placed["arrival_us"][0] if first_us is None else first_us
         purse["step_us"] = max(0, grid_us[-1] - first_us) // _EQUITY_ROWS
@@ -225,6 +224,7 @@ def new_world(
         seen=np.zeros(0, np.int64),
         kept=room.of("kept", int(np.diff(tape.level_offsets).max(initial=0)), LEVEL),
         at=np.zeros(1, VIEW),
+        depth=np.zeros(0, np.int64),
         snapped=desk.snapped,
         latencies=np.zeros(1, np.int64),
         signals=np.zeros(0, HEARD),

@@ -197,6 +197,8 @@ VIEW: Final = _record(
     *("trade_us", "trade_cc", "trade_centi", "trade_way"),
     *("position_centi", "my_bid_cc", "my_bid_centi", "my_ask_cc", "my_ask_centi"),
 )
+# What it sees of the displayed levels, if it asked for any: arrays of as many numbers, best first.
+LEVELS_SEEN: Final = ("bid_prices_cc", "bid_counts_centi", "ask_prices_cc", "ask_counts_centi")
 # When a policy hears of a row of the tape, or of a signal.
 HEARD: Final = _record("ts_us")
 NO_SIGNAL: Final = np.dtype([("no signal", "f8")])  # what one would say if a policy had any
@@ -238,6 +240,7 @@ class World(NamedTuple):
     kept: Records  # room for the levels of any market
     seen: I64  # sizes of levels as a policy knows them
     at: Records  # of length one: what it is asked about
+    depth: I64  # LEVELS_SEEN, one after the other, as many numbers of each
     snapped: I32  # (2: down, up; grids; 10_001): the price itself if a limit may stand there, else the next
     latencies: I64  # to draw from for a policy's orders
     signals: Records  # of a policy, market by market, or all of them of every market

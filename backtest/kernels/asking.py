@@ -14,7 +14,7 @@ from numba.core.errors import NumbaError, UnsupportedBytecodeError
 from numba.extending import intrinsic
 
 from backtest.errors import PlanError
-from backtest.kernels.arrays import ASKED, NO_SIGNAL, VIEW, Records
+from backtest.kernels.arrays import ASKED, LEVELS_SEEN, NO_SIGNAL, VIEW, Records
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,6 +52,14 @@ class Asking:
     failures: list[BaseException]
 
 
+def view_of(depth: int) -> "np.dtype[np.void]":
+    """Return the record that a policy sees which asked for so many levels a side."""
+    if depth == 0:
+        return VIEW
+    fields: list[Any] = [(name, "i8") for name in VIEW.names or ()]
+    return np.dtype(fields + [(name, "i8", (depth,)) for name in LEVELS_SEEN], align=True)
+
+
 def asking_about(at: Records, params: Records, signals: Records, n_markets: int, width: int) -> Asking:
     """Return the room for questions about some markets, each with `width` numbers of memory."""
     asked = np.zeros(1, ASKED)
@@ -64,7 +72,10 @@ def asking_about(at: Records, params: Records, signals: Records, n_markets: int,
 
 @lru_cache(maxsize=64)
 def compiled(
-    policy: Callable[..., Any], kind: "np.dtype[np.void]", signals: "np.dtype[np.void] | None" = None
+    policy: Callable[..., Any],
+    kind: "np.dtype[np.void]",
+    signals: "np.dtype[np.void] | None" = None,
+    depth: int = 0,
 ) -> Any:  # noqa: ANN401 -- numba's cfunc
     """Return a policy compiled for parameters and signals of this kind, to be called with an ASKED's address.
 
@@ -74,16 +85,14 @@ def compiled(
         PlanError: numba does not understand it, it reads what there is not, or it returns something else than
             whole numbers in Quotes.
     """
+    view = view_of(depth)
     inside = numba.njit(policy, boundscheck=True)  # or a slip of the index writes into others' memory
     more = [] if signals is None else [numba.from_dtype(signals)]
     try:
-        inside.compile((numba.from_dtype(VIEW), numba.from_dtype(kind), numba.float64[::1], *more))
+        inside.compile((numba.from_dtype(view), numba.from_dtype(kind), numba.float64[::1], *more))
     except KeyError as error:  # what numba raises for a field that a record does not have
-        known = {"at": VIEW, "params": kind} | ({} if signals is None else {"signals": signals})
-        places = [f"in {name} ({', '.join(each.names or ())})" for name, each in known.items()]
-        raise PlanError(
-            f"the policy {policy.__name__} reads {error}, which is neither {' nor '.join(places)}"
-        ) from error
+        known = {"at": view, "params": kind} | ({} if signals is None else {"signals": signals})
+        raise PlanError(f"the policy {policy.__name__} reads {error}{_lacking(error, known)}") from error
     except (NumbaError, UnsupportedBytecodeError, TypeError) as error:  # a call that lacks an argument: last
         raise PlanError(
             f"the policy {policy.__name__} does not compile: {_cause(error)}; in_python() runs it "
@@ -113,7 +122,7 @@ def compiled(
         kept[:] = memory
         try:
             quotes = answer(
-                _array_at(_pointer(asked.at), 1, VIEW)[0],
+                _array_at(_pointer(asked.at), 1, view)[0],
                 _array_at(_pointer(asked.params), 1, kind)[0],
                 memory,
                 _array_at(_pointer(asked.signals + row_bytes * asked.signal), 1, row)[0],
@@ -125,6 +134,14 @@ def compiled(
         return 1
 
     return numba.cfunc(_ASK)(ask)
+
+
+def _lacking(error: KeyError, known: "dict[str, np.dtype[np.void]]") -> str:
+    """Return what to do about a name that is in none of the records that a policy reads."""
+    if error.args[0] in LEVELS_SEEN:
+        return ': say how many levels a side it sees, as in bt.policy(every="1s", depth=5)'
+    places = [f"in {name} ({', '.join(each.names or ())})" for name, each in known.items()]
+    return f", which is neither {' nor '.join(places)}"
 
 
 def _cause(error: Exception) -> str:
@@ -184,4 +201,10 @@ def answer_of(policy: Callable[..., Any], asking: Asking) -> list[int]:
 
 def _named(record: Records) -> SimpleNamespace:
     """Return a record's values by name; attributes of numpy's own, such as size, would hide fields."""
-    return SimpleNamespace(**{name: record[name].item() for name in record.dtype.names or ()})
+    return SimpleNamespace(**{name: _python(record, name) for name in record.dtype.names or ()})
+
+
+def _python(record: Records, name: str) -> Any:  # noqa: ANN401 -- a number, or an array of them
+    """Return Python's own numbers: numpy's would add up comparisons as compiled code does not."""
+    shape = record.dtype[name].shape
+    return np.array(record[name].tolist(), object).reshape(shape) if shape else record[name].item()

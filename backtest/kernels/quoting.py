@@ -16,6 +16,7 @@ from backtest.kernels.arrays import (
     DOLLAR_CC,
     DRAWN_FEED,
     GTC,
+    LEVELS_SEEN,
     NEVER,
     NOT_OPEN,
     TO_LESS,
@@ -135,6 +136,8 @@ def tell(w: World, fills: Records, m: int, t: int) -> bool:
     else:
         size = w.sizes[row]
         view.bid_centi, view.ask_centi = shown_size(size.bid_size), shown_size(size.ask_size)
+    if len(w.depth) > 0:
+        _view_depth(w, m)
     _view_trade(w, m)
     _view_orders(w, m)
     return True
@@ -176,6 +179,34 @@ def _level(w: World, k: int, first: int, end: int, price_cc: int, way: int) -> i
     if price_cc in (0, DOLLAR_CC) or w.levels[k].cc == price_cc:
         return k
     return level_at(w, first, end, price_cc, way)
+
+
+@inner
+def _view_depth(w: World, m: int) -> None:
+    """Show the best levels that the policy knows; of quotes that is one a side."""
+    market, view, n = w.markets[m], w.at[0], len(w.depth) // len(LEVELS_SEEN)
+    for i in range(n):
+        w.depth[i], w.depth[n + i] = 0, 0
+        w.depth[2 * n + i], w.depth[3 * n + i] = DOLLAR_CC, 0
+    if w.purse[0].is_book:
+        _view_side(w, 0, n, market.bid_level if view.bid_cc > 0 else market.split_level, market.split_level)
+        _view_side(
+            w, 2 * n, n, market.ask_level if view.ask_cc < DOLLAR_CC else market.end_level, market.end_level
+        )
+    else:
+        w.depth[0], w.depth[n] = view.bid_cc, view.bid_centi
+        w.depth[2 * n], w.depth[3 * n] = view.ask_cc, view.ask_centi
+
+
+@inner
+def _view_side(w: World, begin: int, n: int, k: int, end: int) -> None:
+    """Write prices and behind them sizes, from `begin` on, of the first n levels from k on that show any."""
+    found = 0
+    while k < end and found < n:
+        if w.seen[k] > 0:
+            w.depth[begin + found], w.depth[begin + n + found] = w.levels[k].cc, w.seen[k]
+            found += 1
+        k += 1
 
 
 @inlined

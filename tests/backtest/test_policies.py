@@ -429,6 +429,7 @@ def test_a_run_says_which_policy_it_was_and_what_it_knew() -> None:
         "every_us": 1_000_000,
         "feed_us": 100_000,
         "memory": 0,
+        "depth": 0,
         "post_only": True,
         "start": at(5).isoformat(),
         "end": None,

@@ -58,8 +58,26 @@ def following(at: Any, params: Any, memory: Any, signals: Any) -> bt.Quotes:  # 
     return bt.Quotes(int(fair - half), size, int(fair + half), 0 if at.position_centi < -500 else size)
 
 
+def behind(at: Any, params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN401 -- as above
+    """Quote at the second level of each side; how much stands on all it sees, and on how many, counts too."""
+    memory[0] += 1
+    n_bid, n_ask, n_levels = 0, 0, 0
+    for i in range(len(at.bid_prices_cc)):
+        n_bid += at.bid_counts_centi[i]
+        n_ask += at.ask_counts_centi[i]
+        n_levels += (at.bid_prices_cc[i] > 0) + (at.ask_prices_cc[i] < 10_000)
+    shift = 100 if n_bid > n_ask else -100 * (int(memory[0]) % 2)
+    size = params.size + 50 * n_levels
+    return bt.Quotes(
+        at.bid_prices_cc[1] + shift, size, at.ask_prices_cc[1] + shift, min(size, 10 * abs(n_ask))
+    )
+
+
 MAKER = bt.policy(every="1s", params={"half_cc": 300, "size": 150}, memory=1)(restless)
 EITHER = bt.policy(every="700ms", params={"half_cc": 300, "size": 150}, memory=1, post_only=False)(restless)
+DEEP = bt.policy(every="800ms", params={"half_cc": 300, "size": 150}, memory=1, post_only=False, depth=3)(
+    behind
+)
 FOLLOWER = bt.policy(every="900ms", params={"half_cc": 300, "size": 150}, memory=1, post_only=False)(
     following
 )
@@ -82,7 +100,7 @@ def some_signals(rng: Random, tickers: list[str]) -> list[dict[str, Any]]:
 def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = None) -> tuple[Run, Oracle]:
     """Run a policy on both engines, under terms that sometimes bind, and once more in Python."""
     policy, cash, cap = (
-        rng.choice([MAKER, EITHER, FOLLOWER]),
+        rng.choice([MAKER, EITHER, DEEP, FOLLOWER]),
         rng.choice([3, 12, 1_000]),
         rng.choice([None, None, 2, 8]),
     )
@@ -128,6 +146,7 @@ def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = No
         policy.post_only,
         0 if start is None else to_us(start),
         NEVER if end is None else to_us(end),
+        depth=policy.depth,
         signals=signals,
     )
     slow.run()

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from backtest.kernels.arrays import VIEW
+from backtest.kernels.arrays import LEVELS_SEEN, VIEW
 from backtest.results import Run
 from tests.backtest.worlds import a_lake, a_market, a_quote, a_snapshot, at
 
@@ -39,6 +39,6 @@ def ran(example: str, path: Path, names: dict[str, Any]) -> Run:
     return run
 
 
-@pytest.mark.parametrize("name", VIEW.names or ())
+@pytest.mark.parametrize("name", [*(VIEW.names or ()), *LEVELS_SEEN])
 def test_everything_a_policy_sees_is_explained(name: str) -> None:
     assert f"`{name}`" in PAGE

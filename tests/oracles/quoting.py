@@ -28,6 +28,7 @@ class Desk:
     sent_us: dict[str, int] = field(default_factory=dict)
     ended_us: dict[int, int] = field(default_factory=dict)  # by order
     asked_us: dict[str, int] = field(default_factory=dict)  # by market
+    depth: int = 0
     signals: list[dict[str, Any]] | None = None  # of one market, or of all where they name none; in any order
 
     def moments(self) -> set[int]:
@@ -147,7 +148,12 @@ class Desk:
         is_fresh = until_us >= 0 and t - rows[until_us] <= self.oracle.max_age_us
         if t < self.until_us and is_live(known) and is_fresh:
             at = SimpleNamespace(
-                ts_us=t, changed_us=changed_us, **trade, **self.shown(known), **self.own(ticker, t)
+                ts_us=t,
+                changed_us=changed_us,
+                **trade,
+                **self.shown(known),
+                **self.levels(known),
+                **self.own(ticker, t),
             )
             signals = [] if self.signals is None else [self.signal(ticker, t)]
             wanted = self.function(at, self.params, self.memory[ticker], *signals)
@@ -186,6 +192,21 @@ class Desk:
             "ask_cc": ask,
             "ask_centi": -1 if ask_centi is None else ask_centi,
         }
+
+    def levels(self, known: Market) -> dict[str, list[int]]:
+        """Return the best levels of each side, filled up with levels that show nothing."""
+        sides = {
+            "bid": (sorted(known.bids.items(), reverse=True), 0),
+            "ask": (sorted(known.asks.items()), 10_000),
+        }
+        found: dict[str, list[int]] = {}
+        for side, (levels, none_cc) in sides.items():
+            told = [(price, -1 if size is None else size) for price, size in levels if size != 0]
+            told = [*told, *[(none_cc, 0)] * self.depth][: self.depth]
+            found[f"{side}_prices_cc"], found[f"{side}_counts_centi"] = (
+                (list(each) for each in zip(*told, strict=True)) if told else ([], [])
+            )
+        return found
 
     def own(self, ticker: str, t: int) -> dict[str, int]:
         heard = self.heard_own()
