@@ -189,10 +189,8 @@ def _view_depth(w: World, m: int) -> None:
         w.depth[i], w.depth[n + i] = 0, 0
         w.depth[2 * n + i], w.depth[3 * n + i] = DOLLAR_CC, 0
     if w.purse[0].is_book:
-        _view_side(w, 0, n, market.bid_level if view.bid_cc > 0 else market.split_level, market.split_level)
-        _view_side(
-            w, 2 * n, n, market.ask_level if view.ask_cc < DOLLAR_CC else market.end_level, market.end_level
-        )
+        _view_side(w, 0, n, market.bid_level, market.split_level)
+        _view_side(w, 2 * n, n, market.ask_level, market.end_level)
     else:
         w.depth[0], w.depth[n] = view.bid_cc, view.bid_centi
         w.depth[2 * n], w.depth[3 * n] = view.ask_cc, view.ask_centi
