@@ -1,7 +1,7 @@
 """Interest on an account's worth: a line of its own beside a run, never part of its result."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Final
@@ -37,6 +37,10 @@ def interest(run: Run, annual: Rate | Mapping[date, Rate], *, minimum: float = 2
         PlanError: no run, or a rate that is no number from 0 to 1.
     """
     dated = annual if isinstance(annual, Mapping) else {date.min: annual}
+    if wrong := [day for day in dated if isinstance(day, datetime) or not isinstance(day, date)]:
+        raise PlanError(
+            f"interest from {wrong[0]!r} on: give the first day of a rate as a date, date(2026, 1, 1)"
+        )
     rates = {day: _rate(rate) for day, rate in sorted(dated.items())}
     names = list(run_of(run).param_names)
     if run.equity.is_empty():  # no order in any parameter row, and no moment at which one could be paid

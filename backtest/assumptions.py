@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from backtest.baskets import LEGS
-from backtest.kernels.arrays import NEVER, TRADED
+from backtest.kernels.arrays import NEVER, NO_CASH, TRADED
 from backtest.report_numbers import several
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from backtest.settings import Settings
     from backtest.tape import Tape
 
+DRY_MIN: Final = 0.1  # of the orders, that got less for want of cash: then the purse decides, not the plan
 OWN_MAX: Final = 0.05  # of what is ever traded in a market: more moves it, whatever a tape says
 BASIS: Final = {
     "mid": "the middle between bid and ask, at which nobody can trade: a fantasy to measure others by",
@@ -68,6 +69,8 @@ def assumed(settings: "Settings", stage: "Stage", done: "Sequence[Outcome]") -> 
         said.append(
             f"{several(n_unsized, 'fill')} met quotes without a size: all that was asked for was given"
         )
+    if dry := _dry(done):
+        said.append(dry)
     if n_large := _large(done, stage.rules.markets["traded_centi"]):
         said.append(
             f"in {several(n_large, 'market')} we traded more than {OWN_MAX:.0%} of all that was ever traded "
@@ -84,6 +87,20 @@ def _silent(tape: "Tape", done: "Sequence[Outcome]") -> int:
     trades = np.flatnonzero(tape.changes["op"] >= TRADED)
     has_none = np.diff(np.searchsorted(trades, tape.offsets)) == 0
     return int((is_ours & has_none).sum())
+
+
+def _dry(done: "Sequence[Outcome]") -> str:
+    """Return what to know of purses that could not pay for many orders; "" if all could."""
+    counts = [(int((each.orders["reason"] == NO_CASH).sum()), len(each.orders["reason"])) for each in done]
+    dry = [(short, n) for short, n in counts if short and short >= DRY_MIN * n]
+    if not dry:
+        return ""
+    short, n = max(dry, key=lambda each: each[0] / each[1])
+    where = f"in {len(dry):,} of {len(done):,} settings, " if len(done) > 1 else ""
+    return (
+        f"{where}the purse ran dry: it could not pay for {short:,} of {several(n, 'order')} or for all of it"
+        f"{' in the worst' if len(dry) > 1 else ''}; give it more cash=, or want less"
+    )
 
 
 def _large(done: "Sequence[Outcome]", traded_centi: pl.Series) -> int:

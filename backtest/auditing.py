@@ -16,7 +16,8 @@ import polars as pl
 from backtest.engine import opened
 from backtest.errors import PlanError
 from backtest.intents import bound
-from backtest.plan import Params, Plan, parameter_rows, read_plan
+from backtest.plan import Params
+from backtest.planning import PlanOf, plan_under, plans
 from backtest.policies import Policy, Quoting
 from backtest.report_numbers import length, several
 from backtest.watched import WatchedLake, check_read, is_tape
@@ -133,7 +134,8 @@ def audit(
     says so. Later it may not, for on the whole lake it had decided something by then.
 
     Args:
-        strategy: the function that makes the plan, called with a lake and the selection.
+        strategy: the function that makes the plan, called with a lake and the selection; what it returns may
+            be a function of the parameters, as for `bt.run`.
         lake: all that is known today.
         params: as for `bt.run`; of several rows the first is looked at.
         n_cuts: how many decisions.
@@ -154,7 +156,7 @@ def audit(
     made = strategy(pinned, **selection)
     if isinstance(made, Quoting) and made.signals is None:
         return nothing
-    row = {} if isinstance(made, Quoting) else parameter_rows(params, read_plan(made))[0]
+    row = {} if isinstance(made, Quoting) else plans(made, params).rows[0]
     wanted = _wanted(made, row, made)
     if wanted.is_empty():
         given = ", ".join(f"{name}={value}" for name, value in row.items())
@@ -217,9 +219,9 @@ def _moments(known_ts: pl.Series, n_cuts: int) -> Iterator[datetime]:
 def _wanted_then(
     strategy: Callable[..., Any],
     lake: WatchedLake,
-    params: Mapping[str, Any],
+    params: dict[str, Any],
     selection: Mapping[str, Any],
-    made: Plan | Quoting,
+    made: PlanOf | Quoting,
 ) -> pl.DataFrame:
     """Return what the strategy wants until a moment if it is given what was known then."""
     known = {name: _cut(name, given, lake.at_ts) for name, given in selection.items()}
@@ -242,7 +244,7 @@ def _cut(name: str, given: object, cut_ts: datetime) -> object:
     return given.filter(pl.col("known_ts").dt.convert_time_zone("UTC") <= cut_ts)
 
 
-def _wanted(made: Plan | Quoting, params: Mapping[str, Any], today: Plan | Quoting) -> pl.DataFrame:
+def _wanted(made: PlanOf | Quoting, params: dict[str, Any], today: PlanOf | Quoting) -> pl.DataFrame:
     """Return ticker, known_ts and, in words that differ as intents do, or as signals, `wanted`.
 
     `today`: what is made of all that is known; of signals, what differs by a rounding is the same.
@@ -253,7 +255,7 @@ def _wanted(made: Plan | Quoting, params: Mapping[str, Any], today: Plan | Quoti
         assert today.signals is not None
         return _signalled(_rounded_as(today.signals.rows, made.signals.rows))
     with bound(params):
-        rows = read_plan(made).drop_nulls(["ticker", "known_ts", "intent"]).collect()
+        rows = plan_under(made, params).drop_nulls(["ticker", "known_ts", "intent"]).collect()
     basket = pl.format("in basket {}", "basket") if "basket" in rows.columns else pl.lit(None, pl.String)
     return rows.unnest("intent").select(
         pl.col("ticker").cast(pl.String),

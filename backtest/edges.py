@@ -25,8 +25,9 @@ _MILLION: Final = 10**6
 def net_edge_cc(prob: str | pl.Expr, side: str = "yes", *, multiplier: float | Decimal | str = 1) -> pl.Expr:
     """Return what buying a contract at the best quote earns on average, taker fee paid, in centicents.
 
-    Reads `bid_cc` and `ask_cc` as the lake has them; null where that side or `prob` is. It is a guess
-    for signals: the engine fills and charges by what stands there when the order arrives.
+    Reads `bid_cc` and `ask_cc` as the lake has them; null where that side or `prob` is, and where `prob` is
+    no probability (NaN, percent). It is a guess for signals: the engine fills and charges by what stands
+    there when the order arrives.
 
     Args:
         prob: the probability of YES, from 0 to 1, a column or an expression.
@@ -42,6 +43,7 @@ def net_edge_cc(prob: str | pl.Expr, side: str = "yes", *, multiplier: float | D
         raise PlanError(f"prob is {kind_of(prob)}: give the name of a column, or an expression")
     worth = pl.col(prob) if isinstance(prob, str) else prob
     price_cc = pl.col("ask_cc") if side == "yes" else DOLLAR_CC - pl.col("bid_cc")
+    worth = pl.when(worth.is_between(0, 1)).then(worth)  # NaN is above every number to polars
     won = worth if side == "yes" else 1 - worth
     return won * DOLLAR_CC - price_cc - taker_fee_cc(price_cc, multiplier=multiplier)
 

@@ -196,22 +196,26 @@ def shortfalls(orders: pl.DataFrame) -> pl.DataFrame:
 def against_the_middle(markouts: pl.DataFrame) -> pl.DataFrame:
     """Return by role what a contract paid to the spread and where the middle went afterwards, on average.
 
-    In micro-dollars a contract, each over the contracts for which it is known (null: for none); `known_share`
-    is of the contracts whose middle was known at the fill.
+    In micro-dollars a contract, each over the contracts for which it is known (null: for less than half of
+    them); `known_share` is of the contracts whose middle was known at the fill.
     """
     weight = pl.col("count_centi")
     means = {
-        name.replace("_cc", "_micros"): (
-            (pl.col(name) * weight).sum() * MICROS_PER_CC / weight.filter(pl.col(name).is_not_null()).sum()
-        ).fill_nan(None)
+        name.replace("_cc", "_micros"): pl.when(2 * _known(name) >= weight.sum()).then(
+            (pl.col(name) * weight).sum() * MICROS_PER_CC / _known(name)
+        )
         for name in ("spread_cc", *(f"after_{after}s_cc" for after in HORIZONS_S))
     }
-    known = weight.filter(pl.col("mid_cc").is_not_null()).sum() / weight.sum()
+    known = _known("mid_cc") / weight.sum()
     return (
         markouts.group_by("role")
         .agg(n_fills=pl.len().cast(pl.Int64), known_share=known, **means)
         .sort("role")
     )
+
+
+def _known(name: str) -> pl.Expr:
+    return pl.col("count_centi").filter(pl.col(name).is_not_null()).sum()
 
 
 def evidence(fills: pl.DataFrame) -> pl.DataFrame:

@@ -87,11 +87,16 @@ def parameter_rows(params: Params, plan: pl.LazyFrame) -> list[dict[str, Any]]:
     """Return one dict per parameter row of a plan, as `given_rows`.
 
     Raises:
-        ParameterError: the plan reads a parameter without values, or never reads one that has them, or NaN.
+        ParameterError: the plan reads a parameter without values, or never reads one that has them, or NaN
+            or null.
     """
     rows, names = given_rows(params)
     for row in rows:
         for name, value in row.items():
+            if value is None:
+                raise ParameterError(
+                    f"parameter {name} is null, and so is what is computed from it: leave it out"
+                )
             if isinstance(value, float) and math.isnan(value):
                 raise ParameterError(f"parameter {name} is NaN, above every number to polars: leave it out")
     read = parameters_in(plan)

@@ -61,4 +61,15 @@ def plans(plan: PlanOf, params: Params) -> Plans:
             f"{name}{taken}: {error}. A function in place of a plan is given {given}; to give it anything "
             f"else, call it: bt.run({name}(…), …), or bt.run(lambda …: {name}(…), …)"
         ) from error
-    return Plans(rows, lambda row: read_plan(plan(**row)))
+    return Plans(rows, lambda row: plan_under(plan, row))
+
+
+def plan_under(plan: PlanOf, row: dict[str, Any]) -> pl.LazyFrame:
+    """Return a plan, or what a function makes of one row of parameters.
+
+    Raises:
+        PlanError: that is no plan; and what the function does.
+    """
+    if isinstance(plan, pl.LazyFrame | pl.DataFrame) or not callable(plan):
+        return read_plan(plan)
+    return read_plan(plan(**row))

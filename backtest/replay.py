@@ -116,7 +116,9 @@ def prepare(lake: "LakeReader", settings: "Settings", tickers: set[str]) -> Stag
         told.append(HALTS)
     unknown = len(tickers) - known.markets.height
     missing = (
-        (f"{unknown} markets of the plan are not in the lake: their orders are rejected",) if unknown else ()
+        (f"{several(unknown, 'market')} of the plan not in the lake: orders there are rejected",)
+        if unknown
+        else ()
     )
     return Stage(
         tape,

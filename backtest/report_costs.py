@@ -31,7 +31,8 @@ _MIDDLE: Final = {
 }
 _MIDDLE_NOTE: Final = (
     "A contract, on average: what its price was worse than the middle, and how far the middle then went our "
-    "way. A maker who loses it at once was picked off."
+    "way; a dash where it was known of less than half of them, as after the close. A maker who loses it at "
+    "once was picked off."
 )
 _MOVES: Final = frozenset({"after_5s_micros", "after_60s_micros", "after_600s_micros"})
 _EVIDENCE_NOTE: Final = (

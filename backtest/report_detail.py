@@ -74,6 +74,11 @@ def ranked(run: Run) -> pl.DataFrame:
     return run.summary.sort("pnl_micros", maintain_order=True)
 
 
+def median_word(n: int) -> str:
+    """Return what that setting is called: of an even number it is the lower one of the two in the middle."""
+    return "median" if n % 2 else "lower median"
+
+
 def median_index(n: int) -> int:
     """Return where the median lies among `n` ranked rows: the worse of the two middle ones."""
     return (n - 1) // 2

@@ -14,7 +14,7 @@ import polars as pl
 from backtest.report_numbers import NONE, decimals_for, dollars, plain, printer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 Markup = NewType("Markup", str)
 
@@ -99,6 +99,7 @@ def table(
     strong_row: Mapping[int, str] | None = None,
     nothing: str = "Nothing.",
     rows_max: int = ROWS_MAX,
+    plain_names: Collection[str] = (),
 ) -> Markup:
     """Return a frame as a table: numbers right and aligned, text left, units read off the column names.
 
@@ -110,12 +111,18 @@ def table(
         strong_row: row index to a class of the style sheet.
         nothing: what to say of an empty frame.
         rows_max: further rows are left out, and the page says how many.
+        plain_names: columns without a unit, whatever they are called: parameters.
     """
     if frame.is_empty():
         return paragraph(nothing, "small")
     titles = titles or {name: name.replace("_", " ") for name in frame.columns}
     shown = frame.head(rows_max)
-    columns = [_cells(shown[name], signed=name in signed, full=(meters or {}).get(name)) for name in titles]
+    columns = [
+        [_cell(value, plain(value), None, right=shown[name].dtype.is_numeric()) for value in shown[name]]
+        if name in plain_names
+        else _cells(shown[name], signed=name in signed, full=(meters or {}).get(name))
+        for name in titles
+    ]
     numeric = [frame[name].dtype.is_numeric() or frame[name].dtype == pl.Duration for name in titles]
     head = "".join(
         f'<th scope="col"{_right(is_number)}>{text(title)}</th>'

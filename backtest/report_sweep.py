@@ -79,7 +79,7 @@ def _surface(rows: pl.DataFrame, names: tuple[str, ...]) -> Markup:
         shown = shown.filter(pl.col("#rank").is_in(sorted(keep)))
     marks = {best: "best", median: "median"}
     strong = {at: marks[rank] for at, rank in enumerate(shown["#rank"]) if rank in marks}
-    return table(shown, titles, signed=_SIGNED, strong_row=strong, rows_max=ROWS_MAX + 2)
+    return table(shown, titles, signed=_SIGNED, strong_row=strong, rows_max=ROWS_MAX + 2, plain_names=names)
 
 
 def _grid(rows: pl.DataFrame, names: tuple[str, ...]) -> Markup:

@@ -34,7 +34,7 @@ def walked(run: Run, names: tuple[str, ...]) -> Markup:
         "median_micros": "Median",
         "best_micros": "Best",
     }
-    shown = table(folds, titles, signed=_SIGNED, rows_max=2 * FOLDS)
+    shown = table(folds, titles, signed=_SIGNED, rows_max=2 * FOLDS, plain_names=names)
     return titled("Chosen as it went", shown, note=came(folds))
 
 

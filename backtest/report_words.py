@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from backtest.report_detail import median_word
 from backtest.report_numbers import dollars, several, share
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def verdict(shown: list[Detail], n_settings: int) -> tuple[str, str]:
     words, tone = _one(first)
     if n_settings == 1:
         return words, tone
-    median = f"The median of {n_settings:,} settings {words[0].lower()}{words[1:]}"
+    median = f"The {median_word(n_settings)} of {n_settings:,} settings {words[0].lower()}{words[1:]}"
     if shown[-1].fills.is_empty():
         return median, tone
     best, picking = shown[-1].profit["net_micros"], f"picking the best of {n_settings:,} flatters"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from backtest.metrics import shortfalls
-from backtest.report_detail import details, median_index, ranked, swept
+from backtest.report_detail import details, median_index, median_word, ranked, swept
 from backtest.report_numbers import dollars, number, plain, several
 from backtest.report_words import verdict
 from backtest.results import SCHEMAS
@@ -34,10 +34,14 @@ def in_words(run: Run) -> str:
 def _of_a_sweep(run: Run) -> str:
     rows, names = ranked(run), swept(run)
     median, best = rows.row(median_index(rows.height), named=True), rows.row(-1, named=True)
-    told = f"{rows.height:,} settings of {', '.join(names)}: the median {_came_to(median)}"
+    told = (
+        f"{rows.height:,} settings of {', '.join(names)}: the {median_word(rows.height)} {_came_to(median)}"
+    )
     if best["pnl_micros"] == median["pnl_micros"]:
         return f"{told}, and none did better."
     setting = ", ".join(f"{name} = {plain(best[name])}" for name in names)
+    if best["n_orders"] == 0:
+        return f"{told}; the best, {setting}, placed no order: all that the others did was lose."
     return (
         f"{told}; the best, {setting}, {_came_to(best)}, but picking the best of {rows.height:,} flatters it."
     )

@@ -11,8 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 import backtest as bt
 from backtest.forecasts import read_forecast
+from backtest.intents import parameters_in
+from backtest.plan import read_plan
 from backtest.report import write_report
 from backtest.rungs import RUNGS, TRADES
 from backtest.saved import MANIFEST
@@ -24,8 +28,6 @@ from warehouse.errors import NoLake
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import polars as pl
 
     from backtest.config import RunConfig
     from backtest.results import Run
@@ -114,7 +116,22 @@ def given_placebos(config: RunConfig, *, lake: str | None = None, n: int) -> bt.
 
 def _planned(config: RunConfig, lake: str | None) -> tuple[pl.LazyFrame | bt.Quoting, Lake]:
     pinned = _pinned(config, lake)
-    return config.strategy.plan(pinned, **_asked(config)), pinned
+    plan = config.strategy.plan(pinned, **_asked(config))
+    _refuse_arguments(config, plan)
+    return plan, pinned
+
+
+def _refuse_arguments(config: RunConfig, plan: object) -> None:
+    """Refuse parameters that are arguments of the strategy, which is called once for all of them."""
+    arguments = set(inspect.signature(config.strategy.plan).parameters) & set(config.params)
+    if not arguments or not isinstance(plan, pl.LazyFrame):
+        return
+    if unread := sorted(arguments - parameters_in(read_plan(plan))):
+        raise BadInput(
+            f"{config.path}: [params] {', '.join(unread)}: {config.strategy.name} is called once, for all "
+            f"values; instead of taking it as an argument, read it with bt.param({unread[0]!r}), or return a "
+            "function that takes it"
+        )
 
 
 def _pinned(config: RunConfig, lake: str | None) -> Lake:

@@ -401,6 +401,22 @@ def test_what_cannot_be_checked_is_refused(
         bt.audit(strategy, **{"lake": lake, **arguments})
 
 
+@pytest.mark.parametrize("is_ahead", [True, False])
+def test_a_plan_may_be_a_function_of_its_parameters(lake: Lake, *, is_ahead: bool) -> None:
+    """As in a run: of windows, which are no expressions. The mean of the next rows is not known yet."""
+
+    def strategy(lake: Lake) -> Callable[[int], pl.LazyFrame]:
+        def plan(window: int) -> pl.LazyFrame:
+            mean = MID.rolling_mean(window).shift(-window if is_ahead else 0).over("ticker")
+            return buying(mean < MID)(lake)
+
+        return plan
+
+    told = bt.audit(strategy, lake, params={"window": [3, 5]})
+    assert told.params == {"window": 3}
+    assert told.is_clean != is_ahead
+
+
 def test_a_parameter_needs_a_value_as_in_a_run(lake: Lake) -> None:
     with pytest.raises(ParameterError, match="reads parameter up: give params"):
         bt.audit(buying(bt.param("up") > MID), lake)

@@ -265,6 +265,30 @@ def test_a_strategy_that_is_none_is_bad_input(tmp_path: Path, command: str) -> N
     assert "\n" not in str(refused.value)
 
 
+def test_parameters_that_a_strategy_takes_as_arguments_are_never_given(tmp_path: Path) -> None:
+    """It is called once; what it returns may take them, and that can be audited, too."""
+    own = (
+        "import backtest as bt, polars as pl\n\n"
+        "def once(lake, *, series, window=3):\n    return planned(lake, series, window)\n\n"
+        "def each(lake, *, series):\n    return lambda window: planned(lake, series, window)\n\n"
+        "def planned(lake, series, window):\n"
+        '    mean = pl.col("ask_cc").rolling_mean(window, min_samples=1).over("ticker")\n'
+        '    low = pl.col("ask_cc") < mean + 1\n'
+        "    quotes = lake.quotes(series=series)\n"
+        '    return quotes.select("ticker", "known_ts", intent=bt.buy_yes(1).when(low))\n'
+    )
+    text = 'strategy = "own.py:once"\nlake = "lake"\nseries = "KXT"\nfills = "touch"\n[params]\nwindow = 2\n'
+    config = a_config(tmp_path, text)
+    (tmp_path / "own.py").write_text(own)
+    with pytest.raises(
+        BadInput, match=r"\[params\] window: own\.py:once is called once, for all values; instead"
+    ):
+        said("run", config)
+    config.write_text(text.replace("own.py:once", "own.py:each"))
+    assert json.loads(said("run", config, "--json").stdout)["summary"][0]["n_orders"] > 0
+    assert json.loads(said("audit", config, "--json").stdout)["is_clean"]
+
+
 def test_policies_have_no_placebos(tmp_path: Path) -> None:
     config = a_config(tmp_path, 'strategy = "market_making"\nlake = "lake"\nfills = "touch"\n')
     with pytest.raises(BadInput, match="a policy decides inside the clock, so it has no decisions to move"):

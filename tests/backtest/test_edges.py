@@ -27,6 +27,15 @@ def test_yes_costs_the_ask_and_no_a_dollar_less_the_bid_and_both_the_fee() -> No
     assert edges["no"].round(6).to_list() == [-1_768, None, 86]
 
 
+@pytest.mark.parametrize("prob", [float("nan"), 45.0, -0.1, 1.01, None])
+def test_what_is_no_probability_has_no_edge(prob: float | None) -> None:
+    """NaN is above every number to polars, and 45 % would be worth $45: both would buy everything."""
+    quotes = QUOTES.head(1).with_columns(prob=pl.lit(prob, pl.Float64))
+    edges = quotes.select(yes=bt.net_edge_cc("prob"), no=bt.net_edge_cc("prob", "no"))
+    assert edges.row(0) == (None, None)
+    assert quotes.filter(bt.net_edge_cc("prob") > 0).is_empty()
+
+
 def test_the_multiplier_of_a_series_scales_the_fee() -> None:
     """Half of .0175 is .00875: 88 cc; none of it leaves .06."""
     edges = QUOTES.head(1).select(

@@ -70,6 +70,12 @@ def test_a_run_without_orders_earns_nothing(params: dict[str, list[int]] | None)
     assert found.schema["day"] == pl.Date
 
 
+@pytest.mark.parametrize("day", ["2026-01-01", at(0)])
+def test_rates_begin_on_a_date(day: Any) -> None:  # noqa: ANN401 -- what a user may write
+    with pytest.raises(PlanError, match=r"interest from .*: give the first day .* date\(2026, 1, 1\)"):
+        bt.interest(two_days(), {day: 0.03})
+
+
 @pytest.mark.parametrize("rate", [-0.01, 3.25, "much"])
 def test_what_is_no_rate_is_refused(rate: float | str) -> None:
     with pytest.raises(PlanError, match=r"0\.0325 is 3\.25 %"):

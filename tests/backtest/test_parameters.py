@@ -73,6 +73,7 @@ def test_a_value_that_is_given_twice_is_one_setting() -> None:
         ([1, 2.5], pl.Int64, "parameter n=2.5 is no Int64, and that is what the plan reads"),
         ([300], pl.Int8, "parameter n=300 is no Int8"),
         ([], pl.Int64, "params names no value"),
+        ([1, None], pl.Int64, "parameter n is null, and so is what is computed from it: leave it out"),
     ],
 )
 def test_values_that_a_plan_cannot_read_are_refused(

@@ -68,9 +68,27 @@ def test_a_sweep_prints_its_median_and_its_best_without_making_other_frames() ->
 def test_a_sweep_that_wants_nothing_says_that_nothing_did_better() -> None:
     run = replayed(LAKE, (1, "A", bt.buy_yes(1).when(bt.param("n") > 5)), params={"n": [1, 2]})
     assert told(run)[0] == (
-        "2 settings of n: the median came to nothing after $0.00 of fees (0 orders, 0 rejected; 0 fills), "
-        "and none did better."
+        "2 settings of n: the lower median came to nothing after $0.00 of fees "
+        "(0 orders, 0 rejected; 0 fills), and none did better."
     )
+
+
+def test_a_sweep_says_when_its_best_is_to_do_nothing() -> None:
+    """Bought at .50, A pays $0: whoever buys loses."""
+    lake = a_lake(markets=[settled("A", pays_cc=0)], quotes=[a_quote(0, 4_900, 5_000)])
+    run = replayed(lake, (1, "A", bt.buy_yes(bt.param("n")).when(bt.param("n") > 1)), params={"n": [1, 2, 3]})
+    assert told(run)[0].endswith("; the best, n = 1, placed no order: all that the others did was lose.")
+
+
+def test_a_purse_that_ran_dry_is_said_to_have() -> None:
+    """$10 pays for two of ten orders of 10 at .50, and of one contract for each."""
+    wanted = [(second, "A", bt.buy_yes(bt.param("n"))) for second in range(1, 11)]
+    lines = told(replayed(LAKE, *wanted, cash=10, params={"n": [1, 10]}))
+    assert (
+        "- in 1 of 2 settings, the purse ran dry: it could not pay for 9 of 10 orders or for all of it; "
+        "give it more cash=, or want less"
+    ) in lines
+    assert not any("ran dry" in line for line in told(replayed(LAKE, *wanted, params={"n": [1]})))
 
 
 def test_polars_prints_what_a_run_came_to() -> None:
