@@ -5,7 +5,7 @@ from typing import Final
 from backtest.errors import TooLarge
 
 ROWS_MAX: Final = 2**31 - 1  # of a tape: an order remembers a row in 32 bits, one of them for the sign
-ORDERS_MAX: Final = 2**29  # of one parameter row: the heap has 30 bits for an order, or a market below 0
+ORDERS_MAX: Final = 2**29  # of one parameter row: an order remembers others in 32 bits
 
 
 def refuse_rows(n: int, *, most: int = ROWS_MAX) -> None:

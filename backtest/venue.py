@@ -33,7 +33,7 @@ from backtest.lifecycle import grids as lifecycle_grids
 from backtest.report_numbers import several
 from backtest.slippages import Slippages
 from backtest.tape import Tape
-from exchange.fees import COMBO_QUANTUM_MICROS, QUANTUM_MICROS, ROUNDING, is_combo
+from exchange.fees import COMBO_PREFIX, COMBO_QUANTUM_MICROS, QUANTUM_MICROS, ROUNDING, is_combo
 from exchange.ticks import LINEAR_CENT, prices_on
 from exchange.units import DOLLAR_CC, to_us
 
@@ -129,7 +129,17 @@ def rules(
         (),
     )
     said = _said(known, payout_delay, *unpaid(states, paid))
-    return replace(known, assumptions=(*said, *_netted(known, netting=netting)))
+    return replace(known, assumptions=(*said, *_unusual(last), *_netted(known, netting=netting)))
+
+
+def _unusual(last: pl.DataFrame) -> list[str]:
+    """Name the kinds of markets that whole tapes leave out, and a plan that names them takes in (trap 15)."""
+    n_combos = int(last["ticker"].str.starts_with(COMBO_PREFIX).sum())
+    n_provisional = int(last["is_provisional"].sum())
+    combos = f"{several(n_combos, 'market is a combo', 'markets are combos')}: each pays by several others"
+    gone = "the exchange deletes those that nobody trades, so that such markets are all that were traded"
+    provisional = f"{several(n_provisional, 'market is', 'markets are')} provisional: {gone}"
+    return [said for n, said in ((n_combos, combos), (n_provisional, provisional)) if n]
 
 
 def _said(known: Rules, payout_delay: timedelta, n_timeless: int, n_valueless: int) -> tuple[str, ...]:

@@ -136,7 +136,7 @@ ORDER: Final = _record(
     "is_cut:i1",  # it ends because trading resumes after a pause
     "cancels:i1",  # see TO_MORE
 )
-EVENT: Final = _record("ts", "key")  # see heap.py
+EVENT: Final = _record("ts", "key", "order")  # see heap.py
 # A market's time from its first row on in `n` parts of 2^shift microseconds: the rows at which they begin,
 # and where the last one ends, stand in `World.starts` from `first` on.
 BUCKETS: Final = _record("first_us", "shift", "first", "n")

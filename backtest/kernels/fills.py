@@ -185,12 +185,13 @@ def _room(w: World, o: int, price: int, n: int, law: Law) -> tuple[int, int]:
     market = w.markets[order.market]
     q = price if order.direction > 0 else DOLLAR_CC - price
     reason, closable = FILLED, max(0, -order.direction * market.position)
+    released = market.basis if closable > 0 else 0  # once all is closed; until then nothing is capped
     if purse.cap >= 0:
-        capped = closable + max(0, purse.cap - w.events[market.event].basis) // q
+        capped = closable + max(0, purse.cap - w.events[market.event].basis + released) // q
         if capped < n:
             n, reason = capped, EVENT_CAP
     if purse.series_cap >= 0:
-        capped = closable + max(0, purse.series_cap - w.series[market.series]) // q
+        capped = closable + max(0, purse.series_cap - w.series[market.series] + released) // q
         if capped < n:
             n, reason = capped, SERIES_CAP
     available = disposable(w, order.reserved)

@@ -143,6 +143,15 @@ def test_one_event_may_cost_no_more_than_its_cap(per_event: float | str, centi: 
     assert run.orders["reason"].to_list()[1] == ("event cap" if centi < 10_000 else None)
 
 
+def test_a_cap_counts_what_closing_releases() -> None:
+    """$5 cap: 10 NO at .50; 20 YES at .50 close them, and 10 more cost the $5 that came free."""
+    quotes = [a_quote(0, 5_000, 5_100), a_quote(3, 4_900, 5_000)]
+    lake = a_lake(markets=[a_market()], quotes=quotes)
+    run = replayed(lake, (1, "A", bt.buy_no(10)), (4, "A", bt.buy_yes(25)), per_event=5)
+    assert run.fills["position_after_centi"].to_list() == [-1_000, 1_000]
+    assert run.orders["reason"].to_list() == [None, "event cap"]
+
+
 @pytest.mark.parametrize(
     ("per_event", "cap_micros"),
     [(1 / 3, 333_333_333), (0.1 + 0.2, 300_000_000), ("0.9999999999", 999_999_999), (1, 1_000_000_000)],

@@ -118,6 +118,26 @@ def test_nothing_fills_at_or_after_the_close() -> None:
     run = replayed(lake, (990, "A", bt.buy_yes(1, limit=4_000, tif="gtc")), (1_005, "A", bt.sell_yes(1)))
     assert run.orders["reason"].to_list() == ["expired", "closed"]
     assert run.fills.is_empty()
+    held = replayed(lake, (1, "A", bt.buy_yes(1)))
+    assert held.positions["mark_cc"].to_list() == [STEADY[0]["bid_cc"]]
+
+
+def test_of_two_orders_that_wait_the_better_price_meets_a_quote_first() -> None:
+    """An ask of .42 for 1 comes: the bid of .46, sent last, gets it at its own price."""
+    lake = a_lake(markets=[a_market()], quotes=[*STEADY, a_quote(5, 4_100, 4_200, sizes=(100, 100))])
+    run = replayed(
+        lake, *((t, "A", bt.buy_yes(1, limit=limit, tif="gtc")) for t, limit in ((1, 4_300), (2, 4_600)))
+    )
+    assert run.fills.select("order_id", "yes_price_cc").rows() == [(1, 4_600)]
+
+
+def test_waiting_orders_reserve_what_they_would_open() -> None:
+    """Trap 26: offered at .60, YES that is not held costs .40; what is held costs nothing."""
+    lake = a_lake(markets=[a_market()], quotes=STEADY)
+    offer = bt.sell_yes(10, limit=6_000, tif="gtc")
+    assert replayed(lake, (3, "A", offer)).summary["locked_max_micros"].item() == 4_000_000
+    bought = replayed(lake, (1, "A", bt.buy_yes(10)), (3, "A", offer))
+    assert bought.summary["locked_max_micros"].item() == 5_000_000
 
 
 def test_a_waiting_order_holds_its_cash_until_it_ends() -> None:

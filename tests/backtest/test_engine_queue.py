@@ -115,6 +115,19 @@ def test_two_orders_of_ours_share_a_trade_in_the_order_in_which_they_came() -> N
     assert run.orders["filled_centi"].to_list() == [150, 50]
 
 
+@pytest.mark.parametrize("queue", EVERY)
+def test_of_two_orders_of_ours_the_better_price_trades_first(queue: str) -> None:
+    """Trap 6: 1 is sold at .40; .46 came after .43 and stands before it. On the other side .53 before .54."""
+    bids = [(1, "A", bt.buy_yes(1, limit=4_300, tif="gtc")), (2, "A", bt.buy_yes(1, limit=4_600, tif="gtc"))]
+    changes = [a_delta(5, "yes", 4_000, -100, seq=2)]
+    run = waited(changes, [a_trade(5, 4_000, 100, "no")], *bids, queue=queue)
+    assert fills(run) == [(at(5), 4_600, 100, "maker", "queue:through")]
+    asks = [(1, "A", bt.buy_no(1, limit=4_600, tif="gtc")), (2, "A", bt.buy_no(1, limit=4_700, tif="gtc"))]
+    changes = [a_delta(5, "no", 4_500, -100, seq=2)]
+    run = waited(changes, [a_trade(5, 5_500, 100, "yes")], *asks, queue=queue)
+    assert fills(run) == [(at(5), 5_300, 100, "maker", "queue:through")]
+
+
 def test_a_block_trade_advances_nobody() -> None:
     """Trap 14: it was negotiated off the book."""
     trades = [a_trade(5, 4_500, 1_000, "no", is_block=True)]

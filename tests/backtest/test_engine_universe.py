@@ -87,3 +87,15 @@ def test_markets_may_depend_on_a_parameter() -> None:
     assert swept.attrition["n_universe"].to_list() == [3, 3, 3]
     assert swept.attrition["n_with_intents"].to_list() == [1, 3, 2]
     assert_conserved(swept)
+
+
+def test_a_run_says_that_it_has_combos_and_provisional_markets() -> None:
+    """Trap 15: whole tapes leave combos out, and a plan that names one takes it in."""
+    unusual = [a_market("KXMVESPORTS-1"), a_market("B", is_provisional=True), a_market("C")]
+    quotes = [a_quote(0, 4_900, 5_000, ticker=row["ticker"]) for row in unusual]
+    plan = [(1, row["ticker"], bt.buy_yes(1)) for row in unusual]
+    told = replayed(a_lake(markets=unusual, quotes=quotes), *plan).assumptions
+    assert "1 market is a combo: each pays by several others" in told
+    assert any(each.startswith("1 market is provisional: the exchange deletes those") for each in told)
+    usual = replayed(a_lake(markets=unusual[2:], quotes=quotes), plan[2]).assumptions
+    assert not any("combo" in each or "provisional" in each for each in usual)

@@ -209,7 +209,7 @@ class Oracle:
         for number, event in enumerate(events):
             is_known = event[0] != "unknown" and (is_known or event[0] == "snapshot")
             left = abs(event[3]) if event[0] in ("traded", "print") else 0
-            for order in self.orders:
+            for order in sorted(self.orders, key=lambda order: (-order.way, -order.way * order.yes_limit)):
                 if order.ticker == ticker and order.is_resting and order.waiting:
                     left -= self.wake(
                         order, t, event, left, is_known=is_known, is_last=number == len(events) - 1
@@ -407,7 +407,8 @@ class Oracle:
             if cap is not None:
                 own = market.row[f"{of}_ticker"]
                 held = sum(m.basis for m in self.markets.values() if m.row[f"{of}_ticker"] == own)
-                most = closable(order, market) + max(0, cap - held) // acquired(order, price)
+                released = market.basis if closable(order, market) else 0  # it turns round, or stays below
+                most = closable(order, market) + max(0, cap - held + released) // acquired(order, price)
                 if most < n:
                     n, why = most, f"{of} cap"
         if market.row["event_ticker"] in self.netted:
