@@ -197,7 +197,9 @@ def _replayed(
     from backtest.replay import replay  # numba comes in here, and only here
 
     rows, engine = planned.rows, planned.engine
-    likely = universe(planned.under(rows[0]), rows[0])
+    # Netting looks at all members of an event, wanted or not: then all rows say what there is.
+    named = rows if settings.netting else rows[:1]
+    likely = set[str]().union(*(universe(planned.under(row), row) for row in named))
     likely = likely if split is None else split.visible(likely)
     tickers, replayed, later, rooms = set(likely), [], list[Wanted](), Rooms()
     with announced(), ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:

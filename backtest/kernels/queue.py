@@ -17,6 +17,7 @@ from backtest.kernels.levels import level_at
 from warehouse.rebuilding.ops import CLEAR, DELTA, END, SET
 
 NONE, UNSEEN = -1, -1
+_LIMB = 20  # bits
 
 
 @inner
@@ -92,12 +93,20 @@ def _show(w: World, o: int, size: int) -> None:
 
 
 @inner
+def _share(n: int, part: int, whole: int) -> int:
+    """Return n * part // whole for n and part up to a whole below 2^41, a limb of the product at a time."""
+    high, low = part >> _LIMB, part & ((1 << _LIMB) - 1)
+    rest = n * high % whole
+    return int((n * high // whole << _LIMB) + ((rest << _LIMB) + n * low) // whole)
+
+
+@inner
 def _resize(w: World, o: int, size: int) -> None:
     """Let the displayed size become `size` without a trade."""
     order = w.orders[o]
     if order.shown == UNSEEN:
         _show(w, o, size)
     elif size < order.shown and w.purse[0].queue == PROPORTIONAL:
-        order.ahead -= order.ahead * (order.shown - size) // order.shown
+        order.ahead -= _share(order.ahead, order.shown - size, order.shown)
     order.shown = size
     order.ahead = min(order.ahead, size)

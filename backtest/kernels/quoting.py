@@ -236,6 +236,13 @@ def _forget(w: World, m: int, t: int) -> None:
         market.ask_order = -1
 
 
+@inner
+def may_stand(w: World, o: int) -> bool:
+    """Tell whether the limit of a policy's order is on the grid that holds when it arrives."""
+    order = w.orders[o]
+    return bool(w.snapped[0, grid_at(w, order.market, order.arrival_us), order.limit_cc] == order.limit_cc)
+
+
 @inlined
 def want(w: World, m: int, t: int, bid_cc: int, bid_centi: int, ask_cc: int, ask_centi: int) -> None:
     """Send the orders that turn what waits in market m into the wanted quotes; a size of 0 wants none."""

@@ -16,6 +16,7 @@ from backtest.kernels.arrays import (
     NO_CASH,
     NOTHING_HELD,
     NOTHING_WAITS,
+    OFF_GRID,
     PAUSED,
     TO_LESS,
     TO_MORE,
@@ -33,6 +34,7 @@ from backtest.kernels.levels import advance, is_known, row_at
 from backtest.kernels.netting import disposable
 from backtest.kernels.pauses import is_paused, resumes_us
 from backtest.kernels.queue import follow, is_print, join
+from backtest.kernels.quoting import may_stand, notice
 
 # Rows that an order looks ahead at once for what may fill it: one that is cancelled soon has not looked far.
 _AHEAD: Final = 16
@@ -43,26 +45,88 @@ def rest(w: World, o: int, t: int, row: int) -> None:
     """Let what is left of order o wait: reserve its cash, and wake it when something may fill it."""
     order, purse = w.orders[o], w.purse[0]
     market = w.markets[order.market]
-    way, limit = order.direction, order.limit_cc
-    q = limit if way > 0 else DOLLAR_CC - limit
-    law, closable = law_at(w, order.market, t, 1), max(0, -way * market.position)
     if not order.is_resting:
         if purse.queue:
             join(w, o, row)
-        order.next, market.waiting = market.waiting, o
+        order.next, market.waiting, order.is_resting = market.waiting, o, 1
     purse.reserved -= order.reserved
     order.reserved = 0
-    n = affordable(order.waiting, closable, q, law, disposable(w, 0))
     if order.waiting > 0:
-        order.reason = NO_CASH if n < order.waiting else PAUSED if order.is_cut else EXPIRED
+        order.reason = PAUSED if order.is_cut else EXPIRED
+    _hold(w, o, t, _cover(w, o))
+    if order.waiting > 0:
+        watch(w, o, row)
+
+
+@inner
+def _hold(w: World, o: int, t: int, cover: int) -> None:
+    """Reserve what order o costs beyond closing `cover` contracts; what the purse cannot pay for it loses."""
+    order, purse = w.orders[o], w.purse[0]
+    q = order.limit_cc if order.direction > 0 else DOLLAR_CC - order.limit_cc
+    law = law_at(w, order.market, t, 1)
+    n = affordable(order.waiting, cover, q, law, disposable(w, 0))
+    if n < order.waiting:
+        order.reason = NO_CASH
     order.dropped += order.waiting - n
-    order.waiting, order.is_resting = n, 1
+    order.waiting = n
     if n == 0:
         order.expiry_us = t
         return
-    order.reserved = max(0, outlay(n, closable, q, law))
+    order.reserved = max(0, outlay(n, cover, q, law))
     purse.reserved += order.reserved
-    watch(w, o, row)
+
+
+@inner
+def _cover(w: World, o: int) -> int:
+    """Return how much is held that order o would close, beyond what orders that came before it would."""
+    order = w.orders[o]
+    market = w.markets[order.market]
+    held = max(0, -order.direction * market.position)
+    if held > 0:
+        market.waiting = _turned(w, _turned(w, market.waiting))
+        k = market.waiting
+        while k >= 0:
+            if k < o and w.orders[k].direction == order.direction:
+                held -= min(held, w.orders[k].waiting)
+            k = w.orders[k].next
+    return int(held)
+
+
+@inner
+def _turned(w: World, o: int) -> int:
+    """Turn the order of orders that wait, from o on, round, and drop those that wait no more."""
+    turned = -1
+    while o >= 0:
+        after = w.orders[o].next
+        if w.orders[o].waiting > 0:
+            w.orders[o].next, turned = turned, o
+        o = after
+    return int(turned)
+
+
+@inner
+def _revise(w: World, fills: Records, m: int, t: int) -> None:
+    """Reserve anew for all that waits in market m, the oldest first: what is held covers something else."""
+    market, purse = w.markets[m], w.purse[0]
+    first = _turned(w, market.waiting)
+    o, more, less = first, max(0, -market.position), max(0, market.position)
+    while o >= 0:
+        purse.reserved -= w.orders[o].reserved
+        w.orders[o].reserved = 0
+        o = w.orders[o].next
+    o = first
+    while o >= 0:
+        order = w.orders[o]
+        cover = more if order.direction > 0 else less
+        _hold(w, o, t, cover)
+        if order.direction > 0:
+            more -= min(cover, order.waiting)
+        else:
+            less -= min(cover, order.waiting)
+        if order.waiting == 0 and purse.every_us > 0:
+            notice(w, fills, o, t, purse.n_fills)
+        o = order.next
+    market.waiting = _turned(w, first)
 
 
 @inner
@@ -86,25 +150,39 @@ def watch(w: World, o: int, row: int) -> None:
 
 @inner
 def arrive(w: World, fills: Records, o: int) -> None:
+    """Let order o cancel what it is to cancel, and come; then what waits may reserve something else."""
+    order = w.orders[o]
+    market = w.markets[order.market]
+    if order.after and not _is_sent(w, o):
+        order.reason = LEG_BEFORE
+        return
+    n_cancelled, held = 0, market.position
+    if order.cancels:
+        n_cancelled = _cancel(w, order.market, order.arrival_us, order.cancels)
+    if order.cancels and order.direction == 0:
+        order.reason = NOTHING_WAITS if n_cancelled == 0 else order.reason
+    else:
+        _come(w, fills, o)
+    if market.waiting >= 0 and (market.position != held or (n_cancelled > 0 and held != 0)):
+        _revise(w, fills, order.market, order.arrival_us)
+
+
+@inner
+def _come(w: World, fills: Records, o: int) -> None:
     """Match order o against the book at its arrival, and let the rest wait if it may."""
     order = w.orders[o]
     m, t = order.market, order.arrival_us
     market = w.markets[m]
-    if order.after and not _is_sent(w, o):
-        order.reason = LEG_BEFORE
+    if o >= w.purse[0].n_planned and not may_stand(w, o):
+        order.reason = OFF_GRID
         return
-    if order.cancels:
-        n_cancelled = _cancel(w, m, t, order.cancels)
-        if order.direction == 0:
-            order.reason = NOTHING_WAITS if n_cancelled == 0 else order.reason
-            return
     if is_paused(w, m, t):
         order.reason = PAUSED
         return
     if order.direction == 0 and not _aim_to_close(w, o):
         order.reason = NOTHING_HELD
         return
-    if abs(market.position) + order.count_centi > COUNT_MAX_CENTI:
+    if abs(market.position + order.direction * order.count_centi) > COUNT_MAX_CENTI:
         order.reason = TOO_LARGE
         return
     row = order.seen_row if o < w.purse[0].n_planned else row_at(w, m, market.row, t)
@@ -174,6 +252,8 @@ def wake(w: World, fills: Records, kind: int, t: int, row: int, o: int) -> None:
         _close(w, ~o)
         return
     order = w.orders[o]
+    market = w.markets[order.market]
+    held, has_waited = market.position, order.waiting > 0
     if kind == EXPIRY:
         _end(w, o)
     elif order.waiting > 0:
@@ -190,6 +270,8 @@ def wake(w: World, fills: Records, kind: int, t: int, row: int, o: int) -> None:
             rest(w, o, t, row)
         else:
             watch(w, o, row)
+    if market.position != held or (kind == EXPIRY and has_waited and held != 0):
+        _revise(w, fills, order.market, t)
 
 
 @inner
@@ -222,6 +304,7 @@ def _cancel(w: World, m: int, t: int, cancels: int) -> int:
         elif order.waiting > 0:
             order.next, market.waiting = market.waiting, o
         o = after
+    market.waiting = _turned(w, market.waiting)  # the last that came is the first again
     return n
 
 

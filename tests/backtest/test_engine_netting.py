@@ -2,13 +2,16 @@
 
 from typing import Any
 
+import polars as pl
 import pytest
 
 import backtest as bt
 from tests.backtest.worlds import (
+    SERIES,
     MemoryLake,
     a_lake,
     a_market,
+    a_plan,
     a_quote,
     a_series,
     assert_conserved,
@@ -129,3 +132,33 @@ def test_unequal_holdings_return_all_but_the_largest() -> None:
     orders = [(second, ticker, bt.buy_no(counts[ticker])) for second, ticker in enumerate(THREE, 1)]
     run = replayed(lake, *orders, netting=True)
     assert run.equity["returned_micros"].to_list()[1:] == [0, 2_000_000, 6_000_000]
+
+
+def test_what_netting_returns_does_not_depend_on_the_order_of_settings() -> None:
+    """C pays YES at 20 s: then NO of A and of B are sure. One setting alone names C, for nothing."""
+    markets = [
+        settled(
+            ticker,
+            pays_cc=pays_cc,
+            event_ticker="E",
+            open_ts=at(-5),
+            close_ts=at(end),
+            settlement_ts=at(paid),
+        )
+        for ticker, pays_cc, end, paid in (("A", 0, 400, 900), ("B", 0, 400, 900), ("C", 10_000, 15, 20))
+    ]
+    event = {"ticker": "E", "series_ticker": SERIES, "mutually_exclusive": True, "observed_ts": at(-100)}
+    quotes = [a_quote(0, 5_000, 5_100, ticker=ticker, sizes=(10**6, 10**6)) for ticker in "ABC"]
+    lake = a_lake(markets=markets, events=[event | {"collateral_return_type": "MECNET"}], quotes=quotes)
+    wanted = [(1, "A", bt.buy_no(20)), (1, "B", bt.buy_no(20)), (30, "A", bt.buy_no(1_000))]
+    named = pl.concat([a_plan(*wanted), a_plan((2, "C", bt.buy_yes(1).when(pl.lit(value=False))))])
+    plan = named.lazy().filter((pl.col("ticker") != "C") | (bt.param("x") > 0))
+    ends = [
+        bt.run(plan, lake, fills="touch", latency="1s", cash=25, netting=True, params={"x": values})
+        .summary.sort("x")
+        .select("x", "pnl_micros")
+        .rows()
+        for values in ([0, 1], [1, 0])
+    ]
+    assert ends[0] == ends[1]
+    assert ends[0][0][1] == ends[0][1][1] > 400_000_000

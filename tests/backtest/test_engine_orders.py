@@ -16,6 +16,7 @@ from tests.backtest.worlds import (
     a_market,
     a_plan,
     a_quote,
+    a_series,
     assert_conserved,
     at,
     replayed,
@@ -129,6 +130,52 @@ def test_of_two_orders_that_wait_the_better_price_meets_a_quote_first() -> None:
         lake, *((t, "A", bt.buy_yes(1, limit=limit, tif="gtc")) for t, limit in ((1, 4_300), (2, 4_600)))
     )
     assert run.fills.select("order_id", "yes_price_cc").rows() == [(1, 4_600)]
+
+
+def test_what_is_held_may_be_as_much_as_a_run_counts_and_still_be_sold() -> None:
+    """20 million at $0.0002 can be closed, or sold; what would lead beyond 30 million is too large."""
+    fine = a_market(price_level_structure="deci_cent")
+    much = (4 * 10**9, 4 * 10**9)
+    lake = a_lake(
+        markets=[fine], quotes=[a_quote(0, 10, 20, sizes=much), a_quote(10, 9_980, 9_990, sizes=much)]
+    )
+    bought = (1, "A", bt.buy_yes(20_000_000))
+    for out in (bt.close(), bt.sell_yes(20_000_000)):
+        run = replayed(lake, bought, (11, "A", out), cash=1_000_000)
+        assert run.fills["position_after_centi"].to_list() == [2_000_000_000, 0]
+    more = replayed(lake, bought, (2, "A", bt.buy_yes(10_000_001)), cash=1_000_000)
+    assert more.orders["reason"].to_list() == [None, "too large"]
+
+
+def test_what_an_order_reserves_changes_with_what_is_held() -> None:
+    """Trap 25: 10 offered at .60 are held and reserve nothing; once those are sold, they reserve $4.
+
+    Of $20, $5 bought them and $4.90 came back: $15.90 are left for B at .50.
+    """
+    lake = a_lake(
+        markets=[a_market("A"), a_market("B")],
+        quotes=[*STEADY, a_quote(0, 4_900, 5_000, ticker="B")],
+        series=[a_series(ppm=0)],
+    )
+    plan = [
+        (1, "A", bt.buy_yes(10)),
+        (3, "A", bt.sell_yes(10, limit=6_000, tif="gtc")),
+        (5, "A", bt.close()),
+        (7, "B", bt.buy_yes(40)),
+    ]
+    run = replayed(lake, *plan, cash=20)
+    assert run.orders["filled_centi"].to_list() == [1_000, 0, 1_000, 3_180]
+    assert run.orders["reason"].to_list() == [None, "expired", None, "no cash"]
+
+
+def test_two_offers_do_not_count_on_one_position() -> None:
+    """10 are held for $5: the first 10 offered at .60 reserve nothing, others $4 until the first are over."""
+    quotes = [*STEADY, a_quote(100, 4_900, 5_000)]
+    lake = a_lake(markets=[a_market()], quotes=quotes, series=[a_series(ppm=0)])
+    offers = [(second, "A", bt.sell_yes(10, limit=6_000, ttl="5s")) for second in (3, 4)]
+    run = replayed(lake, (1, "A", bt.buy_yes(10)), *offers, cash=100)
+    assert run.summary["locked_max_micros"].item() == 9_000_000
+    assert run.summary["locked_dollar_days"].item() * 86_400 == pytest.approx(5 * 98 + 4 * 4)
 
 
 def test_waiting_orders_reserve_what_they_would_open() -> None:

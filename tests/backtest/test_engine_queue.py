@@ -115,6 +115,22 @@ def test_two_orders_of_ours_share_a_trade_in_the_order_in_which_they_came() -> N
     assert run.orders["filled_centi"].to_list() == [150, 50]
 
 
+@pytest.mark.parametrize("n", [4, 40_000_000, 4_000_000_000])
+def test_a_place_among_any_number_of_contracts_moves_in_proportion(n: int) -> None:
+    """All are ahead, as many come behind, half of both go: half are ahead; these trade, then 1 of ours."""
+    book = a_snapshot(0, yes={4_500: 100 * n}, no={4_500: 400})
+    changes = [(3, 100 * n), (5, -100 * n), (10, -50 * n), (12, -100)]
+    deltas = [a_delta(t, "yes", 4_500, change, seq=seq) for seq, (t, change) in enumerate(changes, 2)]
+    lake = a_lake(
+        markets=[a_market()],
+        book_snapshots=[book],
+        book_deltas=deltas,
+        trades=[a_trade(10, 4_500, 50 * n, "no"), a_trade(12, 4_500, 100, "no")],
+    )
+    run = replayed(lake, (1, "A", bt.buy_yes(1, limit=4_500, tif="gtc")), fills="queue", queue="proportional")
+    assert fills(run) == [(at(12), 4_500, 100, "maker", "queue")]
+
+
 @pytest.mark.parametrize("queue", EVERY)
 def test_of_two_orders_of_ours_the_better_price_trades_first(queue: str) -> None:
     """Trap 6: 1 is sold at .40; .46 came after .43 and stands before it. On the other side .53 before .54."""

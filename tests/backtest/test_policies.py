@@ -606,3 +606,23 @@ def test_a_policy_says_that_it_lacks_how_often_it_is_asked() -> None:
 
 def quiet(at: Any, params: Any, memory: Any) -> bt.Quotes:  # noqa: ANN401, ARG001 -- records, to numba
     return bt.Quotes(0, 0, 0, 0)
+
+
+def test_a_grid_that_changes_under_way_refuses_what_is_off_it_on_arrival() -> None:
+    """Sent at 8 s at .455, which is a price until 10 s, it arrives at 11 s; then it is sent at .45."""
+    markets = [
+        a_market(observed_ts=at(-50), price_level_structure="deci_cent"),
+        a_market(observed_ts=at(10), price_level_structure="linear_cent"),
+    ]
+    quotes = [a_quote(7.5, 4_000, 5_000), a_quote(12, 4_000, 4_540)]
+    policy = FIXED.on(["A"])
+    run = ran(
+        policy,
+        a_lake(markets=markets, quotes=quotes),
+        latency="3s",
+        params={"bid_cc": 4_550, "bid_centi": 100},
+    )
+    assert sent(run, "reason", "filled_centi") == [
+        (8, "buy", 4_550, 100, "off-grid limit", 0),
+        (11, "buy", 4_500, 100, "expired", 0),
+    ]

@@ -172,9 +172,12 @@ class Oracle:
         """Do all of one moment: market data, expiries, settlements, waiting orders, arrivals."""
         for market in self.markets.values():
             self.show(market, t)
-        for order in self.orders:
-            if order.is_resting and order.expiry_us == t:
-                order.waiting = order.reserved = 0
+        ended = [o for o in self.orders if o.is_resting and o.waiting and o.expiry_us == t]
+        for order in ended:
+            order.waiting = order.reserved = 0
+        for ticker in sorted({order.ticker for order in ended}):
+            if self.markets[ticker].position:
+                self.revise(ticker, t)
         for ticker in sorted(self.markets):
             for number, (paid_us, value_cc) in enumerate(self.markets[ticker].payouts):
                 if paid_us == t:
@@ -210,10 +213,13 @@ class Oracle:
             is_known = event[0] != "unknown" and (is_known or event[0] == "snapshot")
             left = abs(event[3]) if event[0] in ("traded", "print") else 0
             for order in sorted(self.orders, key=lambda order: (-order.way, -order.way * order.yes_limit)):
+                held = market.position
                 if order.ticker == ticker and order.is_resting and order.waiting:
                     left -= self.wake(
                         order, t, event, left, is_known=is_known, is_last=number == len(events) - 1
                     )
+                if market.position != held:
+                    self.revise(ticker, t)
 
     def show(self, market: Market, t: int) -> None:
         market.was_known = market.is_known
@@ -235,16 +241,20 @@ class Oracle:
             if not order.waiting:
                 order.reason = "leg before unfilled"
                 return
+        held, n_cancelled = self.markets[order.ticker].position, 0
         if order.action == "cancel":
-            order.reason = None if self.cancel(order.ticker, order.side, t) else "nothing waits"
-            return
-        if order.is_replacing:
-            self.cancel(order.ticker, "yes" if order.way > 0 else "no", t)
-        if self.markets[order.ticker].is_paused(t):
-            order.reason, order.was_rejected = "paused", True
-            order.count = 0 if order.action == "close" else order.count
+            n_cancelled = self.cancel(order.ticker, order.side, t)
+            order.reason = None if n_cancelled else "nothing waits"
         else:
-            self.match(order, t)
+            if order.is_replacing:
+                n_cancelled = self.cancel(order.ticker, "yes" if order.way > 0 else "no", t)
+            if self.markets[order.ticker].is_paused(t):
+                order.reason, order.was_rejected = "paused", True
+                order.count = 0 if order.action == "close" else order.count
+            else:
+                self.match(order, t)
+        if self.markets[order.ticker].position != held or (n_cancelled and held):
+            self.revise(order.ticker, t)
 
     def match(self, order: Order, t: int) -> None:
         market = self.markets[order.ticker]
@@ -328,15 +338,38 @@ class Oracle:
             if market.is_known:
                 order.place.see(own[2].get(price) or 0)
         order.reserved, order.is_resting = 0, True
-        n = self.affordable(order, market, price, order.waiting, t)
         if order.waiting:
-            order.reason = "no cash" if n < order.waiting else "paused" if order.is_cut else "expired"
+            order.reason = "paused" if order.is_cut else "expired"
+        before = sum(o.waiting for o in self.waiting(order.ticker, order.way) if o.order_id < order.order_id)
+        self.hold(order, t, max(0, closable(order, market) - before))
+
+    def waiting(self, ticker: str, way: int) -> list[Order]:
+        """Return what waits on one side of a market, in the order in which it came."""
+        return [o for o in self.orders if (o.ticker, o.way) == (ticker, way) and o.is_resting and o.waiting]
+
+    def hold(self, order: Order, t: int, cover: int) -> None:
+        """Reserve what an order costs beyond closing `cover` contracts, as far as the purse pays for it."""
+        market, price = self.markets[order.ticker], order.yes_limit
+        n = self.affordable(order, market, price, order.waiting, t, cover)
+        if n < order.waiting:
+            order.reason = "no cash"
         order.dropped += order.waiting - n
         order.waiting = n
         if n:
-            order.reserved = max(0, self.outlay(order, market, price, n, t))
+            order.reserved = max(0, self.outlay(order, market, price, n, t, cover))
         else:
             order.expiry_us = t
+
+    def revise(self, ticker: str, t: int) -> None:
+        """Reserve anew for all that waits in a market, those that came first before the others."""
+        orders = sorted(self.waiting(ticker, 1) + self.waiting(ticker, -1), key=lambda o: o.order_id)
+        position = self.markets[ticker].position
+        cover = {1: max(0, -position), -1: max(0, position)}
+        for order in orders:
+            order.reserved = 0
+        for order in orders:
+            self.hold(order, t, cover[order.way])
+            cover[order.way] = max(0, cover[order.way] - order.waiting)
 
     def all_or_none(self, order: Order, t: int) -> None:
         market = self.markets[order.ticker]
@@ -417,14 +450,17 @@ class Oracle:
             paid = self.affordable(order, market, price, n, t)
         return paid, "no cash" if paid < n else why
 
-    def affordable(self, order: Order, market: Market, price: int, want: int, t: int) -> int:
+    def affordable(
+        self, order: Order, market: Market, price: int, want: int, t: int, cover: int | None = None
+    ) -> int:
+        """Return what of `want` the purse pays for; `cover`: what it may close, all that is held if None."""
         free = self.free(order)
-        if self.outlay(order, market, price, want, t) <= free:
+        if self.outlay(order, market, price, want, t, cover) <= free:
             return want
-        closing = min(want, closable(order, market))
-        if closing and self.outlay(order, market, price, closing, t) > free:
+        closing = min(want, closable(order, market) if cover is None else cover)
+        if closing and self.outlay(order, market, price, closing, t, cover) > free:
             return 0
-        fits = (n for n in range(want, closing, -1) if self.outlay(order, market, price, n, t) <= free)
+        fits = (n for n in range(want, closing, -1) if self.outlay(order, market, price, n, t, cover) <= free)
         return next(fits, closing)
 
     def free(self, order: Order) -> int:
@@ -451,10 +487,12 @@ class Oracle:
             total += least_payout([m.position for m in members], open_cc)
         return total
 
-    def outlay(self, order: Order, market: Market, price: int, n: int, t: int) -> int:
+    def outlay(
+        self, order: Order, market: Market, price: int, n: int, t: int, cover: int | None = None
+    ) -> int:
         """Cash that n contracts need: opening costs q, closing pays 1 - q, and the fee before rebate."""
         q = acquired(order, price)
-        closing = min(n, closable(order, market))
+        closing = min(n, closable(order, market) if cover is None else cover)
         fresh = charge_fill(
             terms=self.terms,
             price_cc=q,
