@@ -18,7 +18,7 @@ from exchange.units import DOLLAR_CC, to_us
 Grid = tuple[PriceRange, ...] | None
 
 ALWAYS: Final = -(2**63)
-_PAUSED, _TRADING = "inactive", "active"
+_PAUSED, _CLOSED, _TRADING = "inactive", "closed", "active"
 _DECIDED: Final = ("determined", "amended", "finalized")
 _UNDECIDED: Final = "disputed"
 _BY_RESULT: Final = pl.col("result").replace_strict(
@@ -131,7 +131,8 @@ def unpaid(states: pl.DataFrame, paid: pl.DataFrame) -> tuple[int, int]:
 def pauses(states: pl.DataFrame) -> pl.DataFrame:
     """Return when each market was paused: from the first sighting of it to the first of another state.
 
-    Trading that resumes has cancelled what waited. Source: page market_lifecycle, 2026-06-01.
+    Trading that resumes has cancelled what waited. Source: page market_lifecycle, 2026-06-01. A market that
+    was seen closed and then trading again was paused in between, from the close that it had announced on.
 
     Args:
         states: rows of the lake's `markets`, sorted by ticker and observed_ts.
@@ -139,16 +140,27 @@ def pauses(states: pl.DataFrame) -> pl.DataFrame:
     Returns:
         ticker, from_us, until_us (NEVER where nothing else was seen), is_cancelling; by ticker and from_us.
     """
+    status, seen_us = pl.col("status"), pl.col("observed_ts").dt.epoch("us")
     runs = (
-        states.select("ticker", "status", from_us=pl.col("observed_ts").dt.epoch("us"))
+        states.select("ticker", "status", from_us=seen_us, close_us=pl.col("close_ts").dt.epoch("us"))
         .drop_nulls("status")
-        .filter(pl.col("status").ne_missing(pl.col("status").shift(1).over("ticker")))
+        .filter(status.ne_missing(status.shift(1).over("ticker")))
         .with_columns(
             until_us=pl.col("from_us").shift(-1).over("ticker").fill_null(NEVER),
-            is_cancelling=(pl.col("status").shift(-1).over("ticker") == _TRADING).fill_null(value=False),
+            is_cancelling=(status.shift(-1).over("ticker") == _TRADING).fill_null(value=False),
+            traded_us=pl.when(status.shift(1).over("ticker") == _TRADING).then(
+                pl.col("from_us").shift(1).over("ticker")
+            ),
         )
     )
-    return runs.filter(pl.col("status") == _PAUSED).drop("status")
+    is_reopened = (status == _CLOSED) & pl.col("is_cancelling")
+    is_announced = is_reopened & pl.col("traded_us").is_not_null() & pl.col("close_us").is_not_null()
+    announced_us = pl.min_horizontal("from_us", pl.max_horizontal("close_us", "traded_us"))
+    return (
+        runs.filter((status == _PAUSED) | is_reopened)
+        .with_columns(from_us=pl.when(is_announced).then(announced_us).otherwise("from_us"))
+        .drop("status", "close_us", "traded_us")
+    )
 
 
 def halts(first_us: int, last_us: int) -> list[tuple[int, int]]:

@@ -152,6 +152,15 @@ def test_decided_markets_that_never_pay_are_counted(
     assert unpaid(history(*states), payouts(history(*states), HOUR)) == expected
 
 
+def test_a_market_that_reopens_was_paused_from_its_close_on() -> None:
+    """It was to close at 3, was seen closed at 5, and traded again at 7; without a close, from 5 on."""
+    for close, begin in ((3, 3), (9, 5), (0, 1), (None, 5)):
+        seconds = [(1, "active"), (2, "active"), (5, "closed"), (6, "closed"), (7, "active"), (9, "closed")]
+        close_ts = None if close is None else at(close)
+        states = [seen(second, status) | {"close_ts": close_ts} for second, status in seconds]
+        assert pauses(history(*states)).rows() == [("A", us(begin), us(7), True)]
+
+
 def test_a_pause_lasts_until_another_state_is_seen() -> None:
     """Trap 36: two sightings of one pause are one; states without a status say nothing."""
     states = [seen(1, "active"), seen(2, "inactive"), seen(3, "inactive"), seen(4, "active")]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -75,11 +76,19 @@ def pauses(states: Sequence[Row]) -> list[tuple[int, int, bool]]:
     told = [row for row in states if row["status"] is not None]
     found = []
     for number, row in enumerate(told):
-        if row["status"] != "inactive" or (number and told[number - 1]["status"] == "inactive"):
+        status, seen_us = row["status"], to_us(row["observed_ts"])
+        if status not in ("inactive", "closed") or (number and told[number - 1]["status"] == status):
             continue
-        after = next((each for each in told[number:] if each["status"] != "inactive"), None)
+        after = next((each for each in told[number:] if each["status"] != status), None)
         until = NEVER if after is None else to_us(after["observed_ts"])
-        found.append((to_us(row["observed_ts"]), until, after is not None and after["status"] == "active"))
+        is_resumed = after is not None and after["status"] == "active"
+        if status == "inactive":
+            found.append((seen_us, until, is_resumed))
+        elif is_resumed:
+            before = list(takewhile(lambda each: each["status"] == "active", reversed(told[:number])))
+            close_us = to_us(row["close_ts"]) if before and row["close_ts"] else seen_us
+            traded_us = to_us(before[-1]["observed_ts"]) if before else seen_us
+            found.append((min(max(close_us, traded_us), seen_us), until, True))
     return found
 
 
