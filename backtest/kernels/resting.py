@@ -36,6 +36,8 @@ from backtest.kernels.pauses import is_paused, resumes_us
 from backtest.kernels.queue import follow, is_print, join
 from backtest.kernels.quoting import may_stand, notice
 
+# Orders that wait no more and still stand among those that do: more are taken out.
+_OVER_MAX: Final = 16
 # Rows that an order looks ahead at once for what may fill it: one that is cancelled soon has not looked far.
 _AHEAD: Final = 16
 
@@ -83,12 +85,15 @@ def _cover(w: World, o: int) -> int:
     market = w.markets[order.market]
     held = max(0, -order.direction * market.position)
     if held > 0:
-        market.waiting = _turned(w, _turned(w, market.waiting))
-        k = market.waiting
+        k, n_over = market.waiting, 0
         while k >= 0:
-            if k < o and w.orders[k].direction == order.direction:
-                held -= min(held, w.orders[k].waiting)
-            k = w.orders[k].next
+            other = w.orders[k]
+            n_over += 1 if other.waiting == 0 else 0
+            if k < o and other.direction == order.direction:
+                held -= min(held, other.waiting)
+            k = other.next
+        if n_over > _OVER_MAX:
+            market.waiting = _turned(w, _turned(w, market.waiting))
     return int(held)
 
 
@@ -150,20 +155,20 @@ def watch(w: World, o: int, row: int) -> None:
 
 @inner
 def arrive(w: World, fills: Records, o: int) -> None:
-    """Let order o cancel what it is to cancel, and come; then what waits may reserve something else."""
+    """Let order o cancel whole sides, as it may, and come; what then is held covers what waits."""
     order = w.orders[o]
     market = w.markets[order.market]
     if order.after and not _is_sent(w, o):
         order.reason = LEG_BEFORE
         return
-    n_cancelled, held = 0, market.position
     if order.cancels:
         n_cancelled = _cancel(w, order.market, order.arrival_us, order.cancels)
-    if order.cancels and order.direction == 0:
-        order.reason = NOTHING_WAITS if n_cancelled == 0 else order.reason
-    else:
-        _come(w, fills, o)
-    if market.waiting >= 0 and (market.position != held or (n_cancelled > 0 and held != 0)):
+        if order.direction == 0:
+            order.reason = NOTHING_WAITS if n_cancelled == 0 else order.reason
+            return
+    held = market.position
+    _come(w, fills, o)
+    if market.position != held and market.waiting >= 0:
         _revise(w, fills, order.market, order.arrival_us)
 
 
@@ -270,7 +275,7 @@ def wake(w: World, fills: Records, kind: int, t: int, row: int, o: int) -> None:
             rest(w, o, t, row)
         else:
             watch(w, o, row)
-    if market.position != held or (kind == EXPIRY and has_waited and held != 0):
+    if market.position != held or (kind == EXPIRY and has_waited and order.direction * held < 0):
         _revise(w, fills, order.market, t)
 
 

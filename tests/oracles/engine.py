@@ -175,9 +175,8 @@ class Oracle:
         ended = [o for o in self.orders if o.is_resting and o.waiting and o.expiry_us == t]
         for order in ended:
             order.waiting = order.reserved = 0
-        for ticker in sorted({order.ticker for order in ended}):
-            if self.markets[ticker].position:
-                self.revise(ticker, t)
+        for ticker in sorted({o.ticker for o in ended if closable(o, self.markets[o.ticker])}):
+            self.revise(ticker, t)
         for ticker in sorted(self.markets):
             for number, (paid_us, value_cc) in enumerate(self.markets[ticker].payouts):
                 if paid_us == t:
@@ -241,19 +240,18 @@ class Oracle:
             if not order.waiting:
                 order.reason = "leg before unfilled"
                 return
-        held, n_cancelled = self.markets[order.ticker].position, 0
         if order.action == "cancel":
-            n_cancelled = self.cancel(order.ticker, order.side, t)
-            order.reason = None if n_cancelled else "nothing waits"
-        else:
-            if order.is_replacing:
-                n_cancelled = self.cancel(order.ticker, "yes" if order.way > 0 else "no", t)
-            if self.markets[order.ticker].is_paused(t):
-                order.reason, order.was_rejected = "paused", True
-                order.count = 0 if order.action == "close" else order.count
-            else:
-                self.match(order, t)
-        if self.markets[order.ticker].position != held or (n_cancelled and held):
+            order.reason = None if self.cancel(order.ticker, order.side, t) else "nothing waits"
+            return
+        if order.is_replacing:
+            self.cancel(order.ticker, "yes" if order.way > 0 else "no", t)
+        if self.markets[order.ticker].is_paused(t):
+            order.reason, order.was_rejected = "paused", True
+            order.count = 0 if order.action == "close" else order.count
+            return
+        held = self.markets[order.ticker].position
+        self.match(order, t)
+        if self.markets[order.ticker].position != held:
             self.revise(order.ticker, t)
 
     def match(self, order: Order, t: int) -> None:
