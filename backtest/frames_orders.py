@@ -151,6 +151,7 @@ def _of_closes(told: list[str]) -> list[str]:
 
 
 def _is_rejected(code: str) -> pl.Expr:
-    """Tell who was refused on arrival; an order that a pause ended later had waited."""
+    """Tell who was refused on arrival; an order that a pause, or a lack of cash, ended later had waited."""
     is_refused = (pl.col(code) == PAUSED) & (pl.col("is_resting") == 0)
-    return (pl.col(code) <= TOO_LARGE) | (pl.col(code) == WOULD_CROSS) | is_refused
+    has_waited = (pl.col("is_resting") != 0) & (pl.col("ended_us") > pl.col("arrival_us"))
+    return ((pl.col(code) <= TOO_LARGE) & ~has_waited) | (pl.col(code) == WOULD_CROSS) | is_refused

@@ -11,6 +11,7 @@ import polars as pl
 from backtest.kernels.arrays import (
     DOLLAR_CC,
     FILLED,
+    I64,
     MOVE,
     PAUSED,
     TOO_LARGE,
@@ -119,6 +120,7 @@ def line(outcome: Outcome, row: int) -> dict[str, float]:
     code, n_cancels = placed["reason"], int((outcome.asked.intents["action"] == "cancel").sum())
     is_rejected = ((code > FILLED) & (code <= TOO_LARGE)) | (code == WOULD_CROSS)
     is_rejected |= (code == PAUSED) & (placed["is_resting"] == 0)
+    is_rejected[_have_waited(outcome)] = False
     return {
         "row": row,
         "cash_start_micros": outcome.cash_micros,
@@ -137,6 +139,13 @@ def line(outcome: Outcome, row: int) -> dict[str, float]:
         "locked_max_micros": int(purse["locked_max"]),
         "locked_dollar_days": _dollar_days(purse),
     }
+
+
+def _have_waited(outcome: Outcome) -> I64:
+    """Return which orders waited for some time, whatever ended them."""
+    waiting = np.flatnonzero(outcome.orders["is_resting"])
+    arrival_us = outcome.asked.intents["arrival_us"].to_numpy()[waiting]
+    return waiting[outcome.orders["ended_us"] > arrival_us]
 
 
 def marked(outcome: Outcome, tape: Tape) -> Records:

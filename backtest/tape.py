@@ -98,7 +98,7 @@ def quotes_tape(
     if len(mixed_up):
         shelves["row"][mixed_up] = offsets[mixed_up]
         n_rows = np.diff(offsets)[mixed_up].sum()
-        for some in np.array_split(mixed_up, 1 + n_rows // _SORTED_AT_ONCE):
+        for some in np.array_split(mixed_up, min(len(mixed_up), 1 + n_rows // _SORTED_AT_ONCE)):
             _put(_in_order(quotes, markets["ticker"].gather(some)), markets, (tops, sizes, shelves, offsets))
     offsets, (tops, sizes) = closed_up(offsets, shelves, tops, sizes)
     compare_quotes(tops, offsets)

@@ -118,7 +118,9 @@ class UnknownTicker(WarehouseError, BadInput):
         """Name what was asked for and what comes close to it."""
         candidates = list(known)
         self.name = name
-        self.near = tuple(get_close_matches(name, candidates, n=3, cutoff=0.5))
+        # Kalshi's names are in capitals.
+        near = get_close_matches(name, candidates, n=3, cutoff=0.5)
+        self.near = tuple(near or get_close_matches(name.upper(), candidates, n=3, cutoff=0.5))
         if self.near:
             advice = f"did you mean {' or '.join(self.near)}?"
         elif candidates:

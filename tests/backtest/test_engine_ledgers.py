@@ -143,6 +143,13 @@ def test_one_event_may_cost_no_more_than_its_cap(per_event: float | str, centi: 
     assert run.orders["reason"].to_list()[1] == ("event cap" if centi < 10_000 else None)
 
 
+@pytest.mark.parametrize("cap", ["per_event", "per_series"])
+def test_a_cap_of_nothing_buys_nothing(cap: str) -> None:
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
+    run = replayed(lake, (1, "A", bt.buy_yes(1)), **{cap: 0})
+    assert run.orders["reason"].to_list() == [cap.replace("per_", "") + " cap"]
+
+
 def test_a_cap_counts_what_closing_releases() -> None:
     """$5 cap: 10 NO at .50; 20 YES at .50 close them, and 10 more cost the $5 that came free."""
     quotes = [a_quote(0, 5_000, 5_100), a_quote(3, 4_900, 5_000)]

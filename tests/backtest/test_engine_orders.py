@@ -168,6 +168,16 @@ def test_what_an_order_reserves_changes_with_what_is_held() -> None:
     assert run.orders["reason"].to_list() == [None, "expired", None, "no cash"]
 
 
+def test_an_order_that_lost_its_cash_while_it_waited_was_not_rejected() -> None:
+    """$5 buy 10 at .50, which cover 10 offered at .60; sold at .30 they bring $3, enough for 7.5 at .40."""
+    quotes = [*STEADY, a_quote(4, 3_000, 3_100)]
+    lake = a_lake(markets=[a_market()], quotes=quotes, series=[a_series(ppm=0)])
+    offer = bt.sell_yes(10, limit=6_000, ttl="9s")
+    run = replayed(lake, (1, "A", bt.buy_yes(10)), (2, "A", offer), (5, "A", bt.close()), cash=5)
+    assert run.orders.select("status", "reason", "dropped_centi").rows()[1] == ("unfilled", "no cash", 250)
+    assert run.summary["n_rejected"].item() == 0
+
+
 def test_two_offers_do_not_count_on_one_position() -> None:
     """10 are held for $5: the first 10 offered at .60 reserve nothing, others $4 until the first are over."""
     quotes = [*STEADY, a_quote(100, 4_900, 5_000)]
