@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from backtest.accruals import interest
     from backtest.auditing import Audit, audit
+    from backtest.breakdown import profits
     from backtest.comparing import Comparison, compare
     from backtest.dollars import in_dollars
     from backtest.edges import net_edge_cc
@@ -65,6 +66,7 @@ _HOMES = {
     "param": "intents",
     "placebo": "placebos",
     "policy": "policies",
+    "profits": "breakdown",
     "reward_programs": "incentives",
     "run": "engine",
     "sample_latency": "latency",
@@ -107,6 +109,7 @@ __all__ = [
     "param",
     "placebo",
     "policy",
+    "profits",
     "reward_programs",
     "run",
     "sample_latency",

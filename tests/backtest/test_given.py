@@ -23,6 +23,7 @@ PROGRAMS = pl.DataFrame({"ticker": ["A"], "start_ts": [T0], "end_ts": [T0], "per
 RUN_READERS: dict[str, Callable[[Any], object]] = {
     "walk_forward": bt.walk_forward,
     "interest": lambda run: bt.interest(run, 0.03),
+    "profits": bt.profits,
     "volume_rewards": lambda run: bt.volume_rewards(run, a_lake(), PROGRAMS.clear()),
     "compare": lambda run: bt.compare(run, a_run(2)),
 }
