@@ -264,6 +264,23 @@ def test_fills_before_june_2026_round_to_whole_cents() -> None:
     assert run.fills["fee_micros"].to_list() == [10_000]
 
 
+def test_the_unit_of_the_balance_changes_with_the_very_instant() -> None:
+    """A whole cent a microsecond before 2026-05-28; .003325 rounded to $0.0001, so .0034, from then on."""
+    change = datetime(2026, 5, 28, tzinfo=UTC)
+    moments = [change - timedelta(microseconds=2), change - timedelta(microseconds=1)]
+    quote = a_quote(0, 9_400, 9_500) | {"event_ts": moments[0], "received_ts": moments[0]}
+    lake = a_lake(
+        markets=[a_market(open_ts=moments[0], close_ts=change + timedelta(hours=1))],
+        quotes=[quote],
+        series=[a_series(observed_ts=moments[0])],
+    )
+    known = pl.Series("known_ts", moments, dtype=pl.Datetime("us", "UTC"))
+    plan = pl.LazyFrame({"ticker": ["A", "A"], "known_ts": known}).with_columns(intent=bt.buy_yes(1))
+    run = bt.run(plan, lake, fills="touch", cash=10, latency="1us")
+    assert run.fills["fill_ts"].to_list() == [moments[1], change]
+    assert run.fills["fee_micros"].to_list() == [10_000, 3_400]
+
+
 def test_equity_is_marked_at_the_bid_and_at_every_midnight() -> None:
     """Bought at noon on 1 September, paid on the 3rd: two midnights in between, at the day's last bid."""
     two_days = at(2 * 86_400)

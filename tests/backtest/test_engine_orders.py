@@ -56,6 +56,15 @@ def test_a_touch_gives_its_size_once() -> None:
     assert set(run.fills["evidence"]) == {"touch"}
 
 
+def test_what_was_taken_is_back_after_the_time_that_it_takes() -> None:
+    """Trap 7: 1 is shown. Taken at 2 s, it is back 3 s later: not at 4.999 s, at 5 s."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000, sizes=(100, 100))])
+    plan = [(second - 1, "A", bt.buy_yes(1)) for second in (2, 4.999, 5)]
+    run = replayed(lake, *plan, refill="3s")
+    assert run.orders["filled_centi"].to_list() == [100, 0, 100]
+    assert run.orders["reason"].to_list() == [None, "no size left", None]
+
+
 def test_a_quote_without_a_size_fills_and_says_so() -> None:
     lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000, sizes=(None, None))])
     run = replayed(lake, (1, "A", bt.buy_yes(1_000)))

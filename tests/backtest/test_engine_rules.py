@@ -131,9 +131,9 @@ def test_the_grid_of_the_moment_decides_which_limits_are_prices() -> None:
 
 
 def test_extra_ticks_are_those_of_the_moment() -> None:
-    """Trap 13: one tick above .50 is .51 on cents and .501 on tenths of a cent."""
-    run = on_a_changing_grid((1, "A", bt.buy_yes(1)), (20, "A", bt.buy_yes(1)), extra_ticks=1)
-    assert run.fills["price_cc"].to_list() == [5_100, 5_010]
+    """Trap 13: one tick above .50 is .51 on cents and .501 on tenths of a cent, from 10 s on."""
+    run = on_a_changing_grid(*((second - 1, "A", bt.buy_yes(1)) for second in (2, 9.999, 10)), extra_ticks=1)
+    assert run.fills["price_cc"].to_list() == [5_100, 5_100, 5_010]
 
 
 @pytest.mark.parametrize(("per_series", "centi"), [("0.01", 2_000), (10, 2_000), (0.5, 10_000)])
