@@ -98,8 +98,8 @@ def _dry(done: "Sequence[Outcome]") -> str:
     short, n = max(dry, key=lambda each: each[0] / each[1])
     where = f"in {len(dry):,} of {len(done):,} settings, " if len(done) > 1 else ""
     return (
-        f"{where}the purse ran dry: it could not pay for {short:,} of {several(n, 'order')} or for all of it"
-        f"{' in the worst' if len(dry) > 1 else ''}; give it more cash=, or want less"
+        f"{where}the purse ran dry: it paid for {short:,} of {several(n, 'order')} in part or not at all"
+        f"{', in the worst' if len(dry) > 1 else ''}; give it more cash=, or want less"
     )
 
 

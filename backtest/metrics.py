@@ -65,27 +65,34 @@ def by_event(fills: pl.DataFrame, settlements: pl.DataFrame, positions: pl.DataF
     paid_ts = pl.when(tells_nothing).then(None).otherwise("settled_ts")
     rows = pl.concat(
         [
-            _ledger(fills, pl.col("fill_ts"), "cash_micros", "fee_micros"),
-            _ledger(settlements, paid_ts, "payout_micros"),
-            _ledger(positions, pl.lit(None, fills.schema["fill_ts"]), "marked_micros"),
+            ledger(fills, "cash_micros", "fee_micros", moved_ts=pl.col("fill_ts")),
+            ledger(settlements, "payout_micros", moved_ts=paid_ts),
+            ledger(positions, "marked_micros", moved_ts=pl.lit(None, fills.schema["fill_ts"])),
         ]
     )
-    gross = pl.col("cash_micros").sum() + pl.col("payout_micros").sum() + pl.col("marked_micros").sum()
     return (
         rows.group_by("event_ticker")
         .agg(
             series_ticker=pl.col("series_ticker").drop_nulls().first(),
             day=pl.col("moved_ts").max().dt.date(),
             n_markets=pl.col("ticker").n_unique(),
-            n_fills=pl.col("is_fill").sum().cast(pl.Int64),
-            stake_micros=-pl.col("cash_micros").filter(pl.col("cash_micros") < 0).sum(),
-            fees_micros=pl.col("fee_micros").sum(),
-            gross_micros=gross,
-            net_micros=gross - pl.col("fee_micros").sum(),
-            is_open=pl.col("is_open").any(),
+            **came_to(),
         )
         .sort("event_ticker")
     )
+
+
+def came_to() -> dict[str, pl.Expr]:
+    """Return what rows of ledgers come to, by name: n_fills, stake, fees, gross and net, and is_open."""
+    gross = pl.col("cash_micros").sum() + pl.col("payout_micros").sum() + pl.col("marked_micros").sum()
+    return {
+        "n_fills": pl.col("is_fill").sum().cast(pl.Int64),
+        "stake_micros": -pl.col("cash_micros").filter(pl.col("cash_micros") < 0).sum(),
+        "fees_micros": pl.col("fee_micros").sum(),
+        "gross_micros": gross,
+        "net_micros": gross - pl.col("fee_micros").sum(),
+        "is_open": pl.col("is_open").any(),
+    }
 
 
 def by_series(events: pl.DataFrame) -> pl.DataFrame:
@@ -267,17 +274,17 @@ def known_time(coverage: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _ledger(frame: pl.DataFrame, moved_ts: pl.Expr, *amounts: str) -> pl.DataFrame:
-    """The rows of any money frame in one shape; amounts that it does not have are 0."""
+def ledger(frame: pl.DataFrame, *amounts: str, **more: pl.Expr) -> pl.DataFrame:
+    """Return the rows of any money frame in one shape, with `more`; amounts that it lacks are 0."""
     zero = pl.lit(0, pl.Int64)
     return frame.select(
         "ticker",
         "event_ticker",
         "series_ticker",
-        moved_ts=moved_ts,
         is_fill=pl.lit("cash_micros" in amounts),
         is_open=pl.lit("marked_micros" in amounts),
         **{name: pl.col(name) if name in amounts else zero for name in _AMOUNTS},
+        **more,
     )
 
 

@@ -124,7 +124,7 @@ def _planned(config: RunConfig, lake: str | None) -> tuple[pl.LazyFrame | bt.Quo
 def _refuse_arguments(config: RunConfig, plan: object) -> None:
     """Refuse parameters that are arguments of the strategy, which is called once for all of them."""
     arguments = set(inspect.signature(config.strategy.plan).parameters) & set(config.params)
-    if not arguments or not isinstance(plan, pl.LazyFrame):
+    if not arguments or not isinstance(plan, pl.LazyFrame | pl.DataFrame):
         return
     if unread := sorted(arguments - parameters_in(read_plan(plan))):
         raise BadInput(

@@ -270,6 +270,7 @@ def test_parameters_that_a_strategy_takes_as_arguments_are_never_given(tmp_path:
     own = (
         "import backtest as bt, polars as pl\n\n"
         "def once(lake, *, series, window=3):\n    return planned(lake, series, window)\n\n"
+        "def eager(lake, *, series, window=3):\n    return planned(lake, series, window).collect()\n\n"
         "def each(lake, *, series):\n    return lambda window: planned(lake, series, window)\n\n"
         "def planned(lake, series, window):\n"
         '    mean = pl.col("ask_cc").rolling_mean(window, min_samples=1).over("ticker")\n'
@@ -280,10 +281,12 @@ def test_parameters_that_a_strategy_takes_as_arguments_are_never_given(tmp_path:
     text = 'strategy = "own.py:once"\nlake = "lake"\nseries = "KXT"\nfills = "touch"\n[params]\nwindow = 2\n'
     config = a_config(tmp_path, text)
     (tmp_path / "own.py").write_text(own)
-    with pytest.raises(
-        BadInput, match=r"\[params\] window: own\.py:once is called once, for all values; instead"
-    ):
-        said("run", config)
+    for name in ("once", "eager"):
+        config.write_text(text.replace("own.py:once", f"own.py:{name}"))
+        with pytest.raises(
+            BadInput, match=rf"\[params\] window: own\.py:{name} is called once, for all values; instead"
+        ):
+            said("run", config)
     config.write_text(text.replace("own.py:once", "own.py:each"))
     assert json.loads(said("run", config, "--json").stdout)["summary"][0]["n_orders"] > 0
     assert json.loads(said("audit", config, "--json").stdout)["is_clean"]

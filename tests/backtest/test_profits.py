@@ -64,6 +64,11 @@ def test_a_run_without_fills_has_no_rows() -> None:
     assert bt.profits(run, by="market").columns[:3] == ["ticker", "event_ticker", "series_ticker"]
 
 
+def test_a_parameter_cannot_be_called_as_what_is_told() -> None:
+    with pytest.raises(PlanError, match="a parameter cannot be called net_micros: profits have a column"):
+        bt.profits(a_run(2, {"net_micros": [1.0, 2.0]}))
+
+
 @pytest.mark.parametrize("by", ["ticker", "", None])
 def test_another_grouping_is_refused(by: Any) -> None:  # noqa: ANN401 -- what a user may write
     with pytest.raises(PlanError, match=r"by=.*: use 'market', 'event', 'series'"):

@@ -85,7 +85,7 @@ def test_a_purse_that_ran_dry_is_said_to_have() -> None:
     wanted = [(second, "A", bt.buy_yes(bt.param("n"))) for second in range(1, 11)]
     lines = told(replayed(LAKE, *wanted, cash=10, params={"n": [1, 10]}))
     assert (
-        "- in 1 of 2 settings, the purse ran dry: it could not pay for 9 of 10 orders or for all of it; "
+        "- in 1 of 2 settings, the purse ran dry: it paid for 9 of 10 orders in part or not at all; "
         "give it more cash=, or want less"
     ) in lines
     assert not any("ran dry" in line for line in told(replayed(LAKE, *wanted, params={"n": [1]})))
