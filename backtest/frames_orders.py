@@ -18,17 +18,14 @@ from backtest.kernels.arrays import (
     NEVER,
     NO,
     NOTHING_WAITS,
-    PAUSED,
     QUEUED,
     REASONS,
     SELL,
     THROUGH,
-    TOO_LARGE,
     UNSIZED,
-    WOULD_CROSS,
     YES,
 )
-from backtest.outcomes import Outcome
+from backtest.outcomes import Outcome, are_refused
 from backtest.results import TIME, Frames
 from backtest.tape import FROM_TRADES, MID, are_closes
 
@@ -63,6 +60,7 @@ def orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
         is_resting=pl.Series(placed["is_resting"]),
         ended_us=pl.Series(ended_us),
         dropped=pl.Series(dropped),
+        is_refused=pl.Series(np.concatenate([are_refused(each) for each in done])),
     )
     is_cancel, filled = pl.col("action") == "cancel", pl.col("filled_centi")
     is_idle = (pl.col("action") == "close") & (pl.col("way") == 0)
@@ -74,7 +72,7 @@ def orders(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
         .then(pl.lit("filled"))
         .when(filled > 0)
         .then(pl.lit("partial"))
-        .when(_is_rejected("code"))
+        .when("is_refused")
         .then(pl.lit("rejected"))
         .otherwise(pl.lit("unfilled"))
     )
@@ -148,10 +146,3 @@ def _evidence(basis: str) -> list[str]:
 def _of_closes(told: list[str]) -> list[str]:
     """Return the same of fills against closes of candles."""
     return [each.replace("touch:no-size", "candle").replace("touch", "candle") for each in told]
-
-
-def _is_rejected(code: str) -> pl.Expr:
-    """Tell who was refused on arrival; an order that a pause, or a lack of cash, ended later had waited."""
-    is_refused = (pl.col(code) == PAUSED) & (pl.col("is_resting") == 0)
-    has_waited = (pl.col("is_resting") != 0) & (pl.col("ended_us") > pl.col("arrival_us"))
-    return ((pl.col(code) <= TOO_LARGE) & ~has_waited) | (pl.col(code) == WOULD_CROSS) | is_refused

@@ -11,12 +11,13 @@ import polars as pl
 from backtest.kernels.arrays import (
     DOLLAR_CC,
     FILLED,
-    I64,
     MOVE,
     PAUSED,
+    SERIES_CAP,
     TOO_LARGE,
     UNSIZED,
     WOULD_CROSS,
+    Flags,
     Records,
     World,
 )
@@ -117,10 +118,7 @@ def line(outcome: Outcome, row: int) -> dict[str, float]:
     purse, filled, placed = outcome.purse[0], outcome.fills, outcome.orders
     cash_end = int(purse["cash"])
     marked_end = cash_end + int(outcome.held["marked_micros"].sum())
-    code, n_cancels = placed["reason"], int((outcome.asked.intents["action"] == "cancel").sum())
-    is_rejected = ((code > FILLED) & (code <= TOO_LARGE)) | (code == WOULD_CROSS)
-    is_rejected |= (code == PAUSED) & (placed["is_resting"] == 0)
-    is_rejected[_have_waited(outcome)] = False
+    n_cancels = int((outcome.asked.intents["action"] == "cancel").sum())
     return {
         "row": row,
         "cash_start_micros": outcome.cash_micros,
@@ -129,8 +127,8 @@ def line(outcome: Outcome, row: int) -> dict[str, float]:
         "pnl_micros": marked_end - outcome.cash_micros,
         "fees_micros": int(filled["fee_micros"].sum()),
         "payouts_micros": int(outcome.settled["payout_micros"].sum()),
-        "n_orders": len(code) - n_cancels,
-        "n_rejected": int((is_rejected & (placed["filled"] == 0)).sum()),
+        "n_orders": len(placed["reason"]) - n_cancels,
+        "n_rejected": int((are_refused(outcome) & (placed["filled"] == 0)).sum()),
         "n_fills": len(filled),
         "filled_centi": int(filled["count_centi"].sum()),
         "n_markets": n_filled_markets(outcome),
@@ -141,11 +139,14 @@ def line(outcome: Outcome, row: int) -> dict[str, float]:
     }
 
 
-def _have_waited(outcome: Outcome) -> I64:
-    """Return which orders waited for some time, whatever ended them."""
-    waiting = np.flatnonzero(outcome.orders["is_resting"])
+def are_refused(outcome: Outcome) -> Flags:
+    """Tell which orders were stopped on arrival; one that a lack of cash ended later had waited."""
+    code, waiting = outcome.orders["reason"], np.flatnonzero(outcome.orders["is_resting"])
+    is_refused: Flags = ((code > FILLED) & (code <= TOO_LARGE)) | (code == SERIES_CAP) | (code == WOULD_CROSS)
+    is_refused |= (code == PAUSED) & (outcome.orders["is_resting"] == 0)
     arrival_us = outcome.asked.intents["arrival_us"].to_numpy()[waiting]
-    return waiting[outcome.orders["ended_us"] > arrival_us]
+    is_refused[waiting[outcome.orders["ended_us"] > arrival_us]] = False
+    return is_refused
 
 
 def marked(outcome: Outcome, tape: Tape) -> Records:

@@ -41,9 +41,8 @@ def ends(lake: "LakeReader", shown: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("end_ts_other").is_null() | (pl.col("end_ts_other") > pl.col("end_ts"))
     )
     covered = ended.join(spans, on="ticker", suffix="_other").filter(goes_on)
-    unknown = ended.join(covered, on=key, how="anti").select(
-        "ticker", "session", event_ts="end_ts", bid_cc=PRICE_UNKNOWN, ask_cc=PRICE_UNKNOWN
-    )
+    over = ended.join(covered, on=key, how="anti").unique(["ticker", "end_ts"])
+    unknown = over.select("ticker", "session", event_ts="end_ts", bid_cc=PRICE_UNKNOWN, ask_cc=PRICE_UNKNOWN)
     return unknown.lazy().select(
         (pl.col(name) if name in unknown.columns else pl.lit(None)).cast(dtype).alias(name)
         for name, dtype in shown.collect_schema().items()

@@ -16,7 +16,7 @@ from backtest.report_numbers import MINUS
 from backtest.results import Run
 from exchange.errors import BadInput
 from tests.backtest.a_run import a_run
-from tests.backtest.test_engine_oracle import wishes
+from tests.backtest.random_worlds import wishes
 from tests.backtest.test_laws import EVERY, SEEDS, a_world
 from tests.backtest.test_laws import run as run_world
 from tests.backtest.worlds import a_lake, a_market, a_quote, a_series, at, replayed, settled

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 import backtest as bt
-from exchange.fees import FeeTerms
 from pipelines.ingest.import_ws import import_ws
-from tests.backtest.test_engine_oracle import Wish, assert_same, intent, oracle
+from tests.backtest.random_worlds import Wish, intent
+from tests.backtest.slow_runs import Setting, assert_same, oracle
 from tests.backtest.test_engine_real import RECORDING
 from tests.backtest.worlds import T0, MemoryLake, a_plan, a_series
 from tests.realdata import DATA, needs_real_data
@@ -95,20 +95,8 @@ def test_recorded_books_equal_the_oracle(recorded: MemoryLake, fills: str, seed:
     queue = "proportional" if fills == "queue" else None
     if fills == "touch":  # the slow engine lets a last quote stand, also when its recording ends
         recorded = MemoryLake({**recorded.rows, "book_gaps": []})
+    setting, tickers = Setting(fills=fills, queue=queue, cash=cash), [ticker for _, ticker, _ in wished]
     plan = a_plan(*((at_s, ticker, intent(order)) for at_s, ticker, order in wished))
-    placed: dict[str, Any] = {} if queue is None else {"queue": queue}
-    run = bt.run(plan, recorded, fills=fills, latency="1s", cash=cash, maintenance=True, **placed)
-    slow = oracle(
-        recorded,
-        wished,
-        FeeTerms("quadratic", 1_000_000),
-        fills=fills,
-        queue=queue,
-        cash=cash * 1_000_000,
-        caps=(None, None),
-        netting=False,
-        by=T0 - T0,
-        legs="together",
-    )
+    run = bt.run(plan, recorded, **setting.arguments)
     assert run.fills.height > 5
-    assert_same(run, slow)
+    assert_same(run, oracle(recorded, wished, setting, tickers), recorded, tickers)

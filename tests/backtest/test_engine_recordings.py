@@ -46,6 +46,13 @@ def test_coverage_counts_the_end_of_a_recording_as_a_gap() -> None:
     assert row["n_gaps"] == 1
 
 
+def test_two_recordings_that_end_at_once_leave_one_gap() -> None:
+    quotes = [QUOTE, a_quote(2, 4_100, 4_200, session="t")]
+    ends = [a_gap(500, from_seq=2, session=each, cause="session_end") for each in ("s", "t")]
+    (row,) = replayed(stopped(*ends, quotes=quotes), (1, "A", bt.buy_yes(1))).coverage.to_dicts()
+    assert (row["n_events"], row["n_gaps"]) == (3, 1)
+
+
 def test_a_recording_that_is_taken_up_again_is_known_from_its_next_quote() -> None:
     quotes = [QUOTE, a_quote(20, 4_000, 4_200, session="t")]
     lake = stopped(a_gap(5, from_seq=2, cause="killed"), quotes=quotes)

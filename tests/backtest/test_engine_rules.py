@@ -165,3 +165,5 @@ def test_the_tighter_of_two_caps_is_the_reason() -> None:
     )
     assert run.orders["filled_centi"].to_list() == [800, 400, 0, 800]
     assert run.orders["reason"].to_list() == ["event cap", "series cap", "series cap", None]
+    assert run.orders["status"].to_list() == ["partial", "partial", "rejected", "filled"]
+    assert run.summary["n_rejected"].to_list() == [1]

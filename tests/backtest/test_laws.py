@@ -12,7 +12,7 @@ import backtest as bt
 from backtest.metrics import row_of
 from backtest.results import Run
 from exchange.units import DOLLAR_CC
-from tests.backtest.test_engine_oracle import (
+from tests.backtest.random_worlds import (
     TABLES_OF,
     TICKERS,
     Wish,

@@ -20,7 +20,7 @@ from backtest.liquidity import LIMIT, PROGRAM, RULES
 from backtest.results import Run
 from exchange.ticks import STRUCTURES, prices_on
 from exchange.units import to_us
-from tests.backtest.test_engine_oracle import intent, market_rows, patient, queue_tables
+from tests.backtest.random_worlds import intent, market_rows, patient, queue_tables
 from tests.backtest.test_engine_queue import a_trade
 from tests.backtest.worlds import (
     MemoryLake,

@@ -1,6 +1,7 @@
 """Policies against the slow oracle, compiled and in Python: every frame compared with ==."""
 
 import math
+from datetime import timedelta
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -16,17 +17,11 @@ from backtest.kernels.arrays import QUEUES
 from backtest.latency import Latency
 from backtest.quoting import N_DRAWN
 from backtest.results import Run
-from exchange.fees import FeeTerms
 from exchange.units import to_us
-from tests.backtest.test_engine_oracle import (
-    SEEDS,
-    assert_same,
-    book_rows,
-    market_rows,
-    queue_tables,
-    quote_tables,
-    slow_markets,
-)
+from tests.backtest.histories import THURSDAYS, later, with_a_past
+from tests.backtest.random_worlds import TABLES_OF, dated_fees, market_rows
+from tests.backtest.slow_runs import Setting, assert_same, part_of, slow_engine, slow_markets
+from tests.backtest.test_engine_oracle import SEEDS
 from tests.backtest.worlds import MemoryLake, a_lake, a_market, a_quote, a_series, at
 from tests.oracles.engine import NEVER, Oracle
 from tests.oracles.quoting import Desk
@@ -83,13 +78,13 @@ FOLLOWER = bt.policy(every="900ms", params={"half_cc": 300, "size": 150}, memory
 )
 
 
-def some_signals(rng: Random, tickers: list[str]) -> list[dict[str, Any]]:
+def some_signals(rng: Random, tickers: list[str], by: timedelta) -> list[dict[str, Any]]:
     """Return signals of some markets and of one that nobody asks about, or of all; with ties and nulls."""
     keys = [{}] if rng.random() < 0.3 else [{"ticker": each} for each in [*tickers, "NOBODYS"]]
     return [
         {
             **rng.choice(keys),
-            "known_ts": at(rng.randrange(-20, 140) / 4),
+            "known_ts": at(rng.randrange(-20, 140) / 4) + by,
             "fair_cc": rng.choice([None, rng.randrange(1_000, 9_000)]),
             "tilt": rng.choice([None, 0.5, 1.25]),
         }
@@ -99,42 +94,33 @@ def some_signals(rng: Random, tickers: list[str]) -> list[dict[str, Any]]:
 
 def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = None) -> tuple[Run, Oracle]:
     """Run a policy on both engines, under terms that sometimes bind, and once more in Python."""
-    policy, cash, cap = (
-        rng.choice([MAKER, EITHER, DEEP, FOLLOWER]),
-        rng.choice([3, 12, 1_000]),
-        rng.choice([None, None, 2, 8]),
-    )
+    policy, by = rng.choice([MAKER, EITHER, DEEP, FOLLOWER]), rng.choice([timedelta(0)] * 4 + [*THURSDAYS])
+    lake = later(dated_fees(rng, with_a_past(rng, lake, has_one_grid=False)).rows, by)
     feed = rng.choice([0, 100_000, 1_500_000, None])
     told_late = Latency((1_000, 100_000, 300_000, 4_000_000), rng.randrange(9)) if feed is None else feed
-    latency_us = rng.choice([1, 250_000, 2_000_000])
-    start, end = rng.choice([None, None, at(7.5)]), rng.choice([None, None, at(25.2)])
+    setting = Setting(
+        fills=fills,
+        queue=queue,
+        cash=rng.choice([3, 12, 1_000]),
+        per_event=rng.choice([None, None, 2, 8]),
+        netting=rng.random() < 0.5,
+        max_age_s=rng.choice([None, None, 1, 4]) if fills == "touch" else None,
+        latency=Latency((rng.choice([1, 250_000, 2_000_000]),)),
+        by=by,
+    )
+    start, end = (rng.choice([None, None, at(second) + by]) for second in (7.5, 25.2))
     params = {"half_cc": rng.choice([0, 200, 500]), "size": 150}
-    tickers = [row["ticker"] for row in lake.rows["markets"]]
-    max_age_s = rng.choice([None, None, 1, 4]) if fills == "touch" else None
-    arguments: dict[str, Any] = {
-        "fills": fills,
-        "max_age": None if max_age_s is None else f"{max_age_s}s",
-        "latency": f"{latency_us}us",
-        "feed": told_late if isinstance(told_late, Latency) else f"{told_late}us",
-        "cash": cash,
-        "per_event": cap,
-        "params": params,
-    } | ({} if queue is None else {"queue": queue})
-    signals = some_signals(rng, tickers) if policy is FOLLOWER else None
+    tickers = sorted({row["ticker"] for row in lake.rows["markets"]})
+    signals = some_signals(rng, tickers, by) if policy is FOLLOWER else None
     frame = None if signals is None else pl.DataFrame(signals, infer_schema_length=None).with_columns(KNOWN)
     quoting = policy.on(tickers, start=start, end=end, signals=frame)
+    arguments = setting.arguments | {
+        "feed": told_late if isinstance(told_late, Latency) else f"{told_late}us",
+        "params": params,
+    }
+    del arguments["legs"]
     run = bt.run(quoting, lake, **arguments)
-    (terms,) = (FeeTerms(each["fee_type"], each["fee_multiplier_ppm"]) for each in lake.rows["series"])
-    slow = Oracle(
-        slow_markets(lake, fills=fills),
-        [],
-        terms,
-        cash * 1_000_000,
-        None if cap is None else cap * 1_000_000,
-        queue,
-        basis="book" if fills == "queue" else fills,
-        max_age_us=NEVER if max_age_s is None else max_age_s * 1_000_000,
-    )
+    slow = slow_engine(lake, slow_markets(lake, fills=fills), [], setting)
     slow.desk = Desk(
         slow,
         policy.function,
@@ -142,7 +128,7 @@ def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = No
         {ticker: [0.0] for ticker in tickers},
         policy.every_us,
         told_late.drawn(N_DRAWN).tolist() if isinstance(told_late, Latency) else [told_late],
-        latency_us,
+        setting.latency.lengths_us[0],
         policy.post_only,
         0 if start is None else to_us(start),
         NEVER if end is None else to_us(end),
@@ -150,7 +136,7 @@ def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = No
         signals=signals,
     )
     slow.run()
-    assert_same(run, slow)
+    assert_same(part_of(run, params), slow, lake, tickers)
     if rng.random() < 0.2:
         quoting = policy.in_python().on(tickers, start=start, end=end, signals=frame)
         assert_equal(run, bt.run(quoting, lake, **arguments))
@@ -164,7 +150,7 @@ def assert_equal(run: Run, other: Run) -> None:
 
 def a_world(rng: Random, fills: str) -> MemoryLake:
     terms = a_series(fee_type=rng.choice(["quadratic", "quadratic_with_maker_fees"]))
-    tables = {"touch": quote_tables, "book": book_rows, "queue": queue_tables}[fills](rng)
+    tables = TABLES_OF[fills](rng)
     return a_lake(markets=market_rows(rng), series=[terms], **tables)
 
 
@@ -190,7 +176,7 @@ def test_the_random_policies_reach_every_kind_of_outcome() -> None:
     reasons: set[str | None] = set()
     roles: set[str] = set()
     n_several = n_cancels = 0
-    for seed in range(60):
+    for seed in range(160):
         rng = Random(seed)
         fills = ("touch", "book", "queue")[seed % 3]
         queue = rng.choice(list(QUEUES)) if fills == "queue" else None
@@ -200,7 +186,7 @@ def test_the_random_policies_reach_every_kind_of_outcome() -> None:
         n_several += run.fills.filter(pl.col("order_id").is_duplicated()).height
         n_cancels += run.orders.filter(action="cancel", status="done").height
     # Never "event cap" or "book unknown": an order that may wait waits then, and ends as it ends.
-    assert reasons >= {None, "post only", "cancelled", "expired", "no cash", "closed"}
+    assert reasons >= {None, "post only", "cancelled", "expired", "no cash", "closed", "paused"}
     assert roles == {"taker", "maker"}
     assert min(n_several, n_cancels) >= 5
 

@@ -251,6 +251,7 @@ def _run_oracle(
         for i, (when, cc) in enumerate(asked)
     ]
     shown = Market([market], close_us, [], quote_instants(rows, close_us))
-    oracle = Oracle({"A": shown}, orders, FeeTerms("quadratic", 1_000_000), 10**15)
+    terms = FeeTerms("quadratic", 1_000_000)
+    oracle = Oracle({"A": shown}, orders, lambda *_: terms, 10**15)
     oracle.run()
     return oracle

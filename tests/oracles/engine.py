@@ -93,6 +93,7 @@ class Market:
     is_settled: bool = False
     shown_us: int = 0  # when somebody last said what is displayed
     was_known: bool = False  # before the instant that is being looked at
+    is_middle: bool | None = None  # whether what is displayed is a middle; None: it is bids and asks
     paid_for: int = 0  # the position at the first payout
     value_cc: int = 0  # what was paid so far
 
@@ -122,7 +123,7 @@ class Oracle:
 
     markets: dict[str, Market]
     orders: list[Order]
-    terms: FeeTerms
+    terms: Callable[[str, int], FeeTerms]  # of a market at a time
     cash: int
     cap: int | None = None
     queue: str | None = None
@@ -133,6 +134,7 @@ class Oracle:
     refill_us: int = NEVER
     max_age_us: int = NEVER
     slips: bool = False  # to whole cents
+    extra_ticks: int = 0
     worse: Callable[[float], float] | None = None  # the impact, where no size is shown
     desk: "Asked | None" = None  # a policy
     series_cap: int | None = None
@@ -165,8 +167,9 @@ class Oracle:
             moved = len(self.fills) + len(self.settlements) > before
             if moved or (t in grid and any(m.is_traded and not m.is_settled for m in self.markets.values())):
                 self.record(t)
-        first = self.desk.first_us() if self.desk else self.orders[0].arrival_us
-        self.equity = spaced(self.equity, max(0, end - first) // 1_000 if grid else 0)
+        if grid:
+            first = self.desk.first_us() if self.desk else self.orders[0].arrival_us
+            self.equity = spaced(self.equity, max(0, end - first) // 1_000)
 
     def at(self, t: int) -> None:
         """Do all of one moment: market data, expiries, settlements, waiting orders, arrivals."""
@@ -222,16 +225,7 @@ class Oracle:
 
     def show(self, market: Market, t: int) -> None:
         market.was_known = market.is_known
-        market.shown_us = t if t in market.instants else market.shown_us
-        for kind, *rest in market.instants.get(t, ()):
-            if kind == "quote":
-                show_quote(market, *rest)
-            elif kind == "last":
-                show_last(market, *rest)
-            else:
-                show_book(market, kind, *rest)
-            if market.is_known:
-                market.mark = (max(market.bids, default=0), min(market.asks, default=10_000))
+        show_all(market, market, t)
 
     def arrive(self, order: Order, t: int) -> None:
         """Take in an order that does not come in vain."""
@@ -245,13 +239,17 @@ class Oracle:
             return
         if order.is_replacing:
             self.cancel(order.ticker, "yes" if order.way > 0 else "no", t)
-        if self.markets[order.ticker].is_paused(t):
+        market = self.markets[order.ticker]
+        if self.desk and order.limit is not None and not is_on_grid(order.limit, grid_at(market.states, t)):
+            order.reason, order.was_rejected = "off-grid limit", True
+            return
+        if market.is_paused(t):
             order.reason, order.was_rejected = "paused", True
             order.count = 0 if order.action == "close" else order.count
             return
-        held = self.markets[order.ticker].position
+        held = market.position
         self.match(order, t)
-        if self.markets[order.ticker].position != held:
+        if market.position != held:
             self.revise(order.ticker, t)
 
     def match(self, order: Order, t: int) -> None:
@@ -415,6 +413,7 @@ class Oracle:
                 market.used[key] = 0
             used = market.used.get(key, 0)
             at = cents(touch, order.way) if self.slips and size is None else touch
+            at = self.worse_by_ticks(market, at, order.way, t)
             if order.is_resting and order.way * (touch - order.yes_limit) <= 0:
                 at = order.yes_limit
             if size is None and self.worse is not None:
@@ -431,6 +430,13 @@ class Oracle:
                 yield key, at, order.waiting, told
             else:
                 yield key, at, size - used, f"{self.basis}:crossed" if order.is_resting else self.basis
+
+    def worse_by_ticks(self, market: Market, price: int, way: int, t: int) -> int:
+        """Return the price so many steps of the grid worse; 0 where the grid ends before."""
+        for _ in range(self.extra_ticks):
+            beyond = range(price + way, 10_000 if way > 0 else 0, way)
+            price = next((each for each in beyond if is_on_grid(each, grid_at(market.states, t))), 0)
+        return price
 
     def allowed(self, order: Order, market: Market, price: int, n: int, t: int) -> tuple[int, str | None]:
         why = None
@@ -492,7 +498,7 @@ class Oracle:
         q = acquired(order, price)
         closing = min(n, closable(order, market) if cover is None else cover)
         fresh = charge_fill(
-            terms=self.terms,
+            terms=self.terms(order.ticker, t),
             price_cc=q,
             count_centi=n,
             is_taker=not order.is_resting,
@@ -506,7 +512,7 @@ class Oracle:
         q = acquired(order, price)
         closing = min(n, closable(order, market))
         charge = charge_fill(
-            terms=self.terms,
+            terms=self.terms(order.ticker, t),
             price_cc=q,
             count_centi=n,
             is_taker=not order.is_resting,
@@ -591,6 +597,30 @@ def spaced(rows: Sequence[tuple[int, int, int, int, int]], step: int) -> list[tu
     return kept
 
 
+def market_at(market: Market, t: int) -> Market:
+    """Return what a market displays after all that happened by t, without anything that we did."""
+    now = Market(market.states, market.close_us, [], {})
+    for s in sorted(s for s in market.instants if s <= t):
+        show_all(now, market, s)
+    return now
+
+
+def show_all(now: Market, market: Market, t: int) -> None:
+    """Show on `now` what happened in a market at t."""
+    now.shown_us = t if t in market.instants else now.shown_us
+    for kind, *rest in market.instants.get(t, ()):
+        if kind == "quote":
+            show_quote(now, *rest)
+        elif kind == "last":
+            show_last(now, *rest)
+        elif kind == "middle":
+            show_middle(now, *rest)
+        else:
+            show_book(now, kind, *rest)
+        if now.is_known:
+            now.mark = (max(now.bids, default=0), min(now.asks, default=10_000))
+
+
 def show_quote(
     market: Market, bid: int | None, bid_size: int | None, ask: int | None, ask_size: int | None
 ) -> None:
@@ -604,6 +634,15 @@ def show_quote(
             market.used = {key: n for key, n in market.used.items() if key[0] != side}
         levels.clear()
         levels.update(shown)
+
+
+def show_middle(market: Market, bid: int | None, ask: int | None) -> None:
+    """Show the middle on both sides, half a centicent worse; of one side alone, or crossed, there is none."""
+    market.is_known, market.is_middle = True, bid is not None and ask is not None and bid < ask
+    if bid is not None and ask is not None:
+        bid, ask = (bid + ask) // 2, (bid + ask + 1) // 2
+    market.bids = {} if bid is None else {bid: None}
+    market.asks = {} if ask is None else {ask: None}
 
 
 def show_last(market: Market, bid: int, ask: int, moved: set[str]) -> None:
@@ -634,6 +673,8 @@ def show_book(market: Market, kind: str, *rest: Any) -> None:  # noqa: ANN401 --
 
 
 def is_live(market: Market) -> bool:
+    if market.is_middle is not None:
+        return market.is_known and market.is_middle
     return market.is_known and max(market.bids, default=0) < min(market.asks, default=10_000)
 
 
@@ -651,11 +692,11 @@ def closable(order: Order, market: Market) -> int:
 
 
 def quote_instants(
-    rows: Iterable[Row], close_us: int, stops: Mapping[str, int] | None = None
+    rows: Iterable[Row], close_us: int, stops: Mapping[str, int] | None = None, *, is_middle: bool = False
 ) -> dict[int, list[tuple[Any, ...]]]:
     """Group a market's quotes by their exchange time; within one, by receipt and session.
 
-    `stops`: when the recording of a session stopped, where it did.
+    `stops`: when the recording of a session stopped, where it did. `is_middle`: their middles instead.
     """
     found: dict[int, list[tuple[Any, ...]]] = {}
     rows = list(rows)
@@ -664,9 +705,15 @@ def quote_instants(
             found[t] = [("unknown",)]
     for row in sorted(rows, key=lambda each: (each["event_ts"], each["received_ts"], each["session"])):
         t = to_us(row["event_ts"])
+        sizes = row["bid_size_centi"], row["ask_size_centi"]
+        told = ("quote", row["bid_cc"], sizes[0], row["ask_cc"], sizes[1])
+        if is_middle:
+            told = (
+                "middle",
+                *(None if n == 0 else row[side] for side, n in zip(("bid_cc", "ask_cc"), sizes, strict=True)),
+            )
         if t < close_us:
-            sizes = row["bid_size_centi"], row["ask_size_centi"]
-            found.setdefault(t, []).append(("quote", row["bid_cc"], sizes[0], row["ask_cc"], sizes[1]))
+            found.setdefault(t, []).append(told)
     return found
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from exchange.ticks import is_on_grid
 from exchange.units import to_us
-from tests.oracles.engine import NEVER, Market, Oracle, Order, is_live, show_book, show_quote
+from tests.oracles.engine import NEVER, Market, Oracle, Order, is_live, market_at
+from tests.oracles.rules import grid_at
 
 
 @dataclass
@@ -157,21 +159,18 @@ class Desk:
             )
             signals = [] if self.signals is None else [self.signal(ticker, t)]
             wanted = self.function(at, self.params, self.memory[ticker], *signals)
-        self.want(ticker, t, 1, wanted.bid_cc // 100 * 100, wanted.bid_centi)
-        self.want(ticker, t, -1, -(-wanted.ask_cc // 100) * 100, wanted.ask_centi)
+        self.want(ticker, t, 1, wanted.bid_cc, wanted.bid_centi)
+        self.want(ticker, t, -1, wanted.ask_cc, wanted.ask_centi)
 
     def known(self, ticker: str, known_us: int) -> tuple[Market, int, dict[str, int]]:
         """Return the market as it was then, when it last changed, and the last trade."""
         market = self.oracle.markets[ticker]
-        known = Market(market.states, market.close_us, [], {})
-        changed, trade = 0, dict.fromkeys(("trade_us", "trade_cc", "trade_centi", "trade_way"), 0)
+        known, trade = (
+            market_at(market, known_us),
+            dict.fromkeys(("trade_us", "trade_cc", "trade_centi", "trade_way"), 0),
+        )
         for t in sorted(s for s in market.instants if s <= known_us):
-            changed = t
             for kind, *rest in market.instants[t]:
-                if kind == "quote":
-                    show_quote(known, *rest)
-                else:
-                    show_book(known, kind, *rest)
                 if kind in ("traded", "print"):
                     side, price_cc, amount = rest
                     is_bid = side == "yes"
@@ -181,7 +180,7 @@ class Desk:
                         "trade_centi": abs(amount),
                         "trade_way": -1 if is_bid else 1,
                     }
-        return known, changed, trade
+        return known, known.shown_us, trade
 
     def shown(self, known: Market) -> dict[str, int]:
         bid, ask = max(known.bids, default=0), min(known.asks, default=10_000)
@@ -223,11 +222,19 @@ class Desk:
     def want(self, ticker: str, t: int, way: int, price_cc: int, count: int) -> None:
         order = self.working.get((ticker, way))
         is_wanted = count > 0 and 0 < price_cc < 10_000
+        price_cc = self.stands(ticker, t, way, price_cc) if is_wanted else 0
+        is_wanted = price_cc > 0
         if order and (not is_wanted or order.yes_limit != price_cc):
             del self.working[ticker, way]
             self.send(ticker, t, way, price_cc, count if is_wanted else 0, is_replacing=True)
         elif is_wanted and not order:
             self.send(ticker, t, way, price_cc, count, is_replacing=False)
+
+    def stands(self, ticker: str, t: int, way: int, price_cc: int) -> int:
+        """Return the next price of the grid that is no better for the other side; 0 where there is none."""
+        prices = range(price_cc, 0, -1) if way > 0 else range(price_cc, 10_000)
+        grid = grid_at(self.oracle.markets[ticker].states, t)
+        return next((each for each in prices if is_on_grid(each, grid)), 0)
 
     def send(self, ticker: str, t: int, way: int, price_cc: int, count: int, *, is_replacing: bool) -> None:
         market = self.oracle.markets[ticker]

@@ -1,12 +1,13 @@
 """The exchange's rules once more, slow and obvious: payouts, pauses, grids and netting from rows as dicts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from exchange.fees import FeeTerms
 from exchange.ticks import STRUCTURES, PriceRange
 from exchange.units import from_us, to_us
 
@@ -29,6 +30,11 @@ class Value:
 
 def payouts(states: Sequence[Row]) -> list[tuple[int, int]]:
     """Return when a market pays, and at what value; entries after the first correct the one before."""
+    return [(t, each.value_cc) for t, each in paid_values(states)]
+
+
+def paid_values(states: Sequence[Row]) -> list[tuple[int, Value]]:
+    """Return the same with all that was seen of each value."""
     found: list[Value] = []
     open_us = -1
     for row in states:
@@ -55,7 +61,7 @@ def payouts(states: Sequence[Row]) -> list[tuple[int, int]]:
             t = max(each.seen_us, before)
         times.append(max([t, *times]))
         before = each.paid_us
-    return list(zip(times, (each.value_cc for each in moved), strict=True))
+    return list(zip(times, moved, strict=True))
 
 
 def decided(row: Row) -> int | None:
@@ -113,3 +119,48 @@ def least_payout(positions: Iterable[int], open_cc: int) -> int:
     held = [max(0, -each) for each in positions]
     outcomes = [[open_cc if i == winner else 0 for i in range(len(held))] for winner in range(-1, len(held))]
     return min(sum(n * (10_000 - v) for n, v in zip(held, values, strict=True)) for values in outcomes)
+
+
+def terms_of(tables: Mapping[str, Sequence[Row]], market: Row) -> Callable[[int], FeeTerms]:
+    """Return a function from times to the fee terms of a market: its event's, where that has its own."""
+    names = (("series", market["series_ticker"]), ("event", market["event_ticker"]))
+    said = [records(tables, scope, ticker) for scope, ticker in names]
+
+    def at(t: int) -> FeeTerms:
+        base, over = (last_said(each, t) for each in said)
+        fee_type = over[0] if over[0] is not None else base[0]
+        ppm = over[1] if over[1] is not None else base[1]
+        assert fee_type is not None, market["series_ticker"]
+        assert ppm is not None, market["series_ticker"]
+        waived = market.get("fee_waiver_expiration_ts")
+        return FeeTerms(fee_type, 0 if waived is not None and t < to_us(waived) else ppm)
+
+    return at
+
+
+Said = tuple[int, bool, tuple[str | None, int | None]]  # when, whether it is a change, and what
+
+
+def records(tables: Mapping[str, Sequence[Row]], scope: str, ticker: str) -> list[Said]:
+    """Return what was seen of the fees of a series or an event, and when they changed, in order."""
+    columns = {"series": ("fee_type", "fee_multiplier_ppm")}
+    columns["event"] = ("fee_type_override", "fee_multiplier_override_ppm")
+    seen = [
+        (to_us(row["observed_ts"]), False, (row.get(columns[scope][0]), row.get(columns[scope][1])))
+        for row in tables.get("series" if scope == "series" else "events", ())
+        if row["ticker"] == ticker
+    ]
+    changed = [
+        (to_us(row["effective_ts"]), True, (row["fee_type"], row["fee_multiplier_ppm"]))
+        for row in tables.get("fee_changes", ())
+        if (row["scope"], row["ticker"]) == (scope, ticker)
+    ]
+    return sorted([*seen, *changed], key=lambda each: each[:2])
+
+
+def last_said(said: Sequence[Said], t: int) -> tuple[str | None, int | None]:
+    """Return what was said last by t; before anything was, what was seen first, unless that is a change."""
+    before = [what for when, _, what in said if when <= t]
+    if before:
+        return before[-1]
+    return said[0][2] if said and not said[0][1] else (None, None)
