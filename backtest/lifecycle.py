@@ -18,9 +18,10 @@ from exchange.units import DOLLAR_CC, to_us
 Grid = tuple[PriceRange, ...] | None
 
 ALWAYS: Final = -(2**63)
-_PAUSED, _CLOSED, _TRADING = "inactive", "closed", "active"
+_PAUSED, _TRADING = "inactive", "active"
 _DECIDED: Final = ("determined", "amended", "finalized")
 _UNDECIDED: Final = "disputed"
+_OVER: Final = ("closed", _UNDECIDED, *_DECIDED)  # past the close
 _BY_RESULT: Final = pl.col("result").replace_strict(
     {"yes": DOLLAR_CC, "no": 0}, default=None, return_dtype=pl.Int32
 )
@@ -50,14 +51,16 @@ def payouts(states: pl.DataFrame, payout_delay: timedelta) -> pl.DataFrame:
 
     Args:
         states: rows of the lake's `markets`, sorted by ticker and observed_ts.
-        payout_delay: from the close to the payout where no time is on record. A decision that replaces an
-            unpaid one waits that long from its first sighting, for an amendment restarts the timer.
+        payout_delay: from the close, or from the first sighting of a market as over if that came before it,
+            to the payout where no time is on record. A decision that replaces an unpaid one waits that long
+            from its first sighting, for an amendment restarts the timer.
 
     Returns:
         ticker, settle_us, value_cc, is_assumed_time, decided_us (first sighting of the value; NEVER if it was
         seen only after the payout), number (0, then 1 and up for corrections); by ticker and number.
     """
     seen, close = pl.col("observed_ts").dt.epoch("us"), pl.col("close_ts").dt.epoch("us")
+    ended = states.select("ticker").join(ends(states), on="ticker", how="left", maintain_order="left")
     is_decided = _VALUE.is_not_null() & _IS_FINAL
     is_last = pl.int_range(pl.len()).over("ticker") == pl.len().over("ticker") - 1
     told = states.select(
@@ -66,7 +69,7 @@ def payouts(states: pl.DataFrame, payout_delay: timedelta) -> pl.DataFrame:
         is_decided=is_decided.fill_null(value=False),
         seen_us=seen,
         paid_us=pl.col("settlement_ts").dt.epoch("us"),
-        close_us=close,
+        close_us=pl.when(close.is_not_null()).then(pl.min_horizontal(close, ended["ended_us"])),
     ).with_columns(
         ends_decided=(is_last & pl.col("is_decided")).any().over("ticker"),
         # The last time that it was seen after the close and was not decided, or is not any more.
@@ -129,10 +132,11 @@ def unpaid(states: pl.DataFrame, paid: pl.DataFrame) -> tuple[int, int]:
 
 
 def pauses(states: pl.DataFrame) -> pl.DataFrame:
-    """Return when each market was paused: from the first sighting of it to the first of another state.
+    """Return when each market was paused: from the first sighting of it to that of trading, or of its end.
 
     Trading that resumes has cancelled what waited. Source: page market_lifecycle, 2026-06-01. A market that
-    was seen closed and then trading again was paused in between, from the close that it had announced on.
+    was seen closed, or decided, and then trading again was paused in between, from the close that it had
+    announced on.
 
     Args:
         states: rows of the lake's `markets`, sorted by ticker and observed_ts.
@@ -140,27 +144,64 @@ def pauses(states: pl.DataFrame) -> pl.DataFrame:
     Returns:
         ticker, from_us, until_us (NEVER where nothing else was seen), is_cancelling; by ticker and from_us.
     """
+    is_announced = (
+        pl.col("is_reopened")
+        & (pl.col("over_us") == pl.col("from_us"))
+        & pl.col("traded_us").is_not_null()
+        & pl.col("close_us").is_not_null()
+    )
+    announced_us = pl.min_horizontal("from_us", pl.max_horizontal("close_us", "traded_us"))
+    until_us = pl.when("is_reopened").then("until_us").otherwise(pl.coalesce("over_us", NEVER))
+    return (
+        _stops(states)
+        .select(
+            "ticker",
+            from_us=pl.when(is_announced).then(announced_us).otherwise("from_us"),
+            until_us=until_us,
+            is_cancelling="is_reopened",
+        )
+        .filter(pl.col("from_us") < pl.col("until_us"))
+    )
+
+
+def ends(states: pl.DataFrame) -> pl.DataFrame:
+    """Return when markets were first seen closed, or further than that, and not trading again after it.
+
+    Args:
+        states: rows of the lake's `markets`, sorted by ticker and observed_ts.
+
+    Returns:
+        ticker, ended_us; one row for each market that was seen so.
+    """
+    is_end = ~pl.col("is_reopened") & pl.col("over_us").is_not_null()
+    return _stops(states).filter(is_end).select("ticker", ended_us="over_us")
+
+
+def _stops(states: pl.DataFrame) -> pl.DataFrame:
+    """Return the stretches of sightings in which a market did not trade.
+
+    Columns: ticker, from_us and until_us (sightings: the first, and that of trading again; NEVER without
+    one), is_reopened, over_us (the first that was no mere pause; null without one), traded_us (first sighting
+    of the trading before; null without one), close_us (that the first sighting told).
+    """
     status, seen_us = pl.col("status"), pl.col("observed_ts").dt.epoch("us")
-    runs = (
-        states.select("ticker", "status", from_us=seen_us, close_us=pl.col("close_ts").dt.epoch("us"))
-        .drop_nulls("status")
-        .filter(status.ne_missing(status.shift(1).over("ticker")))
-        .with_columns(
-            until_us=pl.col("from_us").shift(-1).over("ticker").fill_null(NEVER),
-            is_cancelling=(status.shift(-1).over("ticker") == _TRADING).fill_null(value=False),
-            traded_us=pl.when(status.shift(1).over("ticker") == _TRADING).then(
-                pl.col("from_us").shift(1).over("ticker")
-            ),
+    stretches = (
+        states.select("ticker", "status", seen_us=seen_us, close_us=pl.col("close_ts").dt.epoch("us"))
+        .filter(status.is_in([_TRADING, _PAUSED, *_OVER]))
+        .with_columns(is_stopped=status != _TRADING, over_us=pl.when(status.is_in(_OVER)).then("seen_us"))
+        .with_columns(stretch=pl.col("is_stopped").rle_id().over("ticker"))
+        .group_by("ticker", "stretch", maintain_order=True)
+        .agg(
+            pl.first("is_stopped", "close_us"),
+            from_us=pl.col("seen_us").first(),
+            over_us=pl.col("over_us").min(),
         )
     )
-    is_reopened = (status == _CLOSED) & pl.col("is_cancelling")
-    is_announced = is_reopened & pl.col("traded_us").is_not_null() & pl.col("close_us").is_not_null()
-    announced_us = pl.min_horizontal("from_us", pl.max_horizontal("close_us", "traded_us"))
-    return (
-        runs.filter((status == _PAUSED) | is_reopened)
-        .with_columns(from_us=pl.when(is_announced).then(announced_us).otherwise("from_us"))
-        .drop("status", "close_us", "traded_us")
-    )
+    return stretches.with_columns(
+        until_us=pl.col("from_us").shift(-1).over("ticker").fill_null(NEVER),
+        traded_us=pl.col("from_us").shift(1).over("ticker"),
+        is_reopened=pl.col("from_us").shift(-1).over("ticker").is_not_null(),
+    ).filter("is_stopped")
 
 
 def halts(first_us: int, last_us: int) -> list[tuple[int, int]]:

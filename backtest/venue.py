@@ -28,12 +28,12 @@ from backtest.kernels.arrays import (
     ROUNDING_ROW,
     Records,
 )
-from backtest.lifecycle import ALWAYS, Grid, pauses, payouts, unpaid
+from backtest.lifecycle import Grid, ends, pauses, payouts, unpaid
 from backtest.lifecycle import grids as lifecycle_grids
-from backtest.report_numbers import several
 from backtest.slippages import Slippages
 from backtest.tape import Tape
-from exchange.fees import COMBO_PREFIX, COMBO_QUANTUM_MICROS, QUANTUM_MICROS, ROUNDING, is_combo
+from backtest.venue_words import of_histories, of_kinds, of_netting
+from exchange.fees import COMBO_QUANTUM_MICROS, QUANTUM_MICROS, ROUNDING, is_combo
 from exchange.ticks import LINEAR_CENT, prices_on
 from exchange.units import DOLLAR_CC, to_us
 
@@ -109,7 +109,8 @@ def rules(
         ticker = strange["ticker"][0]
         raise PlanError(f"{ticker} does not pay between $0 and $1: leave it out of the plan")
     paid, (grid_times, grids) = payouts(states, payout_delay), lifecycle_grids(states)
-    rows = _hours(last, paid, netting=netting)
+    over = ends(states)
+    rows = _hours(last, paid, over, netting=netting)
     numbers = rows.select("ticker").with_row_index("market").cast({"market": pl.Int64})
 
     def numbered(frame: pl.DataFrame, *by: str) -> pl.DataFrame:
@@ -128,56 +129,8 @@ def rules(
         allowed,
         (),
     )
-    said = _said(known, payout_delay, *unpaid(states, paid))
-    return replace(known, assumptions=(*said, *_unusual(last), *_netted(known, netting=netting)))
-
-
-def _unusual(last: pl.DataFrame) -> list[str]:
-    """Name the kinds of markets that whole tapes leave out, and a plan that names them takes in (trap 15)."""
-    n_combos = int(last["ticker"].str.starts_with(COMBO_PREFIX).sum())
-    n_provisional = int(last["is_provisional"].sum())
-    combos = f"{several(n_combos, 'market is a combo', 'markets are combos')}: each pays by several others"
-    gone = "the exchange deletes those that nobody trades, so that such markets are all that were traded"
-    provisional = f"{several(n_provisional, 'market is', 'markets are')} provisional: {gone}"
-    return [said for n, said in ((n_combos, combos), (n_provisional, provisional)) if n]
-
-
-def _said(known: Rules, payout_delay: timedelta, n_timeless: int, n_valueless: int) -> tuple[str, ...]:
-    """Say what of the markets' histories had to be assumed."""
-    first = known.payouts.filter(pl.col("number") == 0)
-    lacking = [i for i, grid in enumerate(known.grids) if grid is None]
-    assumed = int(first["is_assumed_time"].sum())
-    corrected = known.payouts.height - first.height
-    paused = known.pauses.height
-    unknown = known.grid_times.filter(pl.col("grid").is_in(lacking)).height
-    changed = known.grid_times.filter(pl.col("from_us") > ALWAYS)["market"].n_unique()
-    has, are = ("market has", "markets have"), ("market is", "markets are")
-    after = f"{_length(payout_delay)} after the close, or after it was last seen undecided"
-    counted = {
-        f"{several(assumed, *has)} a result but no settlement time: paid {after}": assumed,
-        f"{several(n_timeless, *are)} never paid: there is a result, but no recorded close or payout time": (
-            n_timeless
-        ),
-        f"{several(n_valueless, *are)} never paid: decided, but at what value is not on record": n_valueless,
-        f"{several(corrected, 'payout was', 'payouts were')} corrected: the difference moved when that was "
-        "paid, or else first seen": corrected,
-        f"{several(paused, 'pause of a market is', 'pauses of markets are')} on record: nothing fills from "
-        "the first sighting to that of the end, and orders that wait are cancelled at the end": paused,
-        f"{several(unknown, *has)} no recorded price grid: limits accepted at any $0.0001, ticks are cents": (
-            unknown
-        ),
-        f"{several(changed, 'market changed its', 'markets changed their')} price grid: each grid holds from "
-        "its first sighting": changed,
-    }
-    return tuple(sentence for sentence, n in counted.items() if n)
-
-
-def _length(delay: timedelta) -> str:
-    seconds = delay.total_seconds()
-    for unit, name in ((3_600, "h"), (60, "min")):
-        if seconds and seconds % unit == 0:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds:g} s"
+    said = of_histories(known, payout_delay, *unpaid(states, paid), n_early=_n_early(last, rows, over))
+    return replace(known, assumptions=(*said, *of_kinds(last), *of_netting(known, netting=netting)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +168,7 @@ def venue(
     markets["split_level"] = tape.level_split
     markets["first_fee"], markets["end_fee"] = fees.offsets[:-1], fees.offsets[1:]
     markets["event"] = _numbers(known.markets["event_ticker"])
-    markets["series"] = _numbers(known.markets["series_ticker"].fill_null(""))
+    markets["series"] = _numbers(known.markets.select(pl.coalesce("series_ticker", "ticker")).to_series())
     for name in ("open_us", "close_us", "waiver_us"):
         markets[name] = known.column(name)
     markets["first_grid"], markets["end_grid"] = _bounds(known.grid_times, len(markets), 0)
@@ -280,20 +233,20 @@ def _questions(known: Rules, event: I64) -> tuple[Records, I64]:
     return events, members
 
 
-def _netted(known: Rules, *, netting: bool) -> tuple[str, ...]:
-    if not netting:
-        return ()
-    n_all = known.markets["event_ticker"].n_unique()
-    n = known.markets.filter("is_netted")["event_ticker"].n_unique()
-    said = (
-        f"collateral returns on {n} of {n_all} events, those on record as mutually exclusive: what NO in "
-        "several of their markets pays at least is at our disposal at once"
+def _n_early(last: pl.DataFrame, rows: pl.DataFrame, over: pl.DataFrame) -> int:
+    """Count the markets that close at a sighting, and not when they had said or when they were paid."""
+    close_us = pl.col("close_ts").dt.epoch("us").fill_null(NEVER)
+    told = last.select("ticker", announced_us=close_us).join(rows.select("ticker", "close_us"), on="ticker")
+    is_early = (pl.col("ended_us") == pl.col("close_us")) & (pl.col("ended_us") < pl.col("announced_us"))
+    return told.join(over, on="ticker").filter(is_early).height
+
+
+def _hours(last: pl.DataFrame, paid: pl.DataFrame, over: pl.DataFrame, *, netting: bool) -> pl.DataFrame:
+    first = (
+        paid.filter(pl.col("number") == 0)
+        .select("ticker", "settle_us")
+        .join(over, on="ticker", how="full", coalesce=True)
     )
-    return (said,)
-
-
-def _hours(last: pl.DataFrame, paid: pl.DataFrame, *, netting: bool) -> pl.DataFrame:
-    first = paid.filter(pl.col("number") == 0).select("ticker", "settle_us")
     close = pl.col("close_ts").dt.epoch("us").fill_null(NEVER)
     is_exclusive = pl.col("mutually_exclusive").fill_null(value=False)
     return last.join(first, on="ticker", how="left", maintain_order="left").select(
@@ -301,7 +254,7 @@ def _hours(last: pl.DataFrame, paid: pl.DataFrame, *, netting: bool) -> pl.DataF
         "event_ticker",
         series_ticker=pl.coalesce("series_ticker", "home"),
         open_us=pl.col("open_ts").dt.epoch("us").fill_null(0),
-        close_us=pl.min_horizontal(close, "settle_us"),
+        close_us=pl.min_horizontal(close, "settle_us", "ended_us"),
         seen_us=pl.col("observed_ts").dt.epoch("us"),
         waiver_us=pl.col("fee_waiver_expiration_ts").dt.epoch("us").fill_null(0),
         is_exclusive=is_exclusive,

@@ -75,7 +75,10 @@ def earlier(rng: Random, last: Row, *, has_one_grid: bool) -> list[dict[str, Any
     if rng.random() < 0.25:
         begin = rng.randint(-4, 25)
         told |= {begin - 1: {"status": "active"}, begin: {"status": "inactive"}}
-        told[begin + rng.randint(1, 12)] = {"status": rng.choice(["active", "active", "closed", None])}
+        then = rng.choice(["active", "active", "closed", "determined", "initialized", None])
+        told[begin + rng.randint(1, 12)] = {"status": then}
+        if rng.random() < 0.4:
+            told[begin + rng.randint(8, 18)] = {"status": rng.choice(["active", "inactive", "closed"])}
     if rng.random() < 0.3:
         told.setdefault(rng.randint(-3, 30), {"status": "active"})
     if rng.random() < 0.5:

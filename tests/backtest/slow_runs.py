@@ -20,7 +20,7 @@ from tests.oracles import frames
 from tests.oracles.baskets import baskets_of
 from tests.oracles.engine import NEVER, Market, Oracle, Order, book_instants, check, quote_instants
 from tests.oracles.queue import woven
-from tests.oracles.rules import payouts, terms_of
+from tests.oracles.rules import ended, payouts, terms_of
 from tests.oracles.slippage import trade_instants
 
 ONE_SECOND: Final = Latency((1_000_000,))
@@ -169,7 +169,7 @@ def slow_markets(
     for name in known if tickers is None else known.intersection(tickers):
         states = [row for row in lake.rows["markets"] if row["ticker"] == name]
         paid = payouts(states)
-        close_us = min([to_us(states[-1]["close_ts"]), *(t for t, _ in paid)])
+        close_us = min([to_us(states[-1]["close_ts"]), ended(states), *(t for t, _ in paid)])
 
         def of(table: str, ticker: str = name) -> list[Any]:
             return [

@@ -59,6 +59,19 @@ def test_a_pause_that_ends_in_the_close_fills_nothing_and_cancels_nothing() -> N
     assert said(run) == [("unfilled", "expired", 0)]
 
 
+@pytest.mark.parametrize("after", ["closed", "determined", "finalized"])
+def test_nothing_trades_after_a_market_was_seen_over(after: str) -> None:
+    """Traps 8, 36: listed to 1,000 s, seen over at 20: arrivals at 19 and 21 s; what waits ends there."""
+    rows = [a_market(observed_ts=at(-1)), a_market(observed_ts=at(20), status=after)]
+    lake = a_lake(markets=rows, quotes=[a_quote(0, 3_000, 4_000), a_quote(30, 2_000, 3_000)])
+    asks = ((2, bt.buy_yes(1, 3_500, "60s")), (18, bt.buy_yes(1)), (20, bt.buy_yes(1)))
+    run = replayed(lake, *((second, "A", intent) for second, intent in asks))
+    assert run.orders["reason"].to_list() == ["expired", None, "closed"]
+    assert run.orders["ended_ts"].to_list() == [at(20), None, None]
+    assert any("1 market was seen closed before" in each for each in run.assumptions)
+    assert_conserved(run)
+
+
 def test_in_a_pause_orders_can_be_cancelled_and_not_sent() -> None:
     """Trap 36: a replacement cancels, and what it would put in its place is refused."""
     waiting = (2, "A", bt.buy_yes(10, 5_000, "10m"))

@@ -167,3 +167,16 @@ def test_the_tighter_of_two_caps_is_the_reason() -> None:
     assert run.orders["reason"].to_list() == ["event cap", "series cap", "series cap", None]
     assert run.orders["status"].to_list() == ["partial", "partial", "rejected", "filled"]
     assert run.summary["n_rejected"].to_list() == [1]
+
+
+def test_markets_without_a_series_share_no_cap() -> None:
+    """Nobody knows that they belong together: each has $6 of its own."""
+    markets = [a_market(ticker, series_ticker=None) for ticker in "AB"]
+    quotes = [a_quote(0, 4_900, 5_000, ticker=ticker) for ticker in "AB"]
+    run = replayed(
+        a_lake(markets=markets, quotes=quotes),
+        *((1, ticker, bt.buy_yes(20)) for ticker in "AB"),
+        per_series=6,
+        fees=bt.assume_fees("quadratic"),
+    )
+    assert run.orders["filled_centi"].to_list() == [1_200, 1_200]

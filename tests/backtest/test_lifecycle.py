@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from backtest.kernels.arrays import NEVER
-from backtest.lifecycle import ALWAYS, grids, pauses, payouts, unpaid
+from backtest.lifecycle import ALWAYS, ends, grids, pauses, payouts, unpaid
 from exchange.ticks import STRUCTURES
 from exchange.units import to_us
 from tests.backtest.worlds import a_market, at
@@ -169,8 +169,34 @@ def test_a_pause_lasts_until_another_state_is_seen() -> None:
     assert found.rows() == [
         ("A", us(2), us(4), True),
         ("A", us(5), us(7), False),
-        ("A", us(8), NEVER, False),
     ]
+    assert pauses(history(*states, seen(5, "inactive"))).rows()[1:] == [("A", us(5), NEVER, False)]
+
+
+def test_a_market_that_reopens_by_way_of_other_states_was_paused_all_the_time() -> None:
+    """Trap 36: it was to close at 5, was seen closed at 10, paused at 20, and traded again at 30."""
+    for between in ("inactive", "determined", "disputed", "initialized", None):
+        told = [(1, "active"), (10, "closed"), (20, between), (30, "active")]
+        states = [
+            seen(second, status or "active") | {"status": status, "close_ts": at(5)}
+            for second, status in told
+        ]
+        assert pauses(history(*states)).rows() == [("A", us(5), us(30), True)]
+        assert ends(history(*states)).is_empty()
+
+
+@pytest.mark.parametrize("status", ["closed", "determined", "disputed", "amended", "finalized"])
+def test_a_market_that_was_seen_over_does_not_trade_until_its_listed_close(status: str) -> None:
+    """Trap 36: sources tell a state without a close, and what was listed before stands beside it."""
+    states = history(seen(1, "active"), seen(500, "inactive"), seen(600, status), seen(700, status))
+    assert ends(states).rows() == [("A", us(600))]
+    assert pauses(states).rows() == [("A", us(500), us(600), False)]
+
+
+def test_a_payout_without_a_time_counts_from_the_first_sighting_of_the_end() -> None:
+    """Listed to close at 1,000 s, seen decided at 500: paid an hour after that."""
+    (paid,) = payouts(history(seen(1, "active"), seen(500, "determined", 10_000)), HOUR).to_dicts()
+    assert (paid["settle_us"], paid["is_assumed_time"]) == (us(500) + 3_600_000_000, True)
 
 
 def labelled(seconds: float, label: str | None, ticker: str = "A") -> dict[str, Any]:

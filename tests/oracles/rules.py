@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import takewhile
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,7 +38,8 @@ def paid_values(states: Sequence[Row]) -> list[tuple[int, Value]]:
     found: list[Value] = []
     open_us = -1
     for row in states:
-        seen_us, close_us, value = to_us(row["observed_ts"]), to_us(row["close_ts"]), decided(row)
+        seen_us, value = to_us(row["observed_ts"]), decided(row)
+        close_us = min(to_us(row["close_ts"]), ended(states))
         if value is None:
             open_us = max(open_us, seen_us) if seen_us >= close_us else open_us
             continue
@@ -79,23 +80,42 @@ def decided(row: Row) -> int | None:
 
 def pauses(states: Sequence[Row]) -> list[tuple[int, int, bool]]:
     """Return when a market was seen paused, until when, and whether trading then resumed."""
-    told = [row for row in states if row["status"] is not None]
     found = []
-    for number, row in enumerate(told):
-        status, seen_us = row["status"], to_us(row["observed_ts"])
-        if status not in ("inactive", "closed") or (number and told[number - 1]["status"] == status):
-            continue
-        after = next((each for each in told[number:] if each["status"] != status), None)
-        until = NEVER if after is None else to_us(after["observed_ts"])
-        is_resumed = after is not None and after["status"] == "active"
-        if status == "inactive":
-            found.append((seen_us, until, is_resumed))
-        elif is_resumed:
-            before = list(takewhile(lambda each: each["status"] == "active", reversed(told[:number])))
-            close_us = to_us(row["close_ts"]) if before and row["close_ts"] else seen_us
-            traded_us = to_us(before[-1]["observed_ts"]) if before else seen_us
-            found.append((min(max(close_us, traded_us), seen_us), until, True))
+    for before, stopped, after in stops(states):
+        begin = to_us(stopped[0]["observed_ts"])
+        over = [to_us(row["observed_ts"]) for row in stopped if row["status"] != "inactive"]
+        until = to_us(after["observed_ts"]) if after else min(over, default=NEVER)
+        if after and stopped[0]["status"] != "inactive" and before and stopped[0]["close_ts"]:
+            announced = max(to_us(stopped[0]["close_ts"]), to_us(before[0]["observed_ts"]))
+            begin = min(begin, announced)
+        if begin < until:
+            found.append((begin, until, after is not None))
     return found
+
+
+def ended(states: Sequence[Row]) -> int:
+    """Return when a market was seen closed or further, and not trading after it; NEVER if it was not."""
+    for _, stopped, after in stops(states):
+        over = [to_us(row["observed_ts"]) for row in stopped if row["status"] != "inactive"]
+        if over and not after:
+            return over[0]
+    return NEVER
+
+
+def stops(states: Sequence[Row]) -> list[tuple[list[Row], list[Row], Row | None]]:
+    """Return the stretches without trading, with the sightings of trading before, and the one after."""
+    words = ("active", "inactive", "closed", "determined", "disputed", "amended", "finalized")
+    told = [row for row in states if row["status"] in words]
+    stretches = [list(rows) for _, rows in groupby(told, lambda row: row["status"] == "active")]
+    return [
+        (
+            stretches[number - 1] if number else [],
+            rows,
+            stretches[number + 1][0] if number + 1 < len(stretches) else None,
+        )
+        for number, rows in enumerate(stretches)
+        if rows[0]["status"] != "active"
+    ]
 
 
 @cache
