@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from backtest.errors import PlanError
+from backtest.params import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.results import Run
 from backtest.saved import run_of
 from exchange.units import MICROS_PER_DOLLAR
@@ -34,23 +35,25 @@ def interest(run: Run, annual: Rate | Mapping[date, Rate], *, minimum: float = 2
         each day that ended within the run.
 
     Raises:
-        PlanError: no run, or a rate that is no number from 0 to 1.
+        PlanError: no run, a rate that is no number from 0 to 1, or a parameter that is called as one of the
+            columns.
     """
+    refuse_taken(run_of(run).param_names, ("day", "worth_micros", "interest_micros"), "days of interest")
     dated = annual if isinstance(annual, Mapping) else {date.min: annual}
     if wrong := [day for day in dated if isinstance(day, datetime) or not isinstance(day, date)]:
         raise PlanError(
             f"interest from {wrong[0]!r} on: give the first day of a rate as a date, date(2026, 1, 1)"
         )
     rates = {day: _rate(rate) for day, rate in sorted(dated.items())}
-    names = list(run_of(run).param_names)
     if run.equity.is_empty():  # no order in any parameter row, and no moment at which one could be paid
         no_day = pl.col("ts").dt.date().alias("day")
         return run.equity.select(
-            *names, no_day, worth_micros="marked_micros", interest_micros="marked_micros"
+            *run.param_names, no_day, worth_micros="marked_micros", interest_micros="marked_micros"
         )
-    parts = run.equity.partition_by(names, maintain_order=True) if names else [run.equity]
-    found = [_of_one(part, names, rates, round(minimum * MICROS_PER_DOLLAR)) for part in parts]
-    return pl.concat(found)
+    settings = settings_of(run)
+    parts = numbered(run.equity, settings).partition_by(SETTING, maintain_order=True)
+    days = pl.concat([_of_one(part, rates, round(minimum * MICROS_PER_DOLLAR)) for part in parts])
+    return with_settings(days.drop(SETTING), days[SETTING], settings)
 
 
 def _rate(rate: Rate) -> Fraction:
@@ -63,10 +66,8 @@ def _rate(rate: Rate) -> Fraction:
     return value
 
 
-def _of_one(
-    equity: pl.DataFrame, names: list[str], rates: dict[date, Fraction], minimum_micros: int
-) -> pl.DataFrame:
-    curve = equity.select(*names, "ts", worth_micros="marked_micros")
+def _of_one(equity: pl.DataFrame, rates: dict[date, Fraction], minimum_micros: int) -> pl.DataFrame:
+    curve = equity.select(SETTING, "ts", worth_micros="marked_micros")
     ends = curve.select(
         ts=pl.datetime_range(
             pl.col("ts").min().dt.truncate("1d") + timedelta(days=1), pl.col("ts").max(), "1d"
@@ -78,4 +79,4 @@ def _of_one(
         rate = next((rates[begin] for begin in reversed(rates) if begin <= day), Fraction(0))
         is_paid = worth_micros >= minimum_micros
         paid.append(worth_micros * rate // DAYS_A_YEAR if is_paid else 0)
-    return days.select(*names, "day", "worth_micros", interest_micros=pl.Series(paid, dtype=pl.Int64))
+    return days.select(SETTING, "day", "worth_micros", interest_micros=pl.Series(paid, dtype=pl.Int64))

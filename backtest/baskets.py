@@ -142,6 +142,7 @@ def baskets(ordered: pl.DataFrame, filled: pl.DataFrame, ends: pl.DataFrame) -> 
     share = pl.when(got > 0).then(cost // got * complete + cost % got * complete // got).otherwise(0)
     legs = (
         ordered.filter(pl.col("basket").is_not_null())
+        .select("order_id", *key, "ticker", "way", "wanted_centi")  # parameters may be called as anything
         .join(bought, on="order_id", how="left", maintain_order="left")
         .join(ends, on="ticker", how="left", maintain_order="left")
         .with_columns(pl.col("got", "cost").fill_null(0))

@@ -6,12 +6,12 @@ import polars as pl
 
 from backtest.errors import PlanError
 from backtest.metrics import came_to, ledger
+from backtest.params import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.results import Run
 from backtest.saved import run_of
 
 _HOME: Final = ("ticker", "event_ticker", "series_ticker")
 _KEYS: Final = {"market": _HOME, "event": _HOME[1:], "series": _HOME[2:]}
-_ROW: Final = "#"  # no parameter is called so
 
 
 def profits(run: Run, *, by: str = "event") -> pl.DataFrame:
@@ -36,18 +36,22 @@ def profits(run: Run, *, by: str = "event") -> pl.DataFrame:
         raise PlanError(f"by={by!r}: use {', '.join(map(repr, _KEYS))}")
     counted = {"n_events": pl.col("event_ticker").n_unique(), "n_markets": pl.col("ticker").n_unique()}
     sums = {name: each.cast(pl.Int64) for name, each in counted.items()} | came_to()
-    if taken := sorted(set(sums) & set(run.param_names)):
-        raise PlanError(
-            f"a parameter cannot be called {', '.join(taken)}: profits have a column of that name"
-        )
-    names, params = run.param_names, {name: pl.col(name) for name in run.param_names}
+    refuse_taken(run.param_names, sums, "profits")
+    settings, number = settings_of(run), {SETTING: pl.col(SETTING)}
+    fills, paid, held = (numbered(each, settings) for each in (run.fills, run.settlements, run.positions))
     moved = pl.concat(
         [
-            ledger(run.fills, "cash_micros", "fee_micros", **params),
-            ledger(run.settlements, "payout_micros", **params),
-            ledger(run.positions, "marked_micros", **params),
+            ledger(fills, "cash_micros", "fee_micros", **number),
+            ledger(paid, "payout_micros", **number),
+            ledger(held, "marked_micros", **number),
         ]
     )
-    rows = run.summary.select(*names, pl.int_range(pl.len()).alias(_ROW))
-    told = moved.join(rows, on=names, nulls_equal=True) if names else moved.join(rows, how="cross")
-    return told.group_by(_ROW, *names, *_KEYS[by]).agg(**sums).sort(_ROW, *_KEYS[by]).drop(_ROW)
+    # Markets have the series of their event, whether they or their event are on record with it.
+    series = pl.col("series_ticker").drop_nulls().first().over("event_ticker")
+    told = (
+        moved.with_columns(series_ticker=series)
+        .group_by(SETTING, *_KEYS[by])
+        .agg(**sums)
+        .sort(SETTING, *_KEYS[by])
+    )
+    return with_settings(told.drop(SETTING), told[SETTING], settings)

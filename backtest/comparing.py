@@ -19,6 +19,7 @@ from backtest.comparing_manifests import MANIFEST, differing
 from backtest.comparing_sides import ROW, chosen, ledger_of, opened, orders_in_common, rows_of
 from backtest.comparing_words import in_words
 from backtest.errors import PlanError, kind_of
+from backtest.params import refuse_taken
 from backtest.results import Run
 from warehouse.asking import Moment, bounds
 
@@ -141,10 +142,7 @@ def compare(
     ledgers, left_out = [ledger_of(*each) for each in zip(sides, rows, strict=True)], LEFT_OUT.to_frame()
     manifest, orders = MANIFEST.to_frame(), pl.DataFrame(schema=_ORDERS)
     given = rows[0].drop(ROW)
-    if taken := sorted(set(given.columns).intersection(_OWN)):
-        raise PlanError(
-            f"a parameter cannot be called {', '.join(taken)}: comparisons have a column of that name"
-        )
+    refuse_taken(given.columns, _OWN, "comparisons")
     if fills is not None:
         one, two, left_out = beside_account(sides[0], ledgers[0], fills, lake, bounds(start, end))
     else:

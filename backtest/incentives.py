@@ -1,4 +1,4 @@
-"""The exchange's incentive programs as rows, and runs by parameter row beside them."""
+"""The exchange's incentive programs as rows."""
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -7,11 +7,10 @@ from typing import Any, Final
 import polars as pl
 
 from backtest.errors import PlanError, kind_of
-from backtest.results import Run
 from exchange.errors import BadInput
 from exchange.units import parse_centi, parse_ts
 
-SETTING, PROGRAM_ROW = "(setting)", "(program)"  # no names that a parameter can have
+PROGRAM_ROW = "(program)"  # no name that a parameter can have
 _MOST: Final = 10**12  # of contracts' hundredths, or $100 million
 _WHOLE_BPS: Final = 10_000
 PROGRAM: Final = {
@@ -129,31 +128,3 @@ def program_rows(
     return rows.with_columns(
         pl.lit(None, dtype=kind).alias(name) for name, kind in optional.items() if name not in given
     )
-
-
-def by_setting(run: Run) -> pl.DataFrame:
-    """Return the parameter rows of a run, numbered by a column that no parameter can be called like."""
-    return run.summary.with_row_index(SETTING).select(SETTING, *run.param_names)
-
-
-def numbered(rows: pl.DataFrame, settings: pl.DataFrame) -> pl.DataFrame:
-    """Return rows of a run's frame with the number of their parameter row in place of the parameters."""
-    names = settings.columns[1:]
-    if not names:
-        return rows.with_columns(pl.lit(0, dtype=pl.UInt32).alias(SETTING))
-    return rows.join(settings, on=names, nulls_equal=True, maintain_order="left").drop(names)
-
-
-def with_settings(rows: pl.DataFrame, numbers: pl.Series, settings: pl.DataFrame) -> pl.DataFrame:
-    """Return rows after the parameters of the settings that `numbers` names."""
-    return pl.concat([settings.drop(SETTING).select(pl.all().gather(numbers)), rows], how="horizontal")
-
-
-def refuse_taken(run: Run, columns: Iterable[str]) -> None:
-    """Refuse parameters that are called like a column of what is to be returned.
-
-    Raises:
-        PlanError: one is.
-    """
-    if taken := sorted(set(run.param_names) & set(columns)):
-        raise PlanError(f"a parameter is called {', '.join(taken)}, as a column of the rewards: rename it")

@@ -13,9 +13,10 @@ import polars as pl
 
 from backtest import incentives
 from backtest.engine import opened
-from backtest.incentives import PROGRAM_ROW, SETTING
+from backtest.incentives import PROGRAM_ROW
 from backtest.kernels.arrays import I8, I32, I64, NEVER
 from backtest.lifecycle import Grid
+from backtest.params import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.results import Run
 from backtest.saved import run_of
 from backtest.venue import rules
@@ -116,8 +117,8 @@ def liquidity_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> p
             have it in another kind, or those of markets in which an order waited cannot be meant.
     """
     run = run_of(run)
-    incentives.refuse_taken(run, ("start_ts", "end_ts", *_SCORED))
-    settings = incentives.by_setting(run)
+    refuse_taken(run.param_names, ("start_ts", "end_ts", *_SCORED), "rewards")
+    settings = settings_of(run)
     waited = _waited(run, settings)
     known = incentives.program_rows(programs, "liquidity", PROGRAM, LIMIT, among=waited["ticker"].unique())
     known = known.with_row_index(PROGRAM_ROW)
@@ -139,9 +140,7 @@ def liquidity_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> p
         ]
     numbers = {SETTING: pl.UInt32(), PROGRAM_ROW: pl.UInt32()}
     rows = pl.DataFrame(told, schema={**numbers, **_SCORED}).join(known, on=PROGRAM_ROW).sort(*numbers)
-    return incentives.with_settings(
-        rows.select("ticker", "start_ts", "end_ts", *_SCORED), rows[SETTING], settings
-    )
+    return with_settings(rows.select("ticker", "start_ts", "end_ts", *_SCORED), rows[SETTING], settings)
 
 
 def _waited(run: Run, settings: pl.DataFrame) -> pl.DataFrame:
@@ -153,7 +152,7 @@ def _waited(run: Run, settings: pl.DataFrame) -> pl.DataFrame:
     is_bid = (pl.col("action") == "buy") == (pl.col("side") == "yes")
     price, limit = pl.col("price_cc"), pl.col("limit_cc")
     orders = (
-        incentives.numbered(run.orders, settings)
+        numbered(run.orders, settings)
         .filter(pl.col("dropped_centi").is_not_null(), limit.is_not_null())
         .with_columns(price_cc=pl.when(pl.col("side") == "no").then(DOLLAR_CC - limit).otherwise(limit))
         .with_columns(
@@ -161,7 +160,7 @@ def _waited(run: Run, settings: pl.DataFrame) -> pl.DataFrame:
             left=pl.col("count_centi") - pl.col("dropped_centi"),
         )
     )
-    fills = incentives.numbered(run.fills, settings).select(*key, ts="fill_ts", amount=-pl.col("count_centi"))
+    fills = numbered(run.fills, settings).select(*key, ts="fill_ts", amount=-pl.col("count_centi"))
     parts = (
         orders.with_columns(ts="arrival_ts", amount="left"),
         orders.select(*key, "ticker", "code").join(fills, on=key),

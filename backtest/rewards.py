@@ -6,7 +6,8 @@ import polars as pl
 
 from backtest import incentives
 from backtest.engine import opened
-from backtest.incentives import PROGRAM_ROW, SETTING
+from backtest.incentives import PROGRAM_ROW
+from backtest.params import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.results import Run
 from backtest.saved import run_of
 from exchange.units import CONTRACT_CENTI
@@ -50,14 +51,14 @@ def volume_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> pl.D
             start.
     """
     run = run_of(run)
-    incentives.refuse_taken(run, ("start_ts", "end_ts", "eligible_centi", "reward_micros"))
-    settings, traded_in = incentives.by_setting(run), run.fills["ticker"].unique()
+    refuse_taken(run.param_names, ("start_ts", "end_ts", "eligible_centi", "reward_micros"), "rewards")
+    settings, traded_in = settings_of(run), run.fills["ticker"].unique()
     known = incentives.program_rows(programs, "volume", incentives.PROGRAM, among=traded_in).with_row_index(
         PROGRAM_ROW
     )
     counts = pl.col("yes_price_cc").is_between(LEAST_CC, MOST_CC)
     ours = (
-        incentives.numbered(run.fills, settings)
+        numbered(run.fills, settings)
         .lazy()
         .filter(counts)
         .join(known.lazy(), on="ticker")
@@ -87,4 +88,4 @@ def volume_rewards(run: Run, lake: "LakeReader", programs: pl.DataFrame) -> pl.D
         .with_columns(eligible_centi=2 * (pl.col("traded_centi").fill_null(0) + own))
     )
     told = rows.select(*_KEY, own, eligible, reward_micros=pl.min_horizontal(shared, capped))
-    return incentives.with_settings(told, rows[SETTING], settings)
+    return with_settings(told, rows[SETTING], settings)

@@ -17,11 +17,11 @@ import polars as pl
 from backtest.errors import PlanError
 from backtest.kernels.arrays import I64, NEVER
 from backtest.latency import as_us
+from backtest.params import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.results import TIME, Run
 from backtest.saved import run_of
 
 _DAY_US: Final = 86_400_000_000
-_SETTING: Final = "#"  # no parameter is called so
 FOLD_COLUMNS: Final = (
     *("from_ts", "until_ts", "n_events_before", "before_micros", "n_events", "fees_micros", "net_micros"),
     *("median_micros", "best_micros"),
@@ -58,15 +58,15 @@ def walk_forward(run: Run, *, every: str | timedelta = "7d") -> pl.DataFrame:
         raise PlanError(f"every={every!r}: choose once in a whole number of days, such as '7d'")
     if run.summary.height < 2:  # noqa: PLR2004 -- there is nothing to choose among
         raise PlanError("this run has one setting: walk_forward chooses among those of a sweep")
-    if taken := sorted(set(FOLD_COLUMNS) & set(run.param_names)):
-        raise PlanError(f"a parameter cannot be called {', '.join(taken)}: folds have a column of that name")
-    settings, events = run.summary.select(run.param_names), _events(run)
+    refuse_taken(run.param_names, FOLD_COLUMNS, "folds")
+    settings = settings_of(run)
+    events = _events(run, settings)
     starts = _starts(events, every_us)
     told = _folds(events, starts, settings.height)
     from_us = pl.Series("from_ts", starts, pl.Int64)
     times = pl.DataFrame([from_us.cast(TIME), (from_us + every_us).alias("until_ts").cast(TIME)])
     sums = pl.DataFrame({name: told[name] for name in FOLD_COLUMNS[2:]})
-    return pl.concat([times, settings[told["chosen"]], sums], how="horizontal")
+    return pl.concat([times, with_settings(sums, pl.Series(told["chosen"]), settings)], how="horizontal")
 
 
 def _starts(events: pl.DataFrame, every_us: int) -> range:
@@ -81,7 +81,7 @@ def _starts(events: pl.DataFrame, every_us: int) -> range:
 
 def _folds(events: pl.DataFrame, starts: range, n_settings: int) -> dict[str, I64]:
     """Return `FOLD_COLUMNS` from n_events_before on, and the number of the setting that was chosen."""
-    setting, net, is_event = (events[name].to_numpy() for name in (_SETTING, "net", "is_event"))
+    setting, net, is_event = (events[name].to_numpy() for name in (SETTING, "net", "is_event"))
     began, over = (
         (events[name].to_numpy() - starts.start) // starts.step for name in ("began_us", "over_us")
     )
@@ -111,13 +111,13 @@ def _folds(events: pl.DataFrame, starts: range, n_settings: int) -> dict[str, I6
     }
 
 
-def _events(run: Run) -> pl.DataFrame:
+def _events(run: Run, settings: pl.DataFrame) -> pl.DataFrame:
     """Return the setting's number, event_ticker, began_us, over_us (NEVER: not yet), net, fees and is_event.
 
     Corrections have rows of their own, with is_event = 0.
     """
-    fills, paid, held = (_numbered(run, name) for name in ("fills", "settlements", "positions"))
-    market, event = [_SETTING, "event_ticker", "ticker"], [_SETTING, "event_ticker"]
+    fills, paid, held = (numbered(each, settings) for each in (run.fills, run.settlements, run.positions))
+    market, event = [SETTING, "event_ticker", "ticker"], [SETTING, "event_ticker"]
     is_first, is_paid = pl.col("is_correction").not_(), pl.col("position_centi") != 0
     known = [
         fills.group_by(market).agg(
@@ -148,13 +148,6 @@ def _events(run: Run) -> pl.DataFrame:
         is_event=0,
     )
     return pl.concat([events, corrections], how="vertical_relaxed")
-
-
-def _numbered(run: Run, name: str) -> pl.DataFrame:
-    """Return a frame with the number of its setting instead of the parameters."""
-    names = list(run.param_names)
-    numbers = run.summary.select(names).with_row_index(_SETTING)
-    return run.frames[name].join(numbers, on=names, nulls_equal=True).drop(names)
 
 
 def _us(name: str) -> pl.Expr:

@@ -114,6 +114,15 @@ def test_every_parameter_row_has_its_baskets() -> None:
     assert any("legs of a basket" in each for each in run.assumptions)
 
 
+@pytest.mark.parametrize("name", ["cost", "got", "more_cc", "less_cc", "pays", "paid_for", "left_over"])
+def test_parameters_may_be_called_as_anything(name: str) -> None:
+    """3 sets of the pair above with 10 of A, whatever the parameter is called that says 10."""
+    legs = ((1, "A", bt.buy_yes(bt.param(name))), (1, "B", bt.buy_no(bt.param(name))))
+    run = held(a_pair(), *legs, baskets=["p", "p"], params={name: [10]})
+    (row,) = run.baskets.select(name, "complete_centi", "complete_cost_micros", "stranded_pnl_micros").rows()
+    assert row == (10.0, 300, 944_100 + 1_850_400, 7_000_000 - 2_202_900)
+
+
 def test_a_plan_without_baskets_has_the_empty_frame() -> None:
     run = bt.run(a_plan(PAIR[0]), a_pair(), fills="touch")
     assert run.baskets.schema == SCHEMAS["baskets"]

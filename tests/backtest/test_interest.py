@@ -70,6 +70,20 @@ def test_a_run_without_orders_earns_nothing(params: dict[str, list[int]] | None)
     assert found.schema["day"] == pl.Date
 
 
+def test_a_parameter_cannot_be_called_as_what_is_told() -> None:
+    """Any other name will do: each setting has its days."""
+    lake = a_lake(
+        markets=[a_market(close_ts=at(2 * DAY))],
+        quotes=[a_quote(each * DAY, 4_900, 5_000) for each in (0, 1)],
+    )
+    for name in ("rate", "ends"):
+        run = replayed(lake, (1, "A", bt.buy_yes(bt.param(name))), params={name: [1, 2]})
+        assert bt.interest(run, 0.04).select(name, "day").rows() == [(1.0, FIRST), (2.0, FIRST)]
+    run = replayed(lake, (1, "A", bt.buy_yes(bt.param("day"))), params={"day": [1, 2]})
+    with pytest.raises(PlanError, match="cannot be called day: days of interest have a column of that name"):
+        bt.interest(run, 0.04)
+
+
 @pytest.mark.parametrize("day", ["2026-01-01", at(0)])
 def test_rates_begin_on_a_date(day: Any) -> None:  # noqa: ANN401 -- what a user may write
     with pytest.raises(PlanError, match=r"interest from .*: give the first day .* date\(2026, 1, 1\)"):

@@ -310,7 +310,7 @@ def test_parameters_keep_their_names_unless_a_column_has_them() -> None:
         assert bt.liquidity_rewards(run, lake, a_program())[name].to_list() == [20.0, 40.0]
     plan = a_plan((1, "A", bt.buy_yes(bt.param("score"), limit=4_900, tif="gtc")))
     run = bt.run(plan, lake, fills="queue", latency="1s", cash=1_000, params={"score": [20]})
-    with pytest.raises(PlanError, match="a parameter is called score, as a column of the rewards"):
+    with pytest.raises(PlanError, match="cannot be called score: rewards have a column of that name"):
         bt.liquidity_rewards(run, lake, a_program())
 
 

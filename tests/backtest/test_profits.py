@@ -8,7 +8,16 @@ import pytest
 import backtest as bt
 from backtest.errors import PlanError
 from tests.backtest.a_run import a_run
-from tests.backtest.worlds import a_lake, a_market, a_quote, a_series, assert_conserved, replayed, settled
+from tests.backtest.worlds import (
+    SERIES,
+    a_lake,
+    a_market,
+    a_quote,
+    a_series,
+    assert_conserved,
+    replayed,
+    settled,
+)
 
 LAKE = a_lake(
     markets=[
@@ -65,6 +74,8 @@ def test_a_run_without_fills_has_no_rows() -> None:
 
 
 def test_a_parameter_cannot_be_called_as_what_is_told() -> None:
+    """Any other name will do, that of a column within included."""
+    assert set(bt.profits(a_run(2, {"is_fill": [1.0, 2.0]}))["is_fill"]) == {1.0, 2.0}
     with pytest.raises(PlanError, match="a parameter cannot be called net_micros: profits have a column"):
         bt.profits(a_run(2, {"net_micros": [1.0, 2.0]}))
 
@@ -73,3 +84,20 @@ def test_a_parameter_cannot_be_called_as_what_is_told() -> None:
 def test_another_grouping_is_refused(by: Any) -> None:  # noqa: ANN401 -- what a user may write
     with pytest.raises(PlanError, match=r"by=.*: use 'market', 'event', 'series'"):
         bt.profits(a_run(2), by=by)
+
+
+def test_an_event_is_one_row_even_if_one_of_its_markets_lacks_a_series() -> None:
+    """Two imported states of an event without a row of its own: one tells the series, one does not."""
+    lake = a_lake(
+        markets=[
+            settled("A", pays_cc=10_000, event_ticker="E"),
+            settled("B", pays_cc=0, event_ticker="E", series_ticker=None),
+        ],
+        quotes=[a_quote(0, 4_900, 5_000, ticker=ticker) for ticker in "AB"],
+        series=[a_series(ppm=0)],
+    )
+    run = replayed(lake, *((1, each, bt.buy_yes(1)) for each in "AB"), fees=bt.assume_fees("quadratic", 0))
+    told = ("series_ticker", "n_markets", "net_micros")
+    assert bt.profits(run).select("event_ticker", *told).rows() == [("E", SERIES, 2, 0)]
+    assert bt.profits(run, by="series").select(told).rows() == [(SERIES, 2, 0)]
+    assert bt.profits(run, by="market")["series_ticker"].to_list() == [SERIES, SERIES]
