@@ -31,7 +31,8 @@ LATER: Final = "later"
 OTHER_MARKETS: Final = "other markets"
 _ENOUGH: Final = 19  # of fewer none is rare
 _DRAWS: Final = 5  # for each placebo: of a few events there are few, and they come again
-_OWN: Final = ("kind", "number", "spread_micros", "beyond_micros", "n_no_middle")
+_SPARSE: Final = 4  # of placebos that fill less than one in so many of the plan's contracts nothing follows
+_OWN: Final = ("kind", "number", "spread_micros", "beyond_micros", "per_contract_micros", "n_no_middle")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,8 +42,9 @@ class Placebo:
     params: the parameter row that was looked at.
     runs: kind ("as planned", "later" or "other markets"), number (0 as planned, else from 1), spread_micros
         (paid beyond the middle), beyond_micros (P&L without spread and fees: how prices moved afterwards),
-        n_no_middle (fills whose spread nobody knows, and that count as none); then the columns of
-        `Run.summary`. As planned first, then by kind and number.
+        per_contract_micros (P&L per filled contract, rounded down; null where nothing filled), n_no_middle
+        (fills whose spread nobody knows, and that count as none); then the columns of `Run.summary`. As
+        planned first, then by kind and number.
     n_left_out: decisions that no other event could take.
     """
 
@@ -52,17 +54,15 @@ class Placebo:
 
     def __repr__(self) -> str:
         """Say what each kind came to and, of other markets, what follows."""
-        planned = self.runs.row(0, named=True)
         said = [f"As planned: {_came_to(self.runs.head(1))}."]
         for kind, where in ((LATER, LATER), (OTHER_MARKETS, f"in {OTHER_MARKETS} of their series")):
             rows = self.runs.filter(kind=kind)
             pnl = rows["pnl_micros"]
             if rows.height:
-                n_better = int((pnl < planned["pnl_micros"]).sum())
                 between = f"{_money(pnl.min())} to {_money(pnl.max())}"
                 said.append(
                     f"The same orders {where}: {_came_to(rows)}, on average of {several(rows.height, 'run')} "
-                    f"({between}). The plan did better than {n_better} of them."
+                    f"({between}). {self._compared(rows)}"
                 )
             elif kind == LATER:
                 said.append("No order could come later while its event was on the tape.")
@@ -75,21 +75,46 @@ class Placebo:
             said.append(f"Nobody knows the spread of {fills} in all these runs: it counts as none.")
         return "\n".join([*said, self._verdict()])
 
+    def _compared(self, rows: pl.DataFrame) -> str:
+        filled = _filled(rows)
+        them = "them" if filled.height == rows.height else f"the {filled.height} that filled anything"
+        n_behind = filled.height - self._n_as_good(filled)
+        return f"Both in all and per contract, the plan earned more than {n_behind} of {them}."
+
+    def _n_as_good(self, filled: pl.DataFrame) -> int:
+        """Return how many runs came to as much as the plan, in all or per contract.
+
+        In all, the larger stake is ahead of smaller ones by luck alone; per contract, the smaller one is.
+        """
+        names = ("pnl_micros", "per_contract_micros")
+        planned = self.runs.select(names).row(0, named=True)
+        return filled.filter(pl.any_horizontal(pl.col(name) >= (planned[name] or 0) for name in names)).height
+
     def _verdict(self) -> str:
         """Say what follows, where chance alone would say so less than once in twenty times."""
         others = self.runs.filter(kind=OTHER_MARKETS)
         if others.is_empty():
             return "Nothing follows: only other markets show what orders earn that know nothing."
-        if others.height < _ENOUGH:
-            return f"Nothing follows of {several(others.height, 'run')} in other markets: it takes {_ENOUGH}."
-        pnl_micros = self.runs["pnl_micros"][0]
-        n_idle = others.filter(pl.col("beyond_micros") <= 0).height
-        n_as_good = others.filter(pl.col("pnl_micros") >= pnl_micros).height
-        if _is_rare(n_idle, others.height):
+        filled = _filled(others)
+        if filled.height < _ENOUGH:
+            those = several(filled.height, "run") + " in other markets"
+            those += "" if filled.height == others.height else " that filled anything"
+            return f"Nothing follows of {those}: it takes {_ENOUGH}."
+        pnl_micros, planned_centi = self.runs.select("pnl_micros", "filled_centi").row(0)
+        mean_centi = int(others["filled_centi"].sum()) // others.height
+        is_sparse = _SPARSE * mean_centi < planned_centi
+        n_idle = filled.filter(pl.col("beyond_micros") <= 0).height
+        if not is_sparse and _is_rare(n_idle, filled.height):
             return _UNEARNED
         if pnl_micros <= 0:
             return "The plan earns nothing that a signal could have earned."
-        return _OF_ITS_SIGNAL if _is_rare(n_as_good, others.height) else _OF_LUCK
+        if is_sparse:
+            return (
+                f"Nothing follows: in other markets its orders fill {contracts(mean_centi)} contracts on "
+                f"average, and the plan {contracts(planned_centi)}; it takes a quarter. Limits may be out of "
+                "reach there."
+            )
+        return _OF_ITS_SIGNAL if _is_rare(self._n_as_good(filled), filled.height) else _OF_LUCK
 
 
 def _is_rare(n: int, of: int) -> bool:
@@ -107,9 +132,12 @@ _UNEARNED: Final = (
     "old or were not to be had (max_age, latency, sizes nobody recorded), and for a tape that went one way."
 )
 _OF_ITS_SIGNAL: Final = (
-    "It earns by what it knows, more than orders that know nothing. Whether it may know that, bt.audit tells."
+    "It earns by what it knows: in all and per contract more than orders that know nothing. Whether it may "
+    "know that, bt.audit tells."
 )
-_OF_LUCK: Final = "It may be luck: of orders that know nothing, too many come to as much."
+_OF_LUCK: Final = (
+    "It may be luck: of orders that know nothing, too many come to as much, in all or per contract."
+)
 
 
 def placebo(
@@ -131,7 +159,9 @@ def placebo(
     markets, as long before its close, or before its tape ends where no close is on record.
 
     Counts, limits and times to live stay as they were; so a limit may be out of reach where it comes to
-    stand, and is filled only where the price is no worse. Caps and the purse hold as in the plan.
+    stand, and is filled only where the price is no worse. Caps and the purse hold as in the plan. Because
+    placebos so fill fewer contracts, a plan is ahead of one only if it earned more both in all and per filled
+    contract; of placebos that filled less than a quarter of the plan's contracts nothing follows.
 
     Args:
         plan: as for `bt.run`; of several parameter rows the first is looked at.
@@ -218,19 +248,32 @@ def _line(kind: str, number: int, done: Run) -> pl.DataFrame:
     own = {
         "spread_micros": pl.lit(spread, pl.Int64),
         "beyond_micros": beyond,
+        "per_contract_micros": _per_contract_micros(),
         "n_no_middle": pl.lit(is_unknown, pl.Int64),
     }
     marks = {"kind": pl.lit(kind), "number": pl.lit(number, pl.Int64)}
     return done.summary.with_columns(**marks, **own).select(*_OWN, *SCHEMAS["summary"])
 
 
+def _filled(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(pl.col("filled_centi") > 0)
+
+
+def _per_contract_micros() -> pl.Expr:
+    """Return P&L per filled contract of the rows of a group, rounded down; null where nothing filled."""
+    pnl, filled = pl.col("pnl_micros").sum(), pl.col("filled_centi").sum()
+    return pl.when(filled > 0).then(pnl * CONTRACT_CENTI // filled)
+
+
 def _came_to(rows: pl.DataFrame) -> str:
-    """Say what runs came to, on average."""
+    """Say what runs came to, on average; per contract, over all of them."""
     pnl, beyond, filled = (rows[name].mean() for name in ("pnl_micros", "beyond_micros", "filled_centi"))
     assert isinstance(filled, float)
     n_centi = round(filled)
     bought = f"{contracts(n_centi)} {'contract' if n_centi == CONTRACT_CENTI else 'contracts'}"
-    return f"{_money(pnl)} with {bought}, {_money(beyond)} without spread and fees"
+    each = rows.select(_per_contract_micros()).item()
+    per = "" if each is None else f" ({dollars(each, decimals=4, is_signed=True)} per contract)"
+    return f"{_money(pnl)} with {bought}{per}, {_money(beyond)} without spread and fees"
 
 
 def _money(micros: Any) -> str:  # noqa: ANN401 -- what polars' aggregates may be

@@ -228,7 +228,9 @@ def test_placebos_stand_below_the_audit(tmp_path: Path) -> None:
     assert answer.exit_code == 0
     _, audited, empty, planned, later, left_out, _ = answer.stdout.splitlines()
     assert (audited[:20], empty) == ("No look-ahead found:", "")
-    assert planned == "As planned: +$0.75 with 10 contracts, +$0.90 without spread and fees."
+    assert planned == (
+        "As planned: +$0.75 with 10 contracts (+$0.0748 per contract), +$0.90 without spread and fees."
+    )
     assert later.startswith("The same orders later: ")
     assert left_out == (
         "Left out of other markets: 1 decision; the plan lists no other event of the series that can take "

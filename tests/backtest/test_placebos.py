@@ -15,7 +15,7 @@ from tests.backtest.test_policies import FIXED
 from tests.backtest.worlds import MemoryLake, a_lake, a_plan, a_quote, at, settled
 
 SUMMARY: Final = list(SCHEMAS["summary"])
-OWN: Final = ["kind", "number", "spread_micros", "beyond_micros", "n_no_middle"]
+OWN: Final = ["kind", "number", "spread_micros", "beyond_micros", "per_contract_micros", "n_no_middle"]
 NEVER_WANTED: Final = bt.buy_yes(1).when(condition=False)
 GIVEN: Final[dict[str, Any]] = {"fills": "touch", "latency": "1s"}
 
@@ -77,7 +77,9 @@ def test_who_knows_the_outcome_earns_in_time_and_later_and_nothing_in_other_mark
     assert beyond(found, "later").min() > 20_000_000  # type: ignore[operator]  # there are 20
     assert is_nothing(beyond(found, "other markets"))
     assert repr(found).splitlines()[-1].startswith("It earns by what it knows")
-    assert "The plan did better than 20 of them." in repr(found).splitlines()[2]
+    assert (
+        "Both in all and per contract, the plan earned more than 20 of them." in repr(found).splitlines()[2]
+    )
 
 
 def test_who_knows_the_next_step_earns_in_time_alone() -> None:
@@ -121,8 +123,96 @@ def test_luck_is_told_from_a_signal() -> None:
     assert beyond(found, "as planned").to_list() == [1_600_000]
     assert (
         repr(found).splitlines()[-1]
-        == "It may be luck: of orders that know nothing, too many come to as much."
+        == "It may be luck: of orders that know nothing, too many come to as much, in all or per contract."
     )
+
+
+def among_smaller(*, shown_centi: int, n_bare: int = 0) -> bt.Placebo:
+    """Buy 10 YES of A at .50, where as many are; elsewhere `shown_centi`. A and 20 of 40 others pay.
+
+    Nobody asks in `n_bare` of the others. Fees are $0.0175 a contract.
+    """
+    names = [f"B{number:02}" for number in range(40)]
+    markets = [settled("A", pays_cc=10_000)]
+    markets += [settled(name, pays_cc=10_000 * (place % 2)) for place, name in enumerate(names)]
+    quotes = [a_quote(0, 4_800, 5_000, sizes=(1_000, 1_000))]
+    quotes += [
+        a_quote(0, 4_800, 5_000 if place >= n_bare else None, ticker=name, sizes=(1_000, shown_centi))
+        for place, name in enumerate(names)
+    ]
+    idle = [(0.0, name, NEVER_WANTED) for name in names]
+    return bt.placebo(
+        a_plan((1, "A", bt.buy_yes(10)), *idle), a_lake(markets=markets, quotes=quotes), **GIVEN
+    )
+
+
+def test_a_larger_stake_is_no_signal() -> None:
+    """10 contracts win .4825 each, $4.82; 5 elsewhere win as much each or lose .5175: $2.41 or -$2.59."""
+    found = among_smaller(shown_centi=500)
+    assert found.runs.row(0, named=True)["per_contract_micros"] == 482_500
+    others = found.runs.filter(kind="other markets")
+    assert set(others["per_contract_micros"]) == {482_500, -517_500}
+    assert others["pnl_micros"].max() == 2_412_500
+    n_behind = others.filter(pl.col("per_contract_micros") < 0).height
+    assert n_behind in range(5, 16)
+    *_, compared, verdict = repr(found).splitlines()
+    assert compared.endswith(f"Both in all and per contract, the plan earned more than {n_behind} of them.")
+    assert verdict.startswith("It may be luck")
+
+
+def test_of_placebos_that_hardly_fill_nothing_follows() -> None:
+    """2.49 contracts are less than a quarter of 10, and 2.52 are more."""
+    assert repr(among_smaller(shown_centi=249)).splitlines()[-1] == (
+        "Nothing follows: in other markets its orders fill 2.49 contracts on average, and the plan 10; it "
+        "takes a quarter. Limits may be out of reach there."
+    )
+    assert repr(among_smaller(shown_centi=252)).splitlines()[-1].startswith("It may be luck")
+
+
+def test_placebos_that_fill_nothing_are_neither_behind_nor_ahead() -> None:
+    found = among_smaller(shown_centi=1_000, n_bare=20)
+    others = found.runs.filter(kind="other markets")
+    n_filled = others.filter(pl.col("filled_centi") > 0).height
+    assert others.filter(filled_centi=0)["per_contract_micros"].to_list() == [None] * (20 - n_filled)
+    assert n_filled in range(5, 16)
+    *_, compared, verdict = repr(found).splitlines()
+    assert compared.endswith(f" of the {n_filled} that filled anything.")
+    assert (
+        verdict == f"Nothing follows of {n_filled} runs in other markets that filled anything: it takes 19."
+    )
+
+
+def the_null(seed: int, n_planned: int, n_moved: int) -> bt.Placebo:
+    """A plan that knows nothing, 5 contracts in each of so many markets, and 20 placebos in so many.
+
+    In each market a contract wins or loses .50 by the toss of a coin.
+    """
+    rng = np.random.default_rng(seed)
+    n_markets = [n_planned, *[n_moved] * 20]
+    won = np.array([5 * 500_000 * rng.choice([-1, 1], n).sum() for n in n_markets])
+    filled = 500 * np.array(n_markets)
+    runs = pl.DataFrame({"kind": ["as planned", *["other markets"] * 20], "pnl_micros": won})
+    columns = {
+        "beyond_micros": won,
+        "filled_centi": filled,
+        "per_contract_micros": won * 100 // filled,
+        "n_no_middle": 0,
+    }
+    return bt.Placebo({}, runs.with_columns(**{name: pl.lit(each) for name, each in columns.items()}), 0)
+
+
+@pytest.mark.parametrize(
+    ("n_planned", "n_moved", "misleads"), [(58, 32, "pnl_micros"), (32, 58, "per_contract_micros")]
+)
+def test_who_knows_nothing_is_said_to_know_something_once_in_twenty_times(
+    n_planned: int, n_moved: int, misleads: str
+) -> None:
+    """Of 21 that are alike one is ahead; a larger stake is more often in all, a smaller one per contract."""
+    nulls = [the_null(seed, n_planned, n_moved) for seed in range(400)]
+    n_praised = sum(repr(each).splitlines()[-1].startswith("It earns by what it knows") for each in nulls)
+    assert n_praised <= 400 / 21
+    told = [each.runs[misleads].to_list() for each in nulls]
+    assert sum(planned > max(others) for planned, *others in told) > 1.5 * 400 / 21
 
 
 def six_that_pay(**more: Any) -> MemoryLake:  # noqa: ANN401 -- tables
