@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from backtest.errors import PlanError
+from backtest.report_numbers import plain
 from backtest.slippage import SHAPES, Slippage
 
 if TYPE_CHECKING:
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 
 SEEN: Final = pl.Schema(
     {
+        "sample": pl.Int64(),  # which book, or which order of one's own; a book is walked by several orders
         "price_cc": pl.Int64(),  # the middle between bid and ask, YES
         "half_spread_cc": pl.Float64(),
         "contracts": pl.Float64(),
+        "depth": pl.Float64(),  # contracts on the side that was walked; what an order of one's own got
         "cost_cc": pl.Float64(),  # on average, more than the touch; null where there was not enough depth
     }
 )
@@ -33,7 +36,7 @@ FIT: Final = pl.Schema(
     }
 )
 _DIME_CC: Final = 1_000
-_N_MIN: Final = 30  # in a dime, for a half-spread of its own
+_N_MIN: Final = 30  # books or own orders in a dime, for a half-spread of its own
 # What n contracts pay on average, if the last one pays coefficient x shape: the integral over n.
 _AVERAGES: Final[Mapping[str, float]] = {"linear": 1 / 2, "sqrt": 2 / 3}
 
@@ -47,13 +50,19 @@ def fitted(seen: pl.DataFrame, impact: str | None, what: str) -> Slippage:
         what: where they are from, for messages.
 
     Raises:
-        PlanError: nothing was seen, or the impact is none of the two.
+        PlanError: nothing was seen, no book was deep enough for any order, or the impact is none of the two.
     """
     if impact is not None and impact not in SHAPES:
         raise PlanError(f"impact={impact!r}: use {' or '.join(SHAPES)}, or leave it out: the better one")
     if seen.is_empty():
         raise PlanError(f"nothing to measure: {what}")
     deep = seen.drop_nulls("cost_cc").filter(pl.col("contracts") > 0)
+    if deep.is_empty():
+        least, deepest = seen.select(pl.col("contracts").min(), pl.col("depth").max()).row(0)
+        raise PlanError(
+            f"no book has {plain(least)} contracts on a side: the deepest has {plain(deepest)}; give sizes "
+            "of no more than that"
+        )
     tried = {shape: _coefficient(deep, shape) for shape in ([impact] if impact else SHAPES)}
     best = max(tried, key=lambda shape: tried[shape][1])
     coefficient, explained = tried[best]
@@ -84,10 +93,11 @@ def _coefficient(deep: pl.DataFrame, shape: str) -> tuple[float, float]:
 
 
 def _half_spreads(seen: pl.DataFrame) -> dict[int, int]:
-    """Return the mean half-spread of each dime, rounded up; the mean of all where a dime has few."""
-    means = _by_dime(seen).agg(n=pl.len(), half=pl.col("half_spread_cc").mean())
+    """Return the mean half-spread of each dime, rounded up; the mean of all where a dime has few books."""
+    samples = seen.unique("sample", keep="first", maintain_order=True)
+    means = _by_dime(samples).agg(n=pl.len(), half=pl.col("half_spread_cc").mean())
     own = {dime: half for dime, n, half in means.iter_rows() if n >= _N_MIN}
-    overall = float(seen["half_spread_cc"].mean())  # type: ignore[arg-type]  # a column of floats
+    overall = float(samples["half_spread_cc"].mean())  # type: ignore[arg-type]  # a column of floats
     found: dict[int, int] = {}
     for dime in range(0, 10 * _DIME_CC, _DIME_CC):
         half = max(1, int(np.ceil(own.get(dime, overall))))

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from math import isfinite
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from backtest.account_fills import fill_files
 from backtest.engine import opened
 from backtest.errors import PlanError
+from backtest.latency import as_us
 from backtest.slippage import Slippage
 from backtest.slippage_books import seen_in_books
 from backtest.slippage_fit import fitted
@@ -53,7 +56,7 @@ def calibrate_slippage(
         impact: "linear" or "sqrt"; by default the one that explains more of the costs.
 
     Raises:
-        PlanError: nothing to measure, or sizes that are none.
+        PlanError: nothing to measure, sizes that are none, or no book deep enough for any of them.
         UnknownSeries, UnknownTicker, BadDepth, BadInput: the lake or a file is not as asked.
     """
     pinned, between = cast("Lake", opened(lake)), bounds(start, end)
@@ -61,12 +64,22 @@ def calibrate_slippage(
     if fills is not None:
         seen = seen_in_fills(pinned, fill_files(fills), named, between)
         return fitted(seen, impact, "no taker's order in these files has a touch in the lake before it")
-    counts = sorted({round(size * CONTRACT_CENTI) for size in sizes})
     if named is None:
         raise PlanError(
             "slippage of which markets? Name a series or tickers (--series, --ticker), or give fills"
         )
-    if not counts or counts[0] < 1:
-        raise PlanError(f"sizes={list(sizes)!r}: give contracts, each more than 0")
-    seen = seen_in_books(pinned, named, between, every, counts)
+    as_us("every", every)
+    seen = seen_in_books(pinned, named, between, every, _counts_centi(sizes))
     return fitted(seen, impact, f"no book of these {len(named)} markets is known and has two sides then")
+
+
+def _counts_centi(sizes: object) -> list[int]:
+    given: list[Any] | None = None
+    if isinstance(sizes, Iterable) and not isinstance(sizes, str):
+        given = list(sizes)
+    if given is None or not all(isinstance(each, Real) and isfinite(each) for each in given):
+        raise PlanError(f"sizes={sizes!r}: give contracts, each more than 0, in a list such as [1, 10, 100]")
+    counts = sorted({round(float(each) * CONTRACT_CENTI) for each in given})
+    if not counts or counts[0] < 1:
+        raise PlanError(f"sizes={sizes!r}: give contracts, each more than 0")
+    return counts

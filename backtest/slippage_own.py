@@ -60,7 +60,7 @@ def seen_in_fills(
     others = orders.join(by_quotes, on="order", how="anti")
     traded = lake.scan(TRADES).filter(pl.col("ticker").is_in(names)).select(TRADE_COLUMNS).collect()
     by_trades = _beside(others, _touches(traded))
-    return pl.concat([by_quotes, by_trades]).select(list(SEEN)).cast(SEEN)
+    return pl.concat([by_quotes, by_trades]).with_row_index("sample").select(list(SEEN)).cast(SEEN)
 
 
 def _orders(fills: Sequence[AccountFill]) -> pl.DataFrame:
@@ -120,6 +120,7 @@ def _beside(orders: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
     return met.drop_nulls("ask_cc").select(
         "order",
         "contracts",
+        depth="contracts",
         price_cc=(pl.col("bid_cc").cast(pl.Int64) + pl.col("ask_cc")) // 2,
         half_spread_cc=(pl.col("ask_cc") - pl.col("bid_cc")) / 2,
         cost_cc=pl.col("paid_cc") - ask,

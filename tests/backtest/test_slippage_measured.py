@@ -81,8 +81,13 @@ def test_a_book_so_deep_that_nothing_leaves_the_touch_has_no_impact(tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"sizes": ()}, r"sizes=\[\]: give contracts, each more than 0"),
-        ({"sizes": (0, 1)}, r"sizes=\[0, 1\]: give contracts, each more than 0"),
+        ({"sizes": ()}, r"sizes=\(\): give contracts, each more than 0"),
+        ({"sizes": (0, 1)}, r"sizes=\(0, 1\): give contracts, each more than 0"),
+        ({"sizes": 100}, r"sizes=100: give contracts, .* in a list such as \[1, 10, 100\]"),
+        ({"sizes": ["10"]}, r"sizes=\['10'\]: give contracts, .* in a list"),
+        ({"sizes": "10"}, "sizes='10': give contracts, .* in a list"),
+        ({"sizes": [float("inf")]}, r"sizes=\[inf\]: give contracts, .* in a list"),
+        ({"every": 10}, "every=10: write a length of time such as '250ms'"),
         ({"tickers": None}, r"of which markets\? Name a series or tickers"),
     ],
 )
@@ -91,8 +96,15 @@ def test_sizes_and_markets_must_be_named(tmp_path: Path, arguments: dict[str, An
         bt.calibrate_slippage(a_book_lake(tmp_path, BOOK), **({"tickers": "A"} | arguments))
 
 
-def seen(costs: dict[float, float], n: int = 40, price_cc: int = 5_050, half: float = 50.0) -> pl.DataFrame:
-    rows = [(price_cc, half, contracts, cost) for contracts, cost in costs.items() for _ in range(n)]
+def seen(
+    costs: dict[float, float], n: int = 40, price_cc: int = 5_050, half: float = 50.0, first: int = 0
+) -> pl.DataFrame:
+    """Return orders of each size in each of `n` books."""
+    rows = [
+        (first + book, price_cc, half, contracts, contracts, cost)
+        for contracts, cost in costs.items()
+        for book in range(n)
+    ]
     return pl.DataFrame(rows, schema=SEEN, orient="row")
 
 
@@ -110,11 +122,49 @@ def test_costs_that_follow_a_shape_give_that_shape_back(shape: str, coefficient:
 
 def test_dimes_with_enough_books_have_half_spreads_of_their_own() -> None:
     """40 at .50 with .0100, 30 at .95 with .0021, 3 at .05 with .0900: these few take the mean of all."""
-    few = seen({1.0: 5.0}, n=3, price_cc=500, half=900)
-    rows = pl.concat([seen({1.0: 5.0}, half=100), few, seen({1.0: 5.0}, n=30, price_cc=9_500, half=20.5)])
+    few = seen({1.0: 5.0}, n=3, price_cc=500, half=900, first=40)
+    many = seen({1.0: 5.0}, n=30, price_cc=9_500, half=20.5, first=43)
+    rows = pl.concat([seen({1.0: 5.0}, half=100), few, many])
     overall = int(np.ceil((40 * 100 + 3 * 900 + 30 * 20.5) / 73))
     assert overall == 101
     assert fitted(rows, "sqrt", "").half_spread_cc == {0: 101, 5_000: 100, 6_000: 101, 9_000: 21}
+
+
+def test_half_spreads_do_not_depend_on_which_sizes_were_asked() -> None:
+    """Of 20 books at .50 and 40 at .95 the dime of .50 has too few, however many orders walk each.
+
+    So it takes the mean of all 60 books, (20 x .0100 + 40 x .0040) / 60 = .0060. That large orders found
+    depth at .50 alone changes nothing.
+    """
+    for sizes in ((1.0,), (1.0, 10.0, 100.0)):
+        costs = {size: 2.0 * size**0.5 for size in sizes}
+        middle, high = seen(costs, n=20, half=100), seen(costs, n=40, price_cc=9_500, half=40, first=20)
+        shallow = high.filter(pl.col("contracts") < 100)
+        assert fitted(pl.concat([middle, shallow]), "sqrt", "").half_spread_cc == {0: 60, 9_000: 40}
+
+
+def test_a_book_is_one_book_though_orders_of_many_sizes_walk_both_of_its_sides(tmp_path: Path) -> None:
+    """16 books of A at .475 with a half-spread of .0250 are 32 of these; 31 of B at .10 have .0100.
+
+    All 47 have (16 x .0250 + 31 x .0100) / 47 = .0151, rounded up to .0152.
+    """
+
+    def a_thin_book(n: int) -> dict[str, Any]:
+        return worlds.a_snapshot(n, yes={900: 10_000}, no={8_900: 10_000}, ticker="B", seq=n + 1)
+
+    books = [worlds.a_snapshot(n, yes={4_500: 300}, no={5_000: 200}, seq=n + 1) for n in range(16)]
+    lake = a_book_lake(tmp_path, *books, *(a_thin_book(n) for n in range(31)))
+    for sizes in ((1,), (1, 2, 3)):
+        measured = bt.calibrate_slippage(lake, tickers=["A", "B"], every="1s", sizes=sizes)
+        assert measured.half_spread_cc == {0: 152, 1_000: 100, 2_000: 152}
+
+
+def test_books_too_thin_for_every_size_say_how_deep_they_are(tmp_path: Path) -> None:
+    """The bids of BOOK are 3 and 1,000, the asks 2 and 100."""
+    lake = a_book_lake(tmp_path, BOOK)
+    with pytest.raises(PlanError, match="no book has 2,000 contracts on a side: the deepest has 1,003;"):
+        bt.calibrate_slippage(lake, tickers="A", sizes=(100_000, 2_000))
+    assert bt.calibrate_slippage(lake, tickers="A", sizes=(100_000, 1_003)).impact is not None
 
 
 def test_own_fills_pay_more_than_the_touch_before_them(tmp_path: Path) -> None:
