@@ -8,7 +8,7 @@ import numpy as np
 
 from backtest.report_numbers import dollars
 from backtest.report_page import Markup, table, titled
-from backtest.walking import FOLD_COLUMNS, walk_forward
+from backtest.walking import FOLD_COLUMNS, folded
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,7 +47,7 @@ def lived(run: Run) -> pl.DataFrame | None:
         return None
     at_us = run.fills["fill_ts"].to_physical().to_numpy()
     days = max(1, int(np.ptp(at_us)) // _DAY_US // FOLDS) if len(at_us) else 1
-    folds = walk_forward(run, every=f"{days}d")
+    folds = folded(run, days * _DAY_US)
     return folds if folds.height > 1 else None  # one choice says nothing of choosing
 
 

@@ -20,6 +20,7 @@ from backtest.latency import as_us
 from backtest.params import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.results import TIME, Run
 from backtest.saved import run_of
+from exchange.units import format_ts, from_us
 
 _DAY_US: Final = 86_400_000_000
 FOLD_COLUMNS: Final = (
@@ -50,8 +51,8 @@ def walk_forward(run: Run, *, every: str | timedelta = "7d") -> pl.DataFrame:
         largest net of all settings in that fold, nobody could know of which.
 
     Raises:
-        PlanError: no run, there is one setting only, `every` is no whole number of days, or a parameter is
-            called as one of the columns.
+        PlanError: no run, there is one setting only, `every` is no whole number of days or so long that no
+            choice is made while it still matters, or a parameter is called as one of the columns.
     """
     run, every_us = run_of(run), as_us("every", every)
     if every_us < _DAY_US or every_us % _DAY_US:
@@ -59,14 +60,36 @@ def walk_forward(run: Run, *, every: str | timedelta = "7d") -> pl.DataFrame:
     if run.summary.height < 2:  # noqa: PLR2004 -- there is nothing to choose among
         raise PlanError("this run has one setting: walk_forward chooses among those of a sweep")
     refuse_taken(run.param_names, FOLD_COLUMNS, "folds")
+    walked = folded(run, every_us)
+    if walked.is_empty():
+        _refuse_too_long(run, every)
+    return walked
+
+
+def folded(run: Run, every_us: int) -> pl.DataFrame:
+    """Return what `walk_forward` does; without a row where there is no choice, for whatever reason."""
     settings = settings_of(run)
     events = _events(run, settings)
     starts = _starts(events, every_us)
     told = _folds(events, starts, settings.height)
-    from_us = pl.Series("from_ts", starts, pl.Int64)
-    times = pl.DataFrame([from_us.cast(TIME), (from_us + every_us).alias("until_ts").cast(TIME)])
+    start_us = pl.Series("from_ts", starts, pl.Int64)
+    times = pl.DataFrame([start_us.cast(TIME), (start_us + every_us).alias("until_ts").cast(TIME)])
     sums = pl.DataFrame({name: told[name] for name in FOLD_COLUMNS[2:]})
     return pl.concat([times, with_settings(sums, pl.Series(told["chosen"]), settings)], how="horizontal")
+
+
+def _refuse_too_long(run: Run, every: object) -> None:
+    """Refuse a length of time where a shorter one would have brought a choice."""
+    events = _events(run, settings_of(run))
+    if _starts(events, _DAY_US):
+        over, began = (
+            format_ts(from_us(int(us)))
+            for us in events.select(pl.col("over_us").min(), pl.col("began_us").max()).row(0)
+        )
+        raise PlanError(
+            f"every={every!r} is too long: the first event was over at {over}, the last began at {began}, "
+            "and no choice lies in between; take a shorter every"
+        )
 
 
 def _starts(events: pl.DataFrame, every_us: int) -> range:
