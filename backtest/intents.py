@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final, cast
 
 import polars as pl
 
@@ -168,18 +168,20 @@ def _without_count(action: str, side: str | None) -> Intent:
     )
 
 
-def param(name: str, dtype: pl.DataType | type[pl.DataType] = pl.Float64) -> pl.Expr:
+def param(name: str, dtype: pl.DataType | type[pl.DataType] | type = pl.Float64) -> pl.Expr:
     """Stand for a value that `bt.run(params=...)` gives, one run of the plan for each.
 
     The expression is elementwise and is evaluated at every collect, so shift, over and rolling keep their
-    meaning around it. `dtype` is what the plan sees; the default suits thresholds and counts. Where polars or
-    an intent takes no expression, as for windows and times to live, give `bt.run` a function of them instead.
+    meaning around it. `dtype` is what the plan sees, a type of polars or of Python; the default suits
+    thresholds and counts. Where polars or an intent takes no expression, as for windows and times to live,
+    give `bt.run` a function of them instead.
 
     Raises:
-        PlanError: `name` is not an identifier.
+        PlanError: `name` is not an identifier, or `dtype` no type.
     """
     if not _NAME.fullmatch(name):
         raise PlanError(f"parameter name {name!r} is not an identifier: use letters, digits and _")
+    seen_as = _dtype(name, dtype)
 
     def read(_: pl.Series) -> pl.Series:
         # polars calls this on threads of its own, where a ContextVar of ours would be empty.
@@ -187,15 +189,25 @@ def param(name: str, dtype: pl.DataType | type[pl.DataType] = pl.Float64) -> pl.
             raise ParameterError(
                 f"bt.param({name!r}) has no value here: keep the plan lazy and give it to bt.run(params=...)"
             )
-        return _one_value(name, _values[name], dtype)
+        return _one_value(name, _values[name], seen_as)
 
     # The text of the literal is how `parameters_in` finds the name in a plan; `first` tells polars that it is
     # one value, so that it compares with a scalar and does not spell it out for every row.
     named = pl.lit(f"bt.param({name})")
-    return named.map_batches(read, return_dtype=dtype, is_elementwise=True).first()
+    return named.map_batches(read, return_dtype=seen_as, is_elementwise=True).first()
 
 
-def _one_value(name: str, value: object, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
+def _dtype(name: str, dtype: Any) -> pl.DataType:  # noqa: ANN401 -- a user's argument
+    try:
+        return cast("pl.DataType", pl.DataType.from_python(dtype))  # or its class, which has the same methods
+    except TypeError as error:
+        raise PlanError(
+            f"bt.param({name!r}, {dtype!r}): the second argument is a type, such as int or pl.Float64; "
+            f"values come from params={{{name!r}: …}}"
+        ) from error
+
+
+def _one_value(name: str, value: object, dtype: pl.DataType) -> pl.Series:
     if isinstance(value, float) and value.is_integer() and dtype.is_integer():
         value = int(value)  # of [1, 2.5] both are floats, and the 1 is not to blame
     try:

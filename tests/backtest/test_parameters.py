@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import backtest as bt
-from backtest.errors import ParameterError
+from backtest.errors import ParameterError, PlanError
 from tests.backtest.worlds import a_lake, a_market, a_quote, replayed
 
 LAKE = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000), a_quote(5, 4_800, 5_000)])
@@ -23,7 +23,7 @@ FORMS = [
 ]
 
 
-def swept(given: Any, dtype: pl.DataType | type[pl.DataType] = pl.Int64) -> bt.Run:  # noqa: ANN401 -- what a user may write
+def swept(given: Any, dtype: pl.DataType | type = pl.Int64) -> bt.Run:  # noqa: ANN401 -- what a user may write
     """Buy as many contracts as the parameter says."""
     return replayed(LAKE, (1, "A", bt.buy_yes(bt.param("n", dtype))), params={"n": given})
 
@@ -43,6 +43,31 @@ def test_a_plan_takes_values_in_whatever_has_an_order(
     run = swept(form([1, 2]), dtype)
     assert run.summary["n"].to_list() == [1, 2]
     assert run.fills["count_centi"].to_list() == [100, 200]
+
+
+@pytest.mark.parametrize("dtype", [int, float])
+def test_types_of_python_are_types_too(dtype: type) -> None:
+    """1 contract and 2, whether they were given as 1 or 1.0."""
+    for given in ([1, 2], [1.0, 2.0]):
+        assert swept(given, dtype).fills["count_centi"].to_list() == [100, 200]
+    with pytest.raises(ParameterError, match=r"parameter n='x' is no (Int|Float)64"):
+        swept("x", dtype)
+
+
+def test_a_truth_is_a_condition() -> None:
+    wanted = (1, "A", bt.buy_yes(1).when(bt.param("is_on", bool)))
+    run = replayed(LAKE, wanted, params={"is_on": [True, False]})
+    assert run.summary.select("is_on", "filled_centi").rows() == [(True, 100), (False, 0)]
+
+
+@pytest.mark.parametrize("given", [0.02, "x", None, [1, 2]])
+def test_a_value_is_no_type(given: Any) -> None:  # noqa: ANN401 -- what is wrong
+    said = (
+        f"bt.param('edge', {given!r}): the second argument is a type, such as int or pl.Float64; values come"
+    )
+    with pytest.raises(PlanError) as refused:
+        bt.param("edge", given)
+    assert str(refused.value) == f"{said} from params={{'edge': …}}"
 
 
 @pytest.mark.parametrize("form", FORMS)
