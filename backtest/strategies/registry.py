@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import re
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,7 +30,7 @@ from backtest.strategies.quoted import as_plan
 from exchange.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from types import ModuleType
 
     import polars as pl
@@ -100,11 +102,11 @@ STRATEGIES: Final[dict[str, Strategy]] = {
 def find_strategy(name: str, *, beside: Path | None = None) -> Strategy:
     """Return one of ours by name, or the user's own, a function or a policy, by `path/to/file.py:name`.
 
-    A file may set `PARAMS` (name to default; unknown names are then refused) and `ASSUMPTIONS` (sentences for
-    the report). A relative path counts from `beside`.
+    A file may set `PARAMS` (name to default; unknown names are then refused) and `ASSUMPTIONS` (a sentence
+    for the report, or several). A relative path counts from `beside`.
 
     Raises:
-        BadInput: no such strategy, file or function, or the file cannot be imported.
+        BadInput: no such strategy, file or function, the file cannot be imported, or what it sets is neither.
     """
     match = _FILE.fullmatch(name)
     if match is not None:
@@ -129,13 +131,15 @@ def _from_file(name: str, path: Path, function: str) -> Strategy:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # there dataclasses look up what their annotations name
     try:
         spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[spec.name]
         raise BadInput(
             f"strategy {name!r}: {path} cannot be imported: {type(error).__name__}: {error}"
         ) from error
-    plan, assumptions = getattr(module, function, None), tuple(getattr(module, "ASSUMPTIONS", ()))
+    plan, assumptions = getattr(module, function, None), _assumptions(name, path, module)
     if isinstance(plan, Policy):
         return _quoting(name, plan, assumptions)
     if not callable(plan):
@@ -145,9 +149,20 @@ def _from_file(name: str, path: Path, function: str) -> Strategy:
             if inspect.isfunction(value) or isinstance(value, Policy)
         ]
         raise BadInput(f"strategy {name!r}: {path} has no function {function!r}; {near(function, functions)}")
-    return Strategy(
-        name=name,
-        plan=plan,
-        params=getattr(module, "PARAMS", None),
-        assumptions=assumptions,
-    )
+    params = getattr(module, "PARAMS", None)
+    if params is not None and not (isinstance(params, Mapping) and all(isinstance(n, str) for n in params)):
+        raise BadInput(
+            f"strategy {name!r}: {path}: PARAMS is {params!r}: give each name its default, such as "
+            '{"min_edge": 0.02}'
+        )
+    return Strategy(name=name, plan=plan, params=params, assumptions=assumptions)
+
+
+def _assumptions(name: str, path: Path, module: ModuleType) -> tuple[str, ...]:
+    given = getattr(module, "ASSUMPTIONS", ())
+    sentences = (given,) if isinstance(given, str) else given
+    if not isinstance(sentences, list | tuple) or not all(isinstance(each, str) for each in sentences):
+        raise BadInput(
+            f"strategy {name!r}: {path}: ASSUMPTIONS is {given!r}: give a sentence, or several in a list"
+        )
+    return tuple(sentences)

@@ -1,5 +1,6 @@
 """The strategies that come along: what they want when, and that nothing later changes it."""
 
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -352,3 +353,43 @@ def test_a_strategy_that_cannot_be_found_is_named_with_what_comes_near(
     (tmp_path / "broken.py").write_text("1 / 0\n")
     with pytest.raises(BadInput, match=said):
         find_strategy(name, beside=tmp_path)
+    assert "strategy_broken" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("given", "sentences"),
+    [("'Mine holds.'", ("Mine holds.",)), ("['One.', 'Two.']", ("One.", "Two.")), ("()", ())],
+)
+def test_one_assumption_is_a_sentence_and_several_are_a_list(
+    tmp_path: Path, given: str, sentences: tuple[str, ...]
+) -> None:
+    (tmp_path / "my_own.py").write_text(OWN.replace('("Mine holds.",)', given))
+    assert find_strategy("my_own.py:mine", beside=tmp_path).assumptions == sentences
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            '("Mine holds.",)',
+            "[1]",
+            r"my_own\.py: ASSUMPTIONS is \[1\]: give a sentence, or several in a list",
+        ),
+        ('("Mine holds.",)', "None", "ASSUMPTIONS is None: give a sentence"),
+        ('{"cents": 50}', '["cents"]', r"PARAMS is \['cents'\]: give each name its default, such as"),
+        ('{"cents": 50}', "{1: 50}", r"PARAMS is \{1: 50\}: give each name its default"),
+    ],
+)
+def test_parameters_and_assumptions_that_are_none_are_bad_input(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    (tmp_path / "my_own.py").write_text(OWN.replace(old, new))
+    with pytest.raises(BadInput, match=said):
+        find_strategy("my_own.py:mine", beside=tmp_path)
+
+
+def test_a_file_may_define_dataclasses_whose_annotations_are_text(tmp_path: Path) -> None:
+    lines = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+    own = "@dataclass\nclass Edge:\n    min_cc: int = 5\n"
+    (tmp_path / "my_own.py").write_text(lines + own + OWN)
+    assert find_strategy("my_own.py:mine", beside=tmp_path).params == {"cents": 50}
