@@ -169,8 +169,8 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "best_micros": pl.Int64(),
         }
     ),
-    # First the cash before anything; then each instant that moved cash (a run has about 1,000 of them at
-    # most: closer ones are left out, never the last), each UTC midnight with open positions, and the end.
+    # First the cash before anything; then each instant that moved cash (a run has about 1,000 of them: of
+    # closer ones the last before a wait is kept), each UTC midnight with open positions, and the end.
     "equity": pl.Schema(
         {
             "ts": TIME,

@@ -6,6 +6,7 @@ from backtest.kernels.arrays import NEVER, Records, World
 from backtest.kernels.jit import inner
 
 MILLION: Final = 1_000_000
+DAY_US: Final = 86_400 * MILLION
 
 
 @inner
@@ -19,18 +20,24 @@ def locked(w: World) -> int:
 def note(w: World, equity: Records, t: int) -> None:
     """Before the clock goes on to t: write the row of equity of the instant that awaits one, as that left it.
 
-    The row counts if it is far enough from the last one, or at the end; else a later one takes its place. Of
-    what is held `tops.add_worth` adds the worth, if asked.
+    The row counts if it is far enough from the last one that does, at midnight, or at the end. Else the next
+    one takes its place, unless that is so far: what an account was for long is never left out. Of what is
+    held `tops.add_worth` adds the worth, if asked.
     """
     purse = w.purse[0]
     if purse.dirty_us < 0 or t <= purse.dirty_us:
         return
+    is_far = purse.dirty_us >= purse.marked_us + purse.step_us
     if purse.noted_us != purse.dirty_us:
+        if is_far and purse.noted_us > purse.marked_us:
+            purse.marked_us = purse.noted_us
+            purse.n_equity += 1
         line = equity[purse.n_equity]
         line.ts, line.cash_micros, line.marked_micros = purse.dirty_us, purse.cash, purse.cash
         line.locked_micros, line.returned_micros = locked(w), purse.returned
         purse.noted_us = purse.dirty_us
-    if purse.dirty_us >= purse.marked_us + purse.step_us or t == NEVER:
+    is_far = purse.dirty_us >= purse.marked_us + purse.step_us
+    if is_far or t == NEVER or purse.dirty_us % DAY_US == 0:
         purse.marked_us, purse.dirty_us = purse.dirty_us, -1
         purse.n_equity += 1
 

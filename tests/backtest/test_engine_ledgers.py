@@ -309,6 +309,45 @@ def test_the_last_row_of_equity_is_kept_however_close_it_is_to_the_one_before() 
     assert run.equity["marked_micros"].to_list()[-1] == cash_end(run)[0]
 
 
+def test_a_row_of_equity_is_left_out_only_if_the_next_is_as_close() -> None:
+    """A row in 100 s, of 100,000 s: worthless at 14 s, 4 s after the purchase, and then nothing for a day.
+
+    Without that row, the account would be told as worth its purchase for all the day.
+    """
+    markets = [
+        settled("A", pays_cc=0, close_ts=at(13), settlement_ts=at(14)),
+        settled("B", pays_cc=0, close_ts=at(99_000), settlement_ts=at(100_000)),
+    ]
+    quotes = [a_quote(0, 4_900, 5_000, ticker="A"), a_quote(0, 4_900, 5_000, ticker="B")]
+    run = replayed(
+        a_lake(markets=markets, quotes=quotes), (9, "A", bt.buy_yes(10)), (90_000, "B", bt.buy_yes(1))
+    )
+    assert run.equity["ts"].to_list() == [at(9), at(10), at(14), at(90_001), at(100_000)]
+    assert run.equity["marked_micros"].to_list()[1:3] == [999_725_000, 994_825_000]
+
+
+def test_of_close_rows_of_equity_the_last_before_a_wait_is_kept() -> None:
+    """Rows are about a second apart: of purchases at 10.0, 10.1, ... 10.9 s the first and the last."""
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_100)])
+    buys = [(9 + tenth / 10, "A", bt.buy_yes(1)) for tenth in range(10)]
+    run = replayed(lake, *buys, (990, "A", bt.buy_yes(1, limit=100)))
+    assert run.fills.height == 10
+    assert run.equity["ts"].to_list() == [at(9), at(10), at(10.9), at(991)]
+
+
+def test_midnights_are_kept_however_close_they_are_to_the_row_before() -> None:
+    """Paid after 1,000 days, so that rows are a day apart; bought an hour before midnight."""
+    years = at(1_000 * 86_400)
+    lake = a_lake(
+        markets=[settled(pays_cc=10_000, close_ts=years, settlement_ts=years)],
+        quotes=[a_quote(0, 4_900, 5_000), a_quote(41_000, 8_900, 9_000)],
+    )
+    run = replayed(lake, (39_600, "A", bt.buy_yes(10)))
+    midnight = run.equity.filter(pl.col("ts") == at(43_200))
+    assert midnight["marked_micros"].to_list() == [994_825_000 + 10 * 890_000]
+    assert run.equity.height == 1 + 1 + 1_000 + 1  # before anything, the purchase, midnights, the payout
+
+
 def test_a_value_on_a_market_that_nobody_decided_pays_nothing() -> None:
     """A source may write 0 for "not decided yet": status active without a result stays open."""
     lake = a_lake(

@@ -89,9 +89,14 @@ def a_market(ticker: str = "A", **more: Any) -> dict[str, Any]:  # noqa: ANN401 
 
 
 def settled(ticker: str = "A", *, pays_cc: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -- any column
-    """Return a market that paid `pays_cc` per YES at T0+2000 s, a thousand seconds after its close."""
+    """Return a market that paid `pays_cc` per YES at T0+2000 s, a thousand seconds after its close.
+
+    It was seen at T0+5000 s, or at its end if that is later.
+    """
     paid = {"status": "finalized", "settlement_value_cc": pays_cc, "settlement_ts": at(2_000)}
-    return a_market(ticker, **(paid | {"result": {10_000: "yes", 0: "no"}.get(pays_cc, "scalar")} | more))
+    told = paid | {"result": {10_000: "yes", 0: "no"}.get(pays_cc, "scalar")} | more
+    ends = [told[name] for name in ("close_ts", "settlement_ts") if told.get(name) is not None]
+    return a_market(ticker, **({"observed_ts": max([at(5_000), *ends])} | told))
 
 
 def a_quote(

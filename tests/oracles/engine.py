@@ -589,10 +589,14 @@ class Oracle:
 
 
 def spaced(rows: Sequence[tuple[int, int, int, int, int]], step: int) -> list[tuple[int, int, int, int, int]]:
-    """Leave out rows that come sooner than `step` after the one before that is kept, but never the last."""
+    """Leave out rows sooner than `step` after the one before that is kept, if the next one is so, too.
+
+    Never midnights, and never the last.
+    """
     kept: list[tuple[int, int, int, int, int]] = []
-    for number, row in enumerate(rows, 1):
-        if number == len(rows) or row[0] >= (kept[-1][0] if kept else 0) + step:
+    for row, after in zip(rows, [*rows[1:], (NEVER, 0, 0, 0, 0)], strict=False):
+        enough = (kept[-1][0] if kept else 0) + step
+        if row[0] >= enough or after[0] >= enough or row[0] % DAY_US == 0:
             kept.append(row)
     return kept
 
