@@ -18,8 +18,11 @@ def coverage(tape: Tape, known: Rules) -> pl.DataFrame:
     start, end = np.zeros(len(has_rows), np.int64), np.zeros(len(has_rows), np.int64)
     start[has_rows] = tape.tops["ts_us"][first[has_rows]]
     end[has_rows] = tape.tops["ts_us"][last[has_rows]]
-    length = np.where(close_us < NEVER, close_us, end) - np.where(open_us > 0, open_us, start)
-    share = np.where(has_rows & (length > 0), known_us(tape, close_us) / np.maximum(length, 1), 0.0)
+    close = np.where(close_us < NEVER, close_us, end)
+    length = close - np.where(open_us > 0, open_us, start)
+    # Of a market that is still open nobody knows more than was seen: of it, or in it.
+    until_us = np.minimum(close, np.maximum(known.column("seen_us"), end))
+    share = known_us(tape, open_us, until_us) / np.maximum(length, 1)
     unknown = tape.changes["op"] == UNKNOWN if len(tape.changes) else tape.tops["is_unknown"]
     blind = np.searchsorted(tape.offsets, np.flatnonzero(unknown), side="right") - 1
     return (
@@ -31,7 +34,7 @@ def coverage(tape: Tape, known: Rules) -> pl.DataFrame:
             last_ts=_moments(end, has_rows),
             n_events=pl.Series(np.diff(tape.offsets)),
             n_gaps=pl.Series(np.bincount(blind, minlength=len(has_rows)).astype(np.int64)),
-            known_share=pl.Series(np.minimum(share, 1.0)),
+            known_share=pl.Series(share),
         )
         .select(list(SCHEMAS["coverage"]))
     )

@@ -201,7 +201,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "n_events": pl.Int64(),
             "n_gaps": pl.Int64(),
             "traded_centi": pl.Int64(),  # by everybody in the market's life; null where unknown
-            "known_share": pl.Float64(),  # of the time from open (or first event) to close (or last event)
+            "known_share": pl.Float64(),  # of open (or first event) to close (or last event), even one ahead
         }
     ),
 }

@@ -241,14 +241,16 @@ def _woven(offsets: I64, rows: I64, trades: pl.DataFrame, markets: pl.DataFrame)
     return weave(offsets, rows, bounds, np.ascontiguousarray(prints), TRADE_WITHIN_US)
 
 
-def known_us(tape: Tape, close_us: I64) -> I64:
-    """Return, for each market, for how long its state was known, up to the close or its last event."""
-    has_rows = np.diff(tape.offsets) > 0
+def known_us(tape: Tape, open_us: I64, until_us: I64) -> I64:
+    """Return for how long each market's state was known from its opening to a time after its last row."""
+    n_rows = np.diff(tape.offsets)
+    has_rows = n_rows > 0
     first, last = tape.offsets[:-1][has_rows], tape.offsets[1:][has_rows] - 1
     at_us = np.ascontiguousarray(tape.tops["ts_us"])
     lengths = np.diff(at_us, append=0)
-    lengths[last] = np.where(close_us[has_rows] < NEVER, close_us[has_rows] - at_us[last], 0)
+    lengths[last] = until_us[has_rows] - at_us[last]
     lengths = np.minimum(lengths, tape.holds_us)
+    lengths -= np.clip(np.repeat(open_us, n_rows) - at_us, 0, lengths)
     total = np.zeros(len(has_rows), np.int64)
     total[has_rows] = np.add.reduceat(lengths * tape.tops["is_live"], first)
     return total

@@ -275,10 +275,11 @@ def n_gaps(market: Market) -> int:
 
 def known_share(run: Oracle, market: Market) -> float:
     """Return the part of a market's hours in which there was anything to fill against."""
-    length, known = market.close_us - to_us(market.row["open_ts"]), 0
-    for t, after in zip(
-        sorted(market.instants), [*sorted(market.instants)[1:], market.close_us], strict=False
-    ):
+    open_us, times = to_us(market.row["open_ts"]), sorted(market.instants)
+    seen_us = max([to_us(market.row["observed_ts"]), *times])
+    known = 0
+    for t, after in zip(times, [*times[1:], min(market.close_us, seen_us)], strict=False):
         if is_live(market_at(market, t)):
-            known += min(after - t, run.max_age_us)
-    return min(1.0, known / length) if market.instants and length > 0 else 0.0
+            known += max(0, min(after, t + run.max_age_us) - max(t, open_us))
+    length = market.close_us - open_us
+    return known / length if length > 0 else 0.0
