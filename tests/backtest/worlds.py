@@ -94,7 +94,7 @@ def settled(ticker: str = "A", *, pays_cc: int, **more: Any) -> dict[str, Any]: 
     It was seen at T0+5000 s, or at its end if that is later.
     """
     paid = {"status": "finalized", "settlement_value_cc": pays_cc, "settlement_ts": at(2_000)}
-    told = paid | {"result": {10_000: "yes", 0: "no"}.get(pays_cc, "scalar")} | more
+    told: dict[str, Any] = paid | {"result": {10_000: "yes", 0: "no"}.get(pays_cc, "scalar")} | more
     ends = [told[name] for name in ("close_ts", "settlement_ts") if told.get(name) is not None]
     return a_market(ticker, **({"observed_ts": max([at(5_000), *ends])} | told))
 
