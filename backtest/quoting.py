@@ -1,7 +1,5 @@
 """A policy's run: one stage for all parameter rows, then the clock with the policy in it, row by row."""
 
-import hashlib
-import inspect
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -32,6 +30,7 @@ from backtest.limits import ORDERS_MAX, refuse_orders
 from backtest.outcomes import KEPT_OF_ORDERS, Columns, Outcome, columns_of, outcome_of
 from backtest.plan import Wanted
 from backtest.policies import Policy, Quoting, params_record
+from backtest.policy_source import digest_of
 from backtest.replay import Stage, mark_grid, new_world, refuse_unknown_fees
 from backtest.results import TIME
 from backtest.rooms import Room
@@ -158,12 +157,12 @@ def _roomier(world: World) -> World:
 
 
 def told(quoting: Quoting, settings: "Settings") -> dict[str, Any]:
-    """Return what a manifest says of a policy: its source's digest and how it is asked."""
+    """Return what a manifest says of a policy: the digest of its source and constants, how it is asked."""
     policy, signals = quoting.policy, quoting.signals
     known = {} if signals is None else {"signals": signals.told()}
     return known | {
         "name": policy.function.__name__,
-        "sha256": hashlib.sha256(_source(policy).encode()).hexdigest(),
+        "sha256": digest_of(policy.function),
         "every_us": policy.every_us,
         "feed_us": settings.feed.told,
         "memory": policy.memory,
@@ -187,14 +186,6 @@ def said(quoting: Quoting, settings: "Settings", own: Own) -> tuple[str, ...]:
         f"the policy knows of everything {settings.feed} after it happened, its own fills included",
         "messages about one market arrive in the order in which they were sent",
     )
-
-
-def _source(policy: Policy) -> str:
-    try:
-        return inspect.getsource(policy.function)
-    except OSError:  # typed into an interpreter: its code identifies it
-        code = policy.function.__code__
-        return repr((code.co_code, code.co_consts, code.co_names))
 
 
 def _active(stage: Stage, quoting: Quoting) -> tuple[I64, I64, I64]:
