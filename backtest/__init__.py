@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from backtest.fees import assume_fees
     from backtest.holdouts import Holdout, holdout
     from backtest.incentives import reward_programs
-    from backtest.intents import Intent, buy_no, buy_yes, cancel, close, param, sell_no, sell_yes
+    from backtest.intents import Intent, buy_no, buy_yes, cancel, close, sell_no, sell_yes
     from backtest.latency import sample_latency
     from backtest.liquidity import liquidity_rewards
     from backtest.narrowing import where
+    from backtest.parameters import param
     from backtest.placebos import Placebo, placebo
     from backtest.policies import Policy, Quotes, Quoting, policy
     from backtest.results import Run
@@ -63,7 +64,7 @@ _HOMES = {
     "ladder": "rungs",
     "liquidity_rewards": "liquidity",
     "net_edge_cc": "edges",
-    "param": "intents",
+    "param": "parameters",
     "placebo": "placebos",
     "policy": "policies",
     "profits": "breakdown",

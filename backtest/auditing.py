@@ -15,7 +15,7 @@ import polars as pl
 
 from backtest.engine import opened
 from backtest.errors import PlanError
-from backtest.intents import bound
+from backtest.parameters import bound
 from backtest.plan import Params
 from backtest.planning import PlanOf, plan_under, plans
 from backtest.policies import Policy, Quoting

@@ -18,8 +18,8 @@ from backtest.assumptions import assumed
 from backtest.baskets import ONE_BY_ONE, read_legs
 from backtest.errors import MarketsUnknown, PlanError, kind_of
 from backtest.holdouts import Holdout, Split, split_of
-from backtest.intents import bound
 from backtest.latency import Latency
+from backtest.parameters import bound
 from backtest.plan import Params, Wanted, given_rows, universe, wanted
 from backtest.planning import PlanOf, Plans, plans
 from backtest.policies import Policy, Quoting, params_record, policy_rows

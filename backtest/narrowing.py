@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from backtest.errors import PlanError
-from backtest.intents import parameters_in
+from backtest.parameters import parameters_in
 
 _Values = tuple[Any, ...]  # of times and decimals, what polars stores
 

@@ -17,7 +17,7 @@ from backtest.elsewhere import decisions
 from backtest.engine import LakeReader, opened, run
 from backtest.errors import PlanError
 from backtest.holdouts import Holdout
-from backtest.intents import bound
+from backtest.parameters import bound
 from backtest.plan import Params, universe
 from backtest.planning import PlanOf, plans
 from backtest.policies import Quoting

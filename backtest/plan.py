@@ -16,11 +16,12 @@ import polars as pl
 from backtest.baskets import basket_column, legs_before, sent_in_turn, with_legs
 from backtest.errors import ParameterError, PlanError
 from backtest.holdouts import Split
-from backtest.intents import COUNT_UNUSABLE, INTENT, bound, parameters_in
+from backtest.intents import COUNT_UNUSABLE, INTENT
 from backtest.kernels.arrays import COUNT_MAX_CENTI, I64, NEVER, NO_SIDE, ORDER, Records
 from backtest.known import known_ts
 from backtest.latency import Latency
 from backtest.limits import refuse_orders
+from backtest.parameters import bound, parameters_in
 from backtest.results import SCHEMAS
 from backtest.rooms import Room
 from backtest.tape import fixed

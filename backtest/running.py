@@ -15,7 +15,7 @@ import polars as pl
 
 import backtest as bt
 from backtest.forecasts import read_forecast
-from backtest.intents import parameters_in
+from backtest.parameters import parameters_in
 from backtest.plan import read_plan
 from backtest.report import write_report
 from backtest.rungs import RUNGS, TRADES

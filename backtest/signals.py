@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from backtest.errors import PlanError
-from backtest.intents import parameters_in
 from backtest.kernels.arrays import HEARD, I64, NO_SIGNAL, Records
 from backtest.known import known_ts
+from backtest.parameters import parameters_in
 from backtest.tape import places_in
 
 _NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)

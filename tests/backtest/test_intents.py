@@ -9,7 +9,8 @@ import pytest
 
 import backtest as bt
 from backtest.errors import ParameterError, PlanError
-from backtest.intents import INTENT, bound, parameters_in
+from backtest.intents import INTENT
+from backtest.parameters import bound, parameters_in
 from tests.backtest.worlds import a_lake, a_market, a_quote, at
 
 

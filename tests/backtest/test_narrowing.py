@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import backtest as bt
 from backtest.errors import ParameterError, PlanError
-from backtest.intents import bound
 from backtest.narrowing import Narrowed, bounds_of
+from backtest.parameters import bound
 from tests.backtest.worlds import a_lake, a_market, a_quote
 
 LAKE: Final = a_lake(

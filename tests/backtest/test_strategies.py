@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import backtest as bt
-from backtest.intents import bound
+from backtest.parameters import bound
 from backtest.strategies.registry import STRATEGIES, find_strategy
 from exchange.errors import BadInput
 from tests.backtest.lakes import T0, a_lake, a_market, a_quote, at, committed
