@@ -20,7 +20,7 @@ from backtest.plan import Params
 from backtest.planning import PlanOf, plan_under, plans
 from backtest.policies import Policy, Quoting
 from backtest.report_numbers import length, several
-from backtest.watched import WatchedLake, check_read, is_tape
+from backtest.watched import WatchedLake, check_read, check_takes_lake, is_tape
 from exchange.units import format_ts
 
 if TYPE_CHECKING:
@@ -142,16 +142,18 @@ def audit(
         selection: what else the strategy takes: series, event, ticker, start, end, forecast and so on.
 
     Raises:
-        PlanError: no function, no plan, no intents to compare, a frame whose known_ts is no time with a zone,
-            a plan that is another one each time, a strategy that fails where it has decided, or one that does
-            not read the lake that it is given.
+        PlanError: no function of a lake, no plan, no intents to compare, a frame whose known_ts is no time
+            with a zone, a plan that is another one each time, a strategy that fails where it has decided, or
+            one that does not read the lake that it is given.
         ParameterError: as `bt.run`.
     """
     nothing = Audit({}, _CUTS.to_frame(), _DIFFERENCES.to_frame())
     if isinstance(strategy, Policy):
         _check_policy(strategy)
         return nothing
-    _check_arguments(strategy, n_cuts)
+    if isinstance(n_cuts, bool) or not isinstance(n_cuts, int) or n_cuts < 1:
+        raise PlanError(f"n_cuts={n_cuts!r} must be a whole number from 1 up")
+    check_takes_lake(strategy, params, selection)
     pinned = cast("Lake", opened(lake))
     made = strategy(pinned, **selection)
     if isinstance(made, Quoting) and made.signals is None:
@@ -189,18 +191,6 @@ def _check_policy(policy: Policy) -> None:
             f"{name} reads signals, and those may look ahead: give the function that makes them of a lake, "
             f"and returns {name}.on([…], signals=…)"
         )
-
-
-def _check_arguments(strategy: object, n_cuts: int) -> None:
-    if isinstance(strategy, pl.LazyFrame | pl.DataFrame | Quoting):
-        raise PlanError(
-            "this plan is made already, and cannot be made anew with less: give the function that makes it, "
-            "audit(my_plan, lake), not my_plan(lake)"
-        )
-    if not callable(strategy):
-        raise PlanError(f"strategy={strategy!r} is no function that makes a plan of a lake")
-    if isinstance(n_cuts, bool) or not isinstance(n_cuts, int) or n_cuts < 1:
-        raise PlanError(f"n_cuts={n_cuts!r} must be a whole number from 1 up")
 
 
 def _moments(known_ts: pl.Series, n_cuts: int) -> Iterator[datetime]:

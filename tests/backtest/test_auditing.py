@@ -372,6 +372,18 @@ def in_sql(lake: Lake) -> pl.LazyFrame:
     [
         (pl.LazyFrame(), {}, "made already, .* give the function that makes it"),
         ("closing_drift", {}, "'closing_drift' is no function"),
+        (
+            lambda seconds, rise_cc: seconds + rise_cc,
+            {"params": {"seconds": 1, "rise_cc": 2}},
+            r"<lambda>\(seconds, rise_cc\): missing a required argument: 'rise_cc'\. audit makes",
+        ),
+        (
+            lambda rise_cc: rise_cc + 1,
+            {"params": {"rise_cc": [2, 3]}},
+            r"<lambda>\(rise_cc\): rise_cc is one of params\. .* a function that is called with a lake",
+        ),
+        (lambda: None, {}, r"too many positional arguments\. audit makes the plan anew"),
+        (lambda lake: lake, {"seires": "KXT"}, "got an unexpected keyword argument 'seires'"),
         (BEHIND["any row"], {"lake": "lake"}, r"give it Lake\('lake'\)"),
         (BEHIND["any row"], {"n_cuts": 0}, "n_cuts=0 must be"),
         (BEHIND["any row"], {"ticker": "KXT-1-A", "end": at(0)}, "wants nothing .no parameters."),
