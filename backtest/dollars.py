@@ -11,14 +11,15 @@ Rows = TypeVar("Rows", pl.DataFrame, pl.LazyFrame)
 
 UNITS: Final = {"micros": MICROS_PER_DOLLAR, "cc": DOLLAR_CC, "centi": CONTRACT_CENTI}
 _WORDS: Final = {"count": "contracts"}
+_BARE: Final = {"micros": "dollars", "cc": "dollars", "centi": "contracts"}  # columns called as a unit alone
 
 
 def in_dollars(rows: Rows) -> Rows:
     """Return a frame with amounts and prices in dollars and sizes in contracts, to look at and to plot.
 
     Columns lose the suffix that named their unit: `pnl_micros` becomes `pnl`, `price_cc` `price` and
-    `filled_centi` `filled`; `count_centi` becomes `contracts`. They are Float64, and so no longer exact:
-    compare and sum the whole numbers.
+    `filled_centi` `filled`; `count_centi` becomes `contracts`, and `micros` alone `dollars`. They are
+    Float64, and so no longer exact: compare and sum the whole numbers.
 
     Args:
         rows: of a run, such as `run.summary`, or of the lake, such as `lake.trades()`; other columns stay.
@@ -43,4 +44,6 @@ def in_dollars(rows: Rows) -> Rows:
 
 def _shown(name: str) -> str:
     plain, _, unit = name.rpartition("_")
-    return _WORDS.get(plain, plain) if plain and unit in UNITS else name
+    if unit not in UNITS:
+        return name
+    return _WORDS.get(plain, plain) if plain else _BARE[unit]

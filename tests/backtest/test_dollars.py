@@ -27,6 +27,14 @@ def test_amounts_prices_and_sizes_are_told_in_what_people_read() -> None:
     assert bt.in_dollars(shown).equals(shown), "what is in dollars stays"
 
 
+def test_a_unit_alone_is_a_column_of_dollars_or_contracts() -> None:
+    rows = pl.DataFrame({"cause": ["fee"], "micros": [-1_500_000], "centi": [250]})
+    assert bt.in_dollars(rows).rows(named=True) == [{"cause": "fee", "dollars": -1.5, "contracts": 2.5}]
+    assert bt.in_dollars(pl.DataFrame({"cc": [5_600]})).rows(named=True) == [{"dollars": 0.56}]
+    with pytest.raises(PlanError, match="micros and cc would both be called dollars: rename one before"):
+        bt.in_dollars(pl.DataFrame({"micros": [1], "cc": [1]}))
+
+
 def test_every_frame_of_a_run_can_be_told_so() -> None:
     """The parameters and the words stay; no two columns get one name."""
     run = replayed(a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)]), (1, "A", bt.buy_yes(2)))
