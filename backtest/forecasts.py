@@ -49,10 +49,21 @@ def _read(path: Path) -> pl.DataFrame:
 def _known_ts(where: str, rows: pl.DataFrame) -> pl.Expr:
     dtype = rows.schema["known_ts"]
     if dtype == pl.String:
-        return known_ts_of_text(pl.col("known_ts"))
+        return _read_ts(where, rows)
     if not isinstance(dtype, pl.Datetime) or dtype.time_zone is None:
         raise BadInput(f"{where}: known_ts is {dtype}: it must be a time with a zone")
     return known_ts(pl.col("known_ts"), dtype)
+
+
+def _read_ts(where: str, rows: pl.DataFrame) -> pl.Expr:
+    text, read = pl.col("known_ts"), known_ts_of_text(pl.col("known_ts"))
+    wrong = rows.with_row_index("row", offset=1).filter(text.is_not_null() & read.is_null())
+    if wrong.height:
+        row, said = wrong.select("row", "known_ts").row(0)
+        raise BadInput(
+            f"{where}: known_ts of row {row} is {said!r}: times need a zone, such as 2026-05-11T12:00:00Z"
+        )
+    return read
 
 
 def _refuse(where: str, rows: pl.DataFrame) -> None:

@@ -17,6 +17,6 @@ def known_ts(times: pl.Expr, dtype: pl.Datetime) -> pl.Expr:
 
 
 def known_ts_of_text(text: pl.Expr) -> pl.Expr:
-    """Return RFC 3339 times as `known_ts` does; text that is none raises polars' InvalidOperationError."""
-    cut = text.str.to_datetime("%+", time_unit="us", time_zone="UTC")
+    """Return RFC 3339 times as `known_ts` does; null for text that is none, such as a time without a zone."""
+    cut = text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
     return cut + pl.duration(microseconds=text.str.contains(_FINER).cast(pl.Int64))

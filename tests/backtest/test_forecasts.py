@@ -30,8 +30,11 @@ def test_a_text_file_and_a_parquet_file_say_the_same(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("ticker,prob\nA,0.5\n", "no column known_ts"),
-        (HEAD + "A,2026-05-11T12:00:00,0.5\n", "cannot be read as a forecast"),
-        (HEAD + "A,yesterday,0.5\n", "cannot be read as a forecast"),
+        (
+            HEAD + "A,2026-05-11T12:00:00Z,0.5\nB,2026-05-11 12:00:00,0.5\n",
+            r"mine\.csv: known_ts of row 2 is '2026-05-11 12:00:00': times need a zone, such as 2026-05",
+        ),
+        (HEAD + "A,yesterday,0.5\n", "known_ts of row 1 is 'yesterday': times need a zone"),
         (HEAD + "A,2026-05-11T12:00:00Z,high\n", "cannot be read as a forecast"),
         (HEAD + "A,2026-05-11T12:00:00Z,\n", "1 rows without a ticker, known_ts or prob"),
         (HEAD + "A,2026-05-11T12:00:00Z,50\n", "A at 2026-05-11T12:00:00Z: prob is 50.0, not from 0 to 1"),
