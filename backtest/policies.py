@@ -189,9 +189,11 @@ def policy(
     every_us = as_us("every", every)
     if every_us <= 0:
         raise PlanError("every must be more than 0: it is the grid of moments at which the policy is asked")
-    defaults = dict(params or {})
+    if not isinstance(params, Mapping | None):
+        raise PlanError(f"params={params!r}: give names and defaults, such as {{'edge_cc': 200}}")
+    defaults = {name: _of_python(value) for name, value in (params or {}).items()}
     for name, value in defaults.items():
-        if not _NAME.fullmatch(name) or not _is_number(value):
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or not _is_number(value):
             raise PlanError(f"params: {name}={value!r} should be a name and a number, below 2^63")
         if name in RESULT_COLUMNS:
             raise PlanError(f"a parameter cannot be called {name}: results have a column of that name")
@@ -247,6 +249,10 @@ def policy_rows(given: list[dict[str, Any]], names: Sequence[str], known: Policy
 
 def _n_arguments(function: Callable[..., Any]) -> int:
     return len(inspect.signature(function).parameters)
+
+
+def _of_python(value: Any) -> Any:  # noqa: ANN401 -- a user's argument
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _is_number(value: object) -> bool:

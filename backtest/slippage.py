@@ -70,6 +70,11 @@ class Slippage:
         _check_spread(self.half_spread_cc)
         if isinstance(self.impact, str) and self.impact not in SHAPES:
             raise PlanError(f"impact={self.impact!r}: use {' or '.join(SHAPES)}, or a function of contracts")
+        if not (self.impact is None or isinstance(self.impact, str) or callable(self.impact)):
+            raise PlanError(
+                f"impact={self.impact!r}: use {' or '.join(SHAPES)}, with coefficient_cc, or a function of "
+                "contracts"
+            )
         if not isinstance(self.impact, str) and self.coefficient_cc is not None:
             raise PlanError('coefficient_cc is for impact="linear" or "sqrt"')
         if isinstance(self.impact, str) and not _is_positive(self.coefficient_cc):

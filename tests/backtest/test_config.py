@@ -117,6 +117,7 @@ def test_what_is_left_out_is_left_to_the_engine(tmp_path: Path) -> None:
         (LEAST + "cash = 0", "cash = 0 should be dollars, more than 0"),
         (LEAST + "cash = nan", "cash = nan should be dollars"),
         (LEAST + "extra_ticks = 0.5", "extra_ticks = 0.5 should be a whole number"),
+        (LEAST + "slippage = { impact = 4 }", "slippage: impact=4: use linear or sqrt, with coefficient_cc"),
         (LEAST + "netting = 1", "netting = 1 should be true or false"),
         (LEAST + 'legs = "at once"', "legs = 'at once' is unknown; known are together, one by one"),
         (LEAST + "holdout = 2026-09-01", "should be a table with both of them, such as { since = 2026-09-01"),

@@ -7,6 +7,7 @@ import math
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -420,6 +421,16 @@ def test_a_parameter_that_cannot_be_meant_is_refused(params: dict[str, Any], sai
         quoted(joining, params=params)
 
 
+def test_defaults_may_be_numbers_of_numpy() -> None:
+    """Whole ones make a whole number of the parameter, as Python's do."""
+    defaults: dict[str, Any] = {"size": np.int64(10), "share": np.float64(1)}
+    known = bt.policy(every="1s", params=defaults, memory=1)(joining.function)
+    assert known == joining
+    assert [type(each) for each in known.params.values()] == [int, float]
+    with pytest.raises(ParameterError, match="the policy's default 10 makes it a whole number"):
+        quoted(known, params={"size": 1.5})
+
+
 def test_a_run_says_which_policy_it_was_and_what_it_knew() -> None:
     run = quoted(FIXED, feed="100ms", start=at(5))
     told = run.manifest["config"]["policy"]
@@ -536,6 +547,8 @@ def test_in_python_it_is_refused_with_what_it_returned(function: Any, said: str)
         ({"every": timedelta(seconds=-1)}, "every must be more than 0"),
         ({"every": "1s", "params": {"half cc": 1}}, "half cc=1 should be a name and a number"),
         ({"every": "1s", "params": {"half": "1"}}, "half='1' should be a name and a number"),
+        ({"every": "1s", "params": {1: 1}}, "1=1 should be a name and a number"),
+        ({"every": "1s", "params": ["half"]}, r"params=\['half'\]: give names and defaults"),
         ({"every": "1s", "params": {"ticker": 1}}, "cannot be called ticker: results have a column"),
         ({"every": "1s", "memory": -1}, "memory=-1: a whole number from 0 to 10,000"),
         ({"every": "1s", "memory": 0.5}, r"memory=0\.5: a whole number"),

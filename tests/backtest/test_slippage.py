@@ -308,6 +308,7 @@ def test_a_run_says_where_it_was_too_large_for_the_market() -> None:
         ({"impact": "sqrt"}, "more than 0"),
         ({"impact": "sqrt", "coefficient_cc": float("nan")}, "more than 0"),
         ({"coefficient_cc": 4}, 'for impact="linear" or "sqrt"'),
+        ({"impact": 4}, "impact=4: use linear or sqrt, with coefficient_cc, or a function of contracts"),
         ({"impact": lambda contracts: -contracts}, "not trade better"),
         ({"impact": lambda contracts: 100 - contracts.clip(0, 100)}, "not trade better"),
         ({"impact": lambda _: 5.0}, "one each"),
