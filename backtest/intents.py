@@ -123,9 +123,17 @@ def sell_no(
     return _order("sell", "no", count, limit, ttl, tif, post_only=post_only, replace=replace)
 
 
-def close() -> Intent:
-    """Sell whatever is held when the order arrives, at once and at any price; nothing rests."""
-    return _without_count("close", None)
+def close(limit: int | pl.Expr | None = None) -> Intent:
+    """Sell whatever is held when the order arrives, at once; nothing rests, and nothing is opened.
+
+    Args:
+        limit: least acceptable price, in centicents, of the side that is held; any price without one. An
+            expression that gives null rejects the order.
+
+    Raises:
+        PlanError: a limit that cannot be meant.
+    """
+    return _without_count("close", None, limit)
 
 
 def cancel(side: str | None = None) -> Intent:
@@ -144,13 +152,13 @@ def cancel(side: str | None = None) -> Intent:
     return _without_count("cancel", side)
 
 
-def _without_count(action: str, side: str | None) -> Intent:
+def _without_count(action: str, side: str | None, limit: int | pl.Expr | None = None) -> Intent:
     return _intent(
         pl.struct(
             pl.lit(action, dtype=type_of_action).alias("action"),
             pl.lit(side, dtype=type_of_side).alias("side"),
             pl.lit(None, dtype=pl.Int64).alias("count_centi"),
-            pl.lit(None, dtype=pl.Int64).alias("limit_cc"),
+            _limit_cc(limit).alias("limit_cc"),
             pl.lit(None, dtype=pl.Int64).alias("ttl_us"),
             pl.lit("ioc", dtype=type_of_tif).alias("tif"),
             pl.lit(value=False).alias("post_only"),

@@ -232,7 +232,7 @@ def _aim_to_close(w: World, o: int) -> bool:
     if position == 0:
         return False
     order.direction = -1 if position > 0 else 1
-    order.limit_cc = 0 if position > 0 else DOLLAR_CC
+    order.limit_cc = order.limit_cc if position > 0 else DOLLAR_CC - order.limit_cc  # of the side held
     return True
 
 

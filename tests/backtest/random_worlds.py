@@ -275,7 +275,7 @@ def with_baskets(rng: Random, plan: list[Wish]) -> list[Wish]:
 def intent(order: dict[str, Any], times: pl.Expr | int = 1) -> pl.Expr:
     """Build the order as a user would, of so many times its count."""
     if order["action"] == "close":
-        return bt.close()
+        return bt.close(order["limit"])
     if order["action"] == "cancel":
         return bt.cancel(order["side"])
     build = getattr(bt, f"{order['action']}_{order['side']}")

@@ -105,7 +105,7 @@ def oracle(lake: MemoryLake, plan: Sequence[Wish], setting: Setting, tickers: It
 def an_order(number: int, each: Sent, close_us: int) -> Order:
     """Return an order as the slow engine wants it."""
     wish = each.wish
-    is_close = wish["action"] in ("close", "cancel")
+    is_close, is_cancel = wish["action"] in ("close", "cancel"), wish["action"] == "cancel"
     ttl = wish["ttl"] * 1_000_000 if wish["ttl"] and wish["tif"] == "gtc" and not is_close else None
     order = Order(
         order_id=number,
@@ -114,7 +114,7 @@ def an_order(number: int, each: Sent, close_us: int) -> Order:
         action=wish["action"],
         side=wish["side"],
         count=0 if is_close else round(wish["count"] * 100),
-        limit=None if is_close else wish["limit"],
+        limit=None if is_cancel else wish["limit"],
         tif="ioc" if is_close else wish["tif"],
         expiry_us=min(close_us, each.arrival_us + ttl if ttl else NEVER),
         is_post_only=not is_close and wish["post_only"],

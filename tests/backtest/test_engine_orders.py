@@ -17,6 +17,7 @@ from tests.backtest.worlds import (
     a_plan,
     a_quote,
     a_series,
+    a_snapshot,
     assert_conserved,
     at,
     replayed,
@@ -24,6 +25,7 @@ from tests.backtest.worlds import (
 )
 
 STEADY = [a_quote(0, 4_900, 5_000)]
+NULL = pl.lit(None, pl.Int64)
 
 
 def test_an_order_meets_the_market_of_its_arrival_not_of_its_decision() -> None:
@@ -204,6 +206,30 @@ def test_waiting_orders_reserve_what_they_would_open() -> None:
     assert replayed(lake, (3, "A", offer)).summary["locked_max_micros"].item() == 4_000_000
     bought = replayed(lake, (1, "A", bt.buy_yes(10)), (3, "A", offer))
     assert bought.summary["locked_max_micros"].item() == 5_000_000
+
+
+@pytest.mark.parametrize(("limit", "n_sold"), [(None, 1_000), (4_900, 300), (4_800, 1_000), (5_000, 0)])
+@pytest.mark.parametrize("side", ["yes", "no"])
+def test_a_close_may_have_a_limit_of_the_side_that_is_held(side: str, limit: int | None, n_sold: int) -> None:
+    """Ten are held; three are bid for at .49, the others at .48; NO is the same in the mirror."""
+    own, other = {4_900: 300, 4_800: 9_000}, {4_900: 9_000}
+    yes, no = (own, other) if side == "yes" else (other, own)
+    lake = a_lake(markets=[a_market()], book_snapshots=[a_snapshot(0, yes=yes, no=no)])
+    buy = getattr(bt, f"buy_{side}")
+    run = replayed(lake, (1, "A", buy(10)), (5, "A", bt.close(limit=limit)), fills="book")
+    closed = run.orders.row(1, named=True)
+    assert (closed["action"], closed["side"], closed["filled_centi"]) == ("sell", side, n_sold)
+    assert (closed["limit_cc"], closed["count_centi"]) == (limit, 1_000)
+    assert closed["reason"] == (None if n_sold == 1_000 else "beyond limit")
+    assert run.fills["position_after_centi"].to_list()[-1] == (1_000 - n_sold) * (1 if side == "yes" else -1)
+    assert_conserved(run)
+
+
+@pytest.mark.parametrize(("limit", "reason"), [(4_950, "off-grid limit"), (NULL, "no limit price")])
+def test_a_close_with_a_limit_that_is_no_price_is_refused(limit: int | pl.Expr, reason: str) -> None:
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_900, 5_000)])
+    run = replayed(lake, (1, "A", bt.buy_yes(10)), (5, "A", bt.close(limit=limit)))
+    assert run.orders["reason"].to_list() == [None, reason]
 
 
 def test_a_waiting_order_holds_its_cash_until_it_ends() -> None:

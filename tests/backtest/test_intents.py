@@ -61,6 +61,8 @@ def test_all_intents_have_one_type(tif: str) -> None:
     for intent in (
         bt.buy_yes(1, limit=100, tif=tif),
         bt.close(),
+        bt.close(limit=100),
+        bt.close(limit=pl.col("p")),
         bt.sell_yes(pl.col("p")).when(condition=False),
     ):
         assert rows.select(intent=intent).collect_schema()["intent"] == INTENT
