@@ -60,7 +60,14 @@ def chosen(sides: Sequence[Run], params: Mapping[str, Any]) -> list[pl.DataFrame
 
 
 def _key(row: Mapping[str, Any]) -> str:
-    return repr(sorted(row.items()))  # in whatever order the names were given
+    """Return what equal settings share, in whatever order the names were given; 1 and 1.0 are equal."""
+    return repr(sorted((name, _number(value)) for name, value in row.items()))
+
+
+def _number(value: object) -> object:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    return float(value) if float(value) == value else value
 
 
 def _setting(row: Mapping[str, Any]) -> str:

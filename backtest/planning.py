@@ -23,9 +23,15 @@ class Plans:
     last: tuple[dict[str, Any], pl.LazyFrame] | None = None
 
     def under(self, row: dict[str, Any]) -> pl.LazyFrame:
-        """Return the plan under one of the rows; a function is asked for the same one once in a row."""
+        """Return the plan under one of the rows; a function is asked for the same one once in a row.
+
+        Raises:
+            PlanError: it has baskets, and that under the row before has none, or the other way round.
+        """
         if self.last is None or self.last[0] is not row:
-            self.last = row, self.make(row)
+            before, self.last = self.last, (row, self.make(row))
+            if before is not None and before[1] is not self.last[1]:
+                _check_baskets(before, self.last)
         return self.last[1]
 
     @property
@@ -35,8 +41,20 @@ class Plans:
 
     @property
     def has_baskets(self) -> bool:
-        """Whether the plan under the first row has."""
+        """Whether the plan under the first row has; then all have."""
         return "basket" in self.under(self.rows[0]).collect_schema()
+
+
+def _check_baskets(*both: tuple[dict[str, Any], pl.LazyFrame]) -> None:
+    rows = {"basket" in made.collect_schema(): row for row, made in both}
+    if len(rows) > 1:
+        with_some, without = (
+            ", ".join(f"{name}={value!r}" for name, value in rows[has].items()) for has in (True, False)
+        )
+        raise PlanError(
+            f"the plan has a column basket with {with_some} and none with {without}: let all settings have "
+            "it, null where an order belongs to no basket"
+        )
 
 
 def plans(plan: PlanOf, params: Params) -> Plans:

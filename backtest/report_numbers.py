@@ -109,7 +109,10 @@ def plain(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(plain(each) for each in value) or NONE
     if isinstance(value, float):
-        return f"{value:,.6g}".replace("-", MINUS)
+        digits = (
+            12 if float(f"{value:.12g}") == value else 6
+        )  # whole what a person wrote, short what was computed
+        return f"{value:,.{digits}g}".replace("-", MINUS)
     printers: dict[type, Callable[[Any], str]] = {
         type(None): lambda _: NONE,
         bool: lambda truth: "yes" if truth else "no",

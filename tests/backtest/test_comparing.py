@@ -185,6 +185,20 @@ def test_a_row_of_a_sweep_meets_another_run() -> None:
     assert found.manifest["name"].to_list() == ["orders", "params.n"]
 
 
+def test_whole_numbers_meet_floats_that_are_equal_and_truths_do_not() -> None:
+    floats = replayed(LAKE, (1, "A", bt.buy_yes(bt.param("n"))), params={"n": [2.0, 1.0]})
+    found = bt.compare(a_sweep(), floats)
+    assert found.is_equal
+    assert found.summary["n"].to_list() == [1, 2]
+    wanted = bt.buy_yes(1).when(bt.param("n", bool)), bt.buy_yes(2).when(bt.param("n", int) == 1)
+    truths, whole = (
+        replayed(LAKE, (1, "A", each), params={"n": values})
+        for each, values in zip(wanted, ([False, True], [0, 1]), strict=True)
+    )
+    with pytest.raises(PlanError, match="2 and 2 parameter rows: choose one"):
+        bt.compare(truths, whole)
+
+
 def test_names_of_parameters_have_no_order() -> None:
     at_most = bt.buy_yes(bt.param("n", pl.Int64), limit=bt.param("most", pl.Int64))
     rows = {"n": [1, 2], "most": [5_000]}

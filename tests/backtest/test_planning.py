@@ -1,5 +1,6 @@
 """A function in place of a plan: made anew for each setting, of what no expression can be."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import polars as pl
@@ -47,6 +48,26 @@ def test_each_setting_is_what_its_plan_is_alone() -> None:
         for name in ("orders", "fills", "equity"):
             rows = swept.frames[name].filter(window=window).drop("window", "rise_cc")
             assert rows.equals(alone.frames[name]), name
+
+
+def legs_where(has_baskets: Callable[[int], bool]) -> Callable[[int], pl.LazyFrame]:
+    """Return a plan of two orders, whose legs are a basket under some settings."""
+
+    def plan(n: int) -> pl.LazyFrame:
+        rows = QUOTES.lazy().filter(pl.col("ask_cc") == 4_900)
+        wanted = rows.select("ticker", "known_ts", intent=bt.buy_yes(n))
+        return wanted.with_columns(basket=pl.lit("pair")) if has_baskets(n) else wanted
+
+    return plan
+
+
+def test_all_settings_have_baskets_or_none_has() -> None:
+    """Which of them comes first makes no difference."""
+    said = "the plan has a column basket with n=1 and none with n=2: let all settings have it"
+    for order in ([1, 2], [2, 1], [1, 1.5, 2]):
+        with pytest.raises(PlanError, match=said if len(order) == 2 else "with n=1.5 and none with n=2.0"):
+            run(legs_where(lambda n: n < 2), params={"n": order})
+    assert run(legs_where(lambda _: True), params={"n": [1, 2]}).baskets.height == 2
 
 
 def test_a_function_is_called_once_for_each_setting() -> None:

@@ -68,6 +68,8 @@ def test_a_column_is_printed_by_the_unit_its_name_ends_with() -> None:
 
 def test_plain_values_print_as_people_write_them() -> None:
     assert plain([0.05, 5, True, None]) == "0.05, 5, yes, \N{EN DASH}"
+    assert plain([1_788_264_100.0, -1_788_264_250.5]) == "1,788,264,100, \N{MINUS SIGN}1,788,264,250.5"
+    assert plain([1 / 3, 0.1 + 0.2, 2e20, 1e-9]) == "0.333333, 0.3, 2e+20, 1e\N{MINUS SIGN}09"
     assert (share(0.125), several(1, "fill"), several(2, "fill")) == ("12.5 %", "1 fill", "2 fills")
 
 
