@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 
+import numpy as np
 import polars as pl
 
-from backtest.kernels.arrays import DOLLAR_CC, I64, Records
+from backtest.kernels.arrays import DOLLAR_CC, I64, Flags
 from backtest.outcomes import Outcome
 
+_VALUE, _PAID, _FILL = range(3)  # in the order of an instant
 _NUMBERS = ("event", "n_markets", "deepest_us", "cost_micros", "worst_micros", "best_micros")
 
 
@@ -47,53 +49,48 @@ def span(positions: Iterable[int], is_exclusive: bool, settled_cc: int = 0) -> t
     return sure - open_cc * lost, sure + open_cc * won
 
 
-def exposures(outcome: Outcome, event: I64, is_exclusive: list[bool]) -> pl.DataFrame:
+def exposures(outcome: Outcome, event: I64, is_exclusive: Flags, payouts: pl.DataFrame) -> pl.DataFrame:
     """Return the deepest moment of each event that was traded, of the states that instants ended with.
 
     Args:
         outcome: of one parameter row.
         event: the number of each market's event.
         is_exclusive: by event.
+        payouts: settle_us, market and value_cc, of all members, traded or not.
 
     Returns:
         event, n_markets (traded), deepest_us, cost_micros (paid for the event until then, less what it had
         brought), worst_micros and best_micros (profit if the worst, or the best, had followed); by event.
     """
     events: dict[int, _Exposure] = {}
-    for ts, moves in groupby(_moves(outcome.fills, outcome.settled, outcome), itemgetter(0)):
+    for ts, moves in groupby(_moves(outcome, event, is_exclusive, payouts), itemgetter(0)):
         moved = set()
-        for _, is_fill, market, position, money, value in moves:
+        for _, kind, market, amount, money in moves:
             number = int(event[market])
             moved.add(number)
-            each = events.setdefault(number, _Exposure(is_exclusive[number]))
+            each = events.setdefault(number, _Exposure(bool(is_exclusive[number])))
             each.received += money
-            each.positions[market] = position
-            if not is_fill:
-                each.values[market] = value
+            (each.values if kind == _VALUE else each.positions)[market] = amount
         for number in moved:  # after all of an instant: a basket that fills at once was never half filled
-            events[number].look(ts)
+            if events[number].positions:
+                events[number].look(ts)
     rows = [(number, len(each.positions), *(each.deepest or ())) for number, each in sorted(events.items())]
     return pl.DataFrame(rows, schema=dict.fromkeys(_NUMBERS, pl.Int64()), orient="row")
 
 
-def _moves(fills: Records, settled: Records, outcome: Outcome) -> list[tuple[int, bool, int, int, int, int]]:
-    """Return fills and settlements in the clock's order: ts, is_fill, market, position, money, value."""
-    market = outcome.orders["market"][fills["order_id"]]
-    received = fills["cash_micros"] - fills["fee_micros"]
-    traded = zip(
-        fills["fill_us"].tolist(),
-        market.tolist(),
-        fills["position_after_centi"].tolist(),
-        received.tolist(),
-        strict=True,
-    )
-    paid = zip(
-        settled["settled_us"].tolist(),
-        settled["market"].tolist(),
-        settled["payout_micros"].tolist(),
-        settled["value_cc"].tolist(),
-        strict=True,
-    )
-    moves = [(ts, False, m, 0, money, value) for ts, m, money, value in paid]
-    moves += [(ts, True, m, position, money, 0) for ts, m, position, money in traded]
-    return sorted(moves, key=lambda each: each[:2])  # settlements of an instant come before its fills
+def _moves(
+    outcome: Outcome, event: I64, is_exclusive: Flags, payouts: pl.DataFrame
+) -> list[tuple[int, int, int, int, int]]:
+    """Return what moved events that were traded, in order: ts, kind, market, its value or position, money."""
+    fills, settled = outcome.fills, outcome.settled
+    market, received = outcome.orders["market"][fills["order_id"]], fills["cash_micros"] - fills["fee_micros"]
+    due = payouts.select("settle_us", "market", "value_cc").to_numpy()
+    home = event[due[:, 1]]
+    due = due[is_exclusive[home] & np.isin(home, event[market])]
+    moves = [(ts, _VALUE, m, value_cc, 0) for ts, m, value_cc in due.tolist()]
+    paid = (settled[name].tolist() for name in ("settled_us", "market", "payout_micros"))
+    moves += [(ts, _PAID, m, 0, money) for ts, m, money in zip(*paid, strict=True)]
+    traded = (fills["fill_us"], market, fills["position_after_centi"], received)
+    columns = (each.tolist() for each in traded)
+    moves += [(ts, _FILL, m, position, money) for ts, m, position, money in zip(*columns, strict=True)]
+    return sorted(moves, key=itemgetter(0, 1))

@@ -90,9 +90,13 @@ def _baskets(done: Sequence[Outcome], stage: "Stage", frames: Frames) -> pl.Data
 
 def _exposures(done: Sequence[Outcome], stage: "Stage", _: Frames) -> pl.DataFrame:
     markets, event = stage.rules.markets, stage.venue.markets["event"]
-    homes = markets.select("event_ticker", "series_ticker", "is_exclusive", number=pl.Series(event))
-    homes = homes.unique("number", keep="first").sort("number")
-    parts = [exposures(each, event, homes["is_exclusive"].to_list()) for each in done]
+    homes = (
+        markets.group_by(number=pl.Series(event))
+        .agg(pl.first("event_ticker"), pl.col("series_ticker").drop_nulls().first(), pl.first("is_exclusive"))
+        .sort("number")
+    )
+    is_exclusive, payouts = homes["is_exclusive"].to_numpy(), stage.rules.payouts
+    parts = [exposures(each, event, is_exclusive, payouts) for each in done]
     rows = pl.concat(parts)
     shown = rows.with_columns(
         *homes.select(pl.exclude("number").gather(rows["event"])).get_columns(),

@@ -91,6 +91,44 @@ def test_a_basket_that_fills_within_an_instant_was_never_half_filled() -> None:
     assert deepest(("A", bt.buy_yes(10)), ("A", bt.close())) == (at(2), 100_000, -100_000, -100_000)
 
 
+def beside_a_member(*states: dict[str, Any], exclusive: bool = True) -> tuple[Any, ...]:
+    """Buy 10 NO of A at .90 at 201 s, beside C of the same event, of which nothing is traded."""
+    quotes = [a_quote(0, 1_000, 1_100), a_quote(0, 9_000, 9_100, ticker="C")]
+    event = {"ticker": "E", "observed_ts": at(-1), "series_ticker": "KXTEST", "mutually_exclusive": exclusive}
+    paid = [
+        settled("C", **{"pays_cc": 10_000, "event_ticker": "E", "close_ts": at(90), **each})
+        for each in states
+    ]
+    lake = a_lake(
+        markets=[a_market("A", event_ticker="E"), *paid],
+        quotes=quotes,
+        events=[event],
+        series=[a_series(ppm=0)],
+    )
+    run = replayed(lake, (200, "A", bt.buy_no(10)), (1, "C", bt.buy_yes(1, limit=100)))
+    assert run.fills.height == 1
+    return run.exposures.select("n_markets", "deepest_ts", "worst_micros", "best_micros").row(0)
+
+
+def test_a_member_that_paid_counts_though_it_was_never_traded() -> None:
+    """C has paid YES at 100 s: NO of A cannot lose. Paid at 300 s, or of any other event, $9 may be lost."""
+    before, after = {"settlement_ts": at(100)}, {"settlement_ts": at(300)}
+    assert beside_a_member(before) == (1, at(201), 1_000_000, 1_000_000)
+    assert beside_a_member(after) == (1, at(201), -9_000_000, 1_000_000)
+    assert beside_a_member(before, exclusive=False) == (1, at(201), -9_000_000, 1_000_000)
+
+
+def test_a_member_that_paid_a_part_leaves_the_rest() -> None:
+    """C has paid .33: A may pay .67 at most, and NO of it .33 at least, which cost .90."""
+    assert beside_a_member({"pays_cc": 3_300, "settlement_ts": at(100)})[2:] == (-5_700_000, 1_000_000)
+
+
+def test_a_payout_that_is_corrected_brings_back_what_can_be_lost() -> None:
+    """C had paid YES at 100 s, and NO from 400 s on: from then on the $9 are at risk."""
+    states = ({"settlement_ts": at(100)}, {"pays_cc": 0, "settlement_ts": at(400), "observed_ts": at(6_000)})
+    assert beside_a_member(*states) == (1, at(400), -9_000_000, 1_000_000)
+
+
 def test_what_was_sold_again_is_no_longer_at_risk() -> None:
     """10 YES at .41, sold at .40: 4.10 were at risk, and then 10 cents are lost for certain."""
     run = run_of([(1, "A", bt.buy_yes(10)), (5, "A", bt.close())], exclusive=False)

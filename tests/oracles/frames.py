@@ -196,7 +196,14 @@ def exposures(run: Oracle, exclusive: Iterable[str]) -> list[Row]:
     told = []
     for event in sorted({run.markets[move["ticker"]].row["event_ticker"] for _, move in moves}):
         mine = [(t, move) for t, move in moves if run.markets[move["ticker"]].row["event_ticker"] == event]
-        looks = [look(mine, t, is_exclusive=event in exclusive) for t in sorted({t for t, _ in mine})]
+        members = [market for market in run.markets.values() if market.row["event_ticker"] == event]
+        moments = {t for t, _ in mine}
+        if event in exclusive:  # what one member pays, traded or not, is no longer there for the others
+            moments |= {t for member in members for t, _ in member.payouts if t >= min(moments)}
+        looks = [
+            look(mine, t, left_cc=left_at(members, t) if event in exclusive else None)
+            for t in sorted(moments)
+        ]
         deepest = min(looks, key=lambda each: (each["worst_micros"], each["deepest_us"]))
         (series,) = {run.markets[move["ticker"]].row["series_ticker"] for _, move in mine}
         told.append(
@@ -211,20 +218,25 @@ def exposures(run: Oracle, exclusive: Iterable[str]) -> list[Row]:
     return told
 
 
-def look(moves: Sequence[tuple[int, Row]], t: int, *, is_exclusive: bool) -> Row:
-    """Return what an event could come to after t."""
-    cost, held, values = 0, dict[str, int](), dict[str, int]()
+def left_at(members: Iterable[Market], t: int) -> int:
+    """Return what members of an exclusive event can still pay after t: what the others have not paid."""
+    values = [[value for paid_us, value in member.payouts if paid_us <= t][-1:] for member in members]
+    return max(0, 10_000 - sum(map(sum, values)))
+
+
+def look(moves: Sequence[tuple[int, Row]], t: int, *, left_cc: int | None) -> Row:
+    """Return what an event could come to after t; `left_cc`: what one more may pay, None for each of them."""
+    cost, held = 0, dict[str, int]()
     for at_us, move in moves:
         if at_us > t:
             continue
         if "payout_micros" in move:
             cost -= move["payout_micros"]
-            held[move["ticker"]], values[move["ticker"]] = 0, move["value_cc"]
+            held[move["ticker"]] = 0
         else:
             cost += move["fee_micros"] - move["cash_micros"]
             held[move["ticker"]] = move["position_after_centi"]
-    left_cc = max(0, 10_000 - sum(values.values()))
-    if is_exclusive:
+    if left_cc is not None:
         outcomes = [
             [left_cc if i == winner else 0 for i in range(len(held))] for winner in range(-1, len(held))
         ]
