@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from backtest.errors import MarketsUnknown
+from backtest.fee_records import series_tickers
 from backtest.fees import UNKNOWN_NUM, FeeTable, fee_table, refuse_unknown
 from backtest.kernels.arrays import (
     EQUITY,
@@ -94,7 +95,7 @@ def prepare(lake: "LakeReader", settings: "Settings", tickers: set[str]) -> Stag
         )
     events = _of(lake, EVENTS, "ticker", markets["event_ticker"].unique().to_list())
     known = rules(markets, events, payout_delay=settings.payout_delay, netting=settings.netting)
-    series = _of(lake, SERIES, "ticker", known.markets["series_ticker"].drop_nulls().unique().to_list())
+    series = _of(lake, SERIES, "ticker", series_tickers(known.markets))
     fees = fee_table(
         known.markets,
         series,

@@ -91,6 +91,48 @@ def test_an_event_s_override_beats_its_series_field_by_field() -> None:
     assert fees(world(events=[event], fee_changes=[cleared]), 5, 15) == [875_000, 1_750_000]
 
 
+def test_an_override_of_which_only_the_end_is_on_record_is_unknown_before_it() -> None:
+    """Half, nothing or twice the series' 1.75 until 10 s: nobody recorded it."""
+    ended = a_change(10, None, fee_type=None, scope="event", ticker="E-A")
+    lake = world(fee_changes=[ended])
+    with pytest.raises(FeesUnknown, match="KXTEST before 2026-09-01"):
+        fees(lake, 5, 15)
+    assert fees(lake, 15) == [1_750_000]
+    run = replayed(lake, (5, "A", bt.buy_yes(100)), fees=bt.assume_fees("quadratic", "0.25"))
+    assert run.fills["fee_micros"].to_list() == [437_500]
+    assert "fees of KXTEST: assumed quadratic x 0.25 where unknown" in run.assumptions
+
+
+def test_before_its_first_override_on_record_an_event_has_the_fees_of_its_series() -> None:
+    """1.75 until 10 s, nothing from then on; the run says so."""
+    begun = a_change(10, 0, scope="event", ticker="E-A")
+    run = replayed(world(fee_changes=[begun]), (5, "A", bt.buy_yes(100)), (15, "A", bt.buy_yes(100)))
+    assert run.fills["fee_micros"].to_list() == [1_750_000, 0]
+    said = "fees of event E-A: its series' before 2026-09-01, its first override on record"
+    assert said in run.assumptions
+
+
+def test_a_market_without_a_series_has_the_fees_of_the_one_that_its_ticker_begins_with() -> None:
+    """Combos are told without a series: half of 1.75, as on record for KXMVE; of KXNEW nothing is."""
+
+    def combo(event: str, **arguments: Any) -> bt.Run:  # noqa: ANN401 -- of bt.run
+        lake = world(
+            markets=[a_market(event_ticker=event, series_ticker=None)],
+            series=[a_series("KXMVE", ppm=500_000)],
+        )
+        return replayed(lake, (1, "A", bt.buy_yes(100)), **arguments)
+
+    for arguments in ({}, {"fees": bt.assume_fees("quadratic")}):
+        run = combo("KXMVE-1", **arguments)
+        assert run.fills["fee_micros"].to_list() == [875_000]
+        assert "fees of KXMVE: also for markets without a series on record, whose tickers begin so" in (
+            run.assumptions
+        )
+    assert combo("KXNEW-1", fees=bt.assume_fees("quadratic")).fills["fee_micros"].to_list() == [1_750_000]
+    with pytest.raises(FeesUnknown, match="the series of KXNEW-1"):
+        combo("KXNEW-1")
+
+
 def test_the_series_of_a_market_is_found_through_its_event() -> None:
     event = {"ticker": "E-A", "observed_ts": at(0), "series_ticker": SERIES}
     assert fees(world(markets=[a_market(series_ticker=None)], events=[event]), 1) == [1_750_000]
