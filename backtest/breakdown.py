@@ -4,9 +4,9 @@ from typing import Final
 
 import polars as pl
 
+from backtest.by_setting import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.errors import PlanError
 from backtest.metrics import came_to, ledger
-from backtest.params import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.results import Run
 from backtest.saved import run_of
 

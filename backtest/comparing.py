@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from backtest.by_setting import refuse_taken
 from backtest.comparing_account import LEFT_OUT, beside_account
 from backtest.comparing_contracts import CAUSES, ONLY_OTHER, ONLY_RUN, Ledger, met, pnl
 from backtest.comparing_manifests import MANIFEST, differing
 from backtest.comparing_sides import ROW, chosen, ledger_of, opened, orders_in_common, rows_of
 from backtest.comparing_words import in_words
 from backtest.errors import PlanError, kind_of
-from backtest.params import refuse_taken
 from backtest.results import Run
 from warehouse.asking import Moment, bounds
 

@@ -12,11 +12,11 @@ import numpy.typing as npt
 import polars as pl
 
 from backtest import incentives
+from backtest.by_setting import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.engine import opened
 from backtest.incentives import PROGRAM_ROW
 from backtest.kernels.arrays import I8, I32, I64, NEVER
 from backtest.lifecycle import Grid
-from backtest.params import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.results import Run
 from backtest.saved import run_of
 from backtest.venue import rules

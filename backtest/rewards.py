@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from backtest import incentives
+from backtest.by_setting import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.engine import opened
 from backtest.incentives import PROGRAM_ROW
-from backtest.params import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.results import Run
 from backtest.saved import run_of
 from exchange.units import CONTRACT_CENTI

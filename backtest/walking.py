@@ -14,10 +14,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from backtest.by_setting import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.errors import PlanError
 from backtest.kernels.arrays import I64, NEVER
 from backtest.latency import as_us
-from backtest.params import SETTING, numbered, refuse_taken, settings_of, with_settings
 from backtest.results import TIME, Run
 from backtest.saved import run_of
 from exchange.units import format_ts, from_us
