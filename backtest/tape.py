@@ -249,10 +249,13 @@ def known_us(tape: Tape, open_us: I64, until_us: I64) -> I64:
     at_us = np.ascontiguousarray(tape.tops["ts_us"])
     lengths = np.diff(at_us, append=0)
     lengths[last] = until_us[has_rows] - at_us[last]
-    lengths = np.minimum(lengths, tape.holds_us)
-    lengths -= np.clip(np.repeat(open_us, n_rows) - at_us, 0, lengths)
+    np.minimum(lengths, tape.holds_us, out=lengths)  # in place: a tape may have many rows
+    before = np.repeat(open_us, n_rows)
+    before -= at_us
+    lengths -= np.clip(before, 0, lengths, out=before)
+    lengths *= tape.tops["is_live"]
     total = np.zeros(len(has_rows), np.int64)
-    total[has_rows] = np.add.reduceat(lengths * tape.tops["is_live"], first)
+    total[has_rows] = np.add.reduceat(lengths, first)
     return total
 
 
