@@ -8,6 +8,8 @@ from typing import Any, Final
 from tests.backtest.worlds import T0, MemoryLake, at
 
 Row = Mapping[str, Any]
+# Before 2026-05-28 balances had whole cents, and from then to 2026-07-07 nothing was given back.
+OTHER_ROUNDINGS: Final = (timedelta(days=-150), timedelta(days=-80))
 OPEN: Final = {"result": "", "settlement_value_cc": None, "settlement_ts": None}
 # What to add to every time so that twenty seconds after T0 the weekly pause begins or ends: 03:00 and 05:00
 # in New York on Thursday, 3 September 2026, when summer time is four hours behind UTC.
@@ -25,11 +27,11 @@ def with_a_past(rng: Random, lake: MemoryLake, *, has_one_grid: bool) -> MemoryL
         lake = MemoryLake(
             {**lake.rows, "markets": [{**row, "event_ticker": "E-AB"} for row in lake.rows["markets"]]}
         )
-    states = [
-        state
-        for row in lake.rows["markets"]
-        for state in (*earlier(rng, row, has_one_grid=has_one_grid), row)
-    ]
+    states, last_s = list[dict[str, Any]](), rng.choice([32, 5_000, 5_000])
+    for row in lake.rows["markets"]:
+        before = earlier(rng, row, has_one_grid=has_one_grid)
+        seen_ts = max([at(last_s), *(each["observed_ts"] + timedelta(seconds=1) for each in before)])
+        states += [*before, {**row, "observed_ts": seen_ts}]
     events = [
         an_exclusive_event(ticker)
         | {

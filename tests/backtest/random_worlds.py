@@ -8,6 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 import backtest as bt
+from exchange.fees import COMBO_PREFIX
 from tests.backtest.worlds import (
     SERIES,
     MemoryLake,
@@ -23,6 +24,7 @@ from tests.backtest.worlds import (
 
 TICKERS = ("A", "B", "C")
 PRICES = range(2_500, 8_000, 500)
+OTHER_SERIES = "KXOTHER"
 Wish = tuple[float, str, dict[str, Any]]
 
 
@@ -322,16 +324,40 @@ def dated_fees(rng: Random, lake: MemoryLake) -> MemoryLake:
                 "fee_multiplier_ppm": None if is_end else rng.choice([1_000_000, 1_500_000]),
             }
         )
-    waived = rng.choice([None, None, at(12)])
+    waived, apart = rng.choice([None, None, at(12)]), rng.choice(["", "E-C"])  # an event of another series
+    markets = [
+        {**row, "fee_waiver_expiration_ts": waived}
+        | ({"series_ticker": OTHER_SERIES} if row["event_ticker"] == apart else {})
+        for row in lake.rows["markets"]
+    ]
+    other = a_series(OTHER_SERIES, rng.choice(kinds), ppm=2_000_000)
     return MemoryLake(
         {
             **lake.rows,
-            "series": [*lake.rows["series"], *seen[: rng.randint(0, 1)]],
+            "series": [*lake.rows["series"], *seen[: rng.randint(0, 1)], other],
             "events": events,
             "fee_changes": changes,
-            "markets": [{**row, "fee_waiver_expiration_ts": waived} for row in lake.rows["markets"]],
+            "markets": markets,
         }
     )
+
+
+def with_a_combo(rng: Random, lake: MemoryLake, plan: list[Wish]) -> tuple[MemoryLake, list[Wish]]:
+    """Make a combo of B now and then: fees of combos come in coarser units."""
+    if rng.random() < 0.8:
+        return lake, plan
+    name = f"{COMBO_PREFIX}-B"
+
+    def renamed(value: Any) -> Any:  # noqa: ANN401 -- of any column
+        if isinstance(value, list):
+            return [renamed(each) for each in value]
+        return name if value == "B" else value
+
+    rows = {
+        table: [{key: renamed(value) for key, value in row.items()} for row in rows]
+        for table, rows in lake.rows.items()
+    }
+    return MemoryLake(rows), [(at_s, renamed(ticker), order) for at_s, ticker, order in plan]
 
 
 TABLES_OF: Final = {

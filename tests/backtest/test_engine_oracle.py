@@ -12,8 +12,16 @@ import backtest as bt
 from backtest.kernels.arrays import QUEUES
 from backtest.latency import Latency
 from backtest.results import Run
-from tests.backtest.histories import THURSDAYS, an_exclusive_event, hedges, later, with_a_past
+from tests.backtest.histories import (
+    OTHER_ROUNDINGS,
+    THURSDAYS,
+    an_exclusive_event,
+    hedges,
+    later,
+    with_a_past,
+)
 from tests.backtest.random_worlds import (
+    OTHER_SERIES,
     TABLES_OF,
     TICKERS,
     Wish,
@@ -27,6 +35,7 @@ from tests.backtest.random_worlds import (
     queue_tables,
     quote_tables,
     wishes,
+    with_a_combo,
     with_baskets,
 )
 from tests.backtest.slow_runs import ONE_SECOND, Setting, assert_same, oracle, part_of
@@ -60,17 +69,18 @@ def compare(
     else:
         plan = [*plan, *hedges(rng)] if rng.random() < 0.4 else plan
         plan = [*plan, *wishes(rng, 60)] if rng.random() < 0.05 else plan
-        by = rng.choice([by] * 6 + [*THURSDAYS])
+        by = rng.choice([by] * 6 + [*THURSDAYS, *OTHER_ROUNDINGS])
         has_one_grid = slippage is not None
         lake = later(dated_fees(rng, with_a_past(rng, lake, has_one_grid=has_one_grid)).rows, by)
     plan = [*wishes(rng, 1), *plan] if "basket" in plan[0][2] else plan  # a sweep drops the first row
+    lake, plan = with_a_combo(rng, lake, plan)
     off_s = rng.choice([0] * 6 + [0.25, 1e-6, -1e-6])
     plan = [(at_s + off_s, ticker, order) for at_s, ticker, order in plan]
     setting = a_setting(rng, plan, fills=fills, queue=queue, slippage=slippage, by=by, netting=exclusive)
     params = SWEPT if rng.random() < 0.3 else SWEPT[:1]
     given = setting.arguments
     if slippage and rng.random() < 0.3:
-        given["slippage"] = {SERIES: slippage}
+        given["slippage"] = dict.fromkeys((SERIES, OTHER_SERIES), slippage)
     run = bt.run(a_sweep(plan, by), lake, params=pl.DataFrame(params), **given)
     tickers = [ticker for _, ticker, _ in plan]
     for row in params:

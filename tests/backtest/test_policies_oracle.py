@@ -18,7 +18,7 @@ from backtest.latency import Latency
 from backtest.quoting import N_DRAWN
 from backtest.results import Run
 from exchange.units import to_us
-from tests.backtest.histories import THURSDAYS, later, with_a_past
+from tests.backtest.histories import OTHER_ROUNDINGS, THURSDAYS, later, with_a_past
 from tests.backtest.random_worlds import TABLES_OF, dated_fees, market_rows
 from tests.backtest.slow_runs import Setting, assert_same, part_of, slow_engine, slow_markets
 from tests.backtest.test_engine_oracle import SEEDS
@@ -94,7 +94,8 @@ def some_signals(rng: Random, tickers: list[str], by: timedelta) -> list[dict[st
 
 def compare(lake: MemoryLake, rng: Random, *, fills: str, queue: str | None = None) -> tuple[Run, Oracle]:
     """Run a policy on both engines, under terms that sometimes bind, and once more in Python."""
-    policy, by = rng.choice([MAKER, EITHER, DEEP, FOLLOWER]), rng.choice([timedelta(0)] * 4 + [*THURSDAYS])
+    policy = rng.choice([MAKER, EITHER, DEEP, FOLLOWER])
+    by = rng.choice([timedelta(0)] * 6 + [*THURSDAYS, *OTHER_ROUNDINGS])
     lake = later(dated_fees(rng, with_a_past(rng, lake, has_one_grid=False)).rows, by)
     feed = rng.choice([0, 100_000, 1_500_000, None])
     told_late = Latency((1_000, 100_000, 300_000, 4_000_000), rng.randrange(9)) if feed is None else feed
