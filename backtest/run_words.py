@@ -11,6 +11,7 @@ from backtest.report_detail import details, median_index, median_word, ranked, s
 from backtest.report_numbers import dollars, number, plain, several
 from backtest.report_words import verdict
 from backtest.results import SCHEMAS
+from exchange.units import CONTRACT_CENTI
 
 if TYPE_CHECKING:
     from backtest.results import Run
@@ -21,6 +22,10 @@ _HINTS: Final = {
     "off-grid limit": "limits are whole centicents, 5600 for $0.56, on the grid of their market",
     "book unknown": "nothing is on record then to fill against; coverage says where, bt.ladder what is",
 }
+_UNITS: Final = (
+    "No quote of a whole contract was sent: a policy's prices are in centicents, 4500 for $0.45, and its "
+    "sizes in hundredths, 100 for one contract."
+)
 
 
 def in_words(run: Run) -> str:
@@ -59,7 +64,14 @@ def _came_to(row: dict[str, Any]) -> str:
 def _of_one(run: Run) -> list[str]:
     n_open = run.summary["n_open"].item()
     held = [f"{several(n_open, 'position')} stayed open: marked at the last known bid."] if n_open else []
-    return [verdict(details(run), 1)[0], *held, *_missed(run)]
+    return [verdict(details(run), 1)[0], *held, *_missed(run), *_in_other_units(run)]
+
+
+def _in_other_units(run: Run) -> list[str]:
+    """Say in which units policies quote, where nothing could stand, or never a whole contract."""
+    if "policy" not in run.manifest.get("config", {}):
+        return []
+    return [] if (run.orders["count_centi"] >= CONTRACT_CENTI).any() else [_UNITS]
 
 
 def _missed(run: Run) -> list[str]:

@@ -98,3 +98,16 @@ def test_polars_prints_what_a_run_came_to() -> None:
     assert run.summary.columns[:4] == ["n", "pnl_micros", "fees_micros", "n_fills"]
     assert bt.ladder(plan, LAKE, rungs=["touch"], params={"n": 1}).columns[3] == "pnl_micros"
     assert bt.sensitivity(plan, LAKE, fills="touch", params={"n": 1}).columns[3] == "change_micros"
+
+
+def quoting(bid_cc: int, count: int) -> Run:
+    """Run a policy that always wants the same bid."""
+    policy = bt.policy(every="1s")(lambda at, _, __: bt.Quotes(bid_cc, count, at.ask_cc, 0))
+    return bt.run(policy.in_python().on(["A"]), LAKE, fills="touch", latency="1s")
+
+
+def test_a_policy_that_takes_cents_for_centicents_or_contracts_for_hundredths_is_told() -> None:
+    """At $0.0045 no order may stand; ten hundredths are no contract; one contract at $0.45 is meant."""
+    hint = "No quote of a whole contract was sent: a policy's prices are in centicents"
+    for bid_cc, count, is_told in ((45, 100, True), (4_500, 10, True), (4_500, 100, False)):
+        assert any(line.startswith(hint) for line in told(quoting(bid_cc, count))) == is_told
