@@ -147,6 +147,8 @@ def terms_of(tables: Mapping[str, Sequence[Row]], market: Row) -> Callable[[int]
     said = [records(tables, scope, ticker) for scope, ticker in names]
 
     def at(t: int) -> FeeTerms:
+        for when, is_change, what in said[1][:1]:
+            assert t >= when or not is_change or what != (None, None), "an override of which the end is known"
         base, over = (last_said(each, t) for each in said)
         fee_type = over[0] if over[0] is not None else base[0]
         ppm = over[1] if over[1] is not None else base[1]
