@@ -30,6 +30,7 @@ AREAS: Final = {
     "budget_rates": "One budget for many processes",
     "page_cost": "What a page costs",
     "json_pages": "Pages into columns",
+    "first_results": "A first result",
     "kernel_rates": "Kernels",
     "book_rates": "Order books",
     "market_making": "One market maker in two engines",
