@@ -119,7 +119,8 @@ def compiled(
         asked = _array_at(_pointer(address), 1, ASKED)[0]
         memory = _array_at(_pointer(asked.memory + 8 * asked.width * asked.market), asked.width, np.float64)
         kept = _array_at(_pointer(asked.kept), asked.width, np.float64)
-        kept[:] = memory
+        for i in range(asked.width):  # a slice would have numba compile its error message, for two seconds
+            kept[i] = memory[i]
         try:
             quotes = answer(
                 _array_at(_pointer(asked.at), 1, view)[0],
@@ -128,7 +129,8 @@ def compiled(
                 _array_at(_pointer(asked.signals + row_bytes * asked.signal), 1, row)[0],
             )
         except Exception:  # noqa: BLE001 -- the caller asks again in Python, where it can be seen
-            memory[:] = kept
+            for i in range(asked.width):
+                memory[i] = kept[i]
             return 0
         asked.bid_cc, asked.bid_centi, asked.ask_cc, asked.ask_centi = quotes
         return 1
