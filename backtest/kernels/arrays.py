@@ -116,6 +116,8 @@ MARKET: Final = _record(
     *("asked_us", "news_us", "seen_row"),  # of a policy: see quoting.py
     *("trade_us", "trade_cc", "trade_centi", "trade_way"),  # the last trade that it knows of; way 0: none
     *("told_position", "bid_order", "ask_order", "sent_us"),
+    # What it knows that these lost for want of cash, and when it hears of more; NEVER: not yet said.
+    *("bid_cut", "bid_cut_us", "ask_cut", "ask_cut_us"),
     *("bid_level", "ask_level"),  # where the known best prices stand among the levels, or stood
     *("first_signal", "end_signal", "signal"),  # those about it, and the last known one or the one before all
 )

@@ -47,18 +47,38 @@ def _due(w: World, known_us: int) -> int:
 
 
 @inner
+def cut(w: World, o: int, t: int) -> None:
+    """Note that order o is about to lose contracts: the policy hears of it once `notice` says when."""
+    order = w.orders[o]
+    market = w.markets[order.market]
+    if market.bid_order == o:
+        market.bid_cut = order.dropped if market.bid_cut_us <= t else market.bid_cut
+        market.bid_cut_us = NEVER
+    elif market.ask_order == o:
+        market.ask_cut = order.dropped if market.ask_cut_us <= t else market.ask_cut
+        market.ask_cut_us = NEVER
+
+
+@inner
 def notice(w: World, fills: Records, o: int, t: int, n_fills: int) -> None:
     """After something happened to order o, before which there were n_fills: ask the policy when it hears."""
     order, purse = w.orders[o], w.purse[0]
+    market = w.markets[order.market]
     is_over = order.ended_us == 0 and (order.waiting == 0 or not order.is_resting)
-    if not is_over and purse.n_fills == n_fills:
+    is_bid_cut = market.bid_order == o and market.bid_cut_us == NEVER
+    is_ask_cut = market.ask_order == o and market.ask_cut_us == NEVER
+    if not is_over and purse.n_fills == n_fills and not is_bid_cut and not is_ask_cut:
         return
     purse.heard_us = max(purse.heard_us, t + w.feeds[t % len(w.feeds)])
     if is_over:
         order.ended_us = purse.heard_us
+    if is_bid_cut:
+        market.bid_cut_us = purse.heard_us
+    if is_ask_cut:
+        market.ask_cut_us = purse.heard_us
     for i in range(n_fills, purse.n_fills):
         fills[i].heard_us = purse.heard_us
-    market, due_us = w.markets[order.market], _due(w, purse.heard_us)
+    due_us = _due(w, purse.heard_us)
     is_news = purse.n_fills > n_fills or order.direction != 0
     if is_news and due_us < market.close_us and due_us != market.news_us:
         market.news_us = due_us
@@ -220,10 +240,12 @@ def _view_orders(w: World, m: int) -> None:
     view.my_bid_cc = view.my_bid_centi = view.my_ask_cc = view.my_ask_centi = 0
     if market.bid_order >= 0:
         order = w.orders[market.bid_order]
-        view.my_bid_cc, view.my_bid_centi = order.limit_cc, order.count_centi - order.told_filled
+        lost = order.dropped if market.bid_cut_us <= view.ts_us else market.bid_cut
+        view.my_bid_cc, view.my_bid_centi = order.limit_cc, order.count_centi - order.told_filled - lost
     if market.ask_order >= 0:
         order = w.orders[market.ask_order]
-        view.my_ask_cc, view.my_ask_centi = order.limit_cc, order.count_centi - order.told_filled
+        lost = order.dropped if market.ask_cut_us <= view.ts_us else market.ask_cut
+        view.my_ask_cc, view.my_ask_centi = order.limit_cc, order.count_centi - order.told_filled - lost
 
 
 @inlined
@@ -266,6 +288,10 @@ def _change(w: World, m: int, t: int, o: int, way: int, price_cc: int, count_cen
     purse, sent = w.purse[0], w.purse[0].n_orders
     purse.n_orders += 1
     order = w.orders[sent]
+    if way > 0:
+        market.bid_cut = market.bid_cut_us = 0
+    else:
+        market.ask_cut = market.ask_cut_us = 0
     # Messages about one market keep their order, however long each is under way.
     market.sent_us = max(market.sent_us, t + w.latencies[sent % len(w.latencies)])
     order.market, order.sent_us, order.arrival_us, order.tif = m, t, market.sent_us, GTC

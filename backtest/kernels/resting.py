@@ -34,7 +34,7 @@ from backtest.kernels.levels import advance, is_known, row_at
 from backtest.kernels.netting import disposable
 from backtest.kernels.pauses import is_paused, resumes_us
 from backtest.kernels.queue import follow, is_print, join
-from backtest.kernels.quoting import may_stand, notice
+from backtest.kernels.quoting import cut, may_stand, notice
 
 # Orders that wait no more and still stand among those that do: more are taken out.
 _OVER_MAX: Final = 16
@@ -69,6 +69,8 @@ def _hold(w: World, o: int, t: int, cover: int) -> None:
     n = affordable(order.waiting, cover, q, law, disposable(w, 0))
     if n < order.waiting:
         order.reason = NO_CASH
+        if purse.every_us > 0:
+            cut(w, o, t)
     order.dropped += order.waiting - n
     order.waiting = n
     if n == 0:
@@ -128,7 +130,7 @@ def _revise(w: World, fills: Records, m: int, t: int) -> None:
             more -= min(cover, order.waiting)
         else:
             less -= min(cover, order.waiting)
-        if order.waiting == 0 and purse.every_us > 0:
+        if purse.every_us > 0:
             notice(w, fills, o, t, purse.n_fills)
         o = order.next
     market.waiting = _turned(w, first)

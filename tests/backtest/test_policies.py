@@ -173,6 +173,22 @@ def test_feed_and_latency_are_two_waits() -> None:
     ]
 
 
+def test_a_policy_hears_what_cash_cut_off_its_order() -> None:
+    """$3 bid for 6 of 10 at .50 from 1.25 s on; heard at 1.35, so that it is asked at 2 s, and told of 6."""
+    found = []
+
+    @bt.policy(every="1s")
+    def told(at: Any, _params: Any, _memory: Any) -> bt.Quotes:  # noqa: ANN401 -- records, to numba
+        found.append((at.ts_us - T0_US, at.my_bid_cc, at.my_bid_centi))
+        return bt.Quotes(5_000, 1_000, 0, 0)
+
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(each, 4_900, 5_500) for each in (0, 4)])
+    quoting = told.in_python().on(["A"])
+    run = bt.run(quoting, lake, fills="touch", latency="250ms", feed="100ms", cash=3)
+    assert run.orders.select("count_centi", "dropped_centi").rows() == [(1_000, 400)]
+    assert found == [(1_000_000, 0, 0), (2_000_000, 5_000, 600), (5_000_000, 5_000, 600)]
+
+
 def test_questions_come_by_time_and_at_one_instant_by_market() -> None:
     """Thirty-seven markets, told apart by their bids, each quoted three times within nine seconds."""
     names, seen = [f"M{number:02}" for number in range(37)], list[tuple[int, int]]()

@@ -43,6 +43,9 @@ class Order:
     reserved: int = 0
     accumulated: int = 0
     dropped: int = 0  # for want of cash while it waited
+    cuts: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # when, and how much, while a policy counted on it
     is_resting: bool = False
     reason: str | None = None
     was_rejected: bool = False
@@ -115,6 +118,8 @@ class Asked(Protocol):
     def could_send(self) -> list[tuple[str, int]]: ...
 
     def first_us(self) -> int: ...
+
+    def counts_on(self, order: Order) -> bool: ...
 
 
 @dataclass
@@ -349,6 +354,8 @@ class Oracle:
         n = self.affordable(order, market, price, order.waiting, t, cover)
         if n < order.waiting:
             order.reason = "no cash"
+        if n < order.waiting and self.desk and self.desk.counts_on(order):
+            order.cuts.append((t, order.waiting - n))
         order.dropped += order.waiting - n
         order.waiting = n
         if n:

@@ -41,6 +41,9 @@ class Desk:
         closes = max(market.close_us for market in self.oracle.markets.values())
         return set(range(min(rows) // self.every_us * self.every_us, closes, self.every_us))
 
+    def counts_on(self, order: Order) -> bool:
+        return self.working.get((order.ticker, order.way)) is order
+
     def could_send(self) -> list[tuple[str, int]]:
         found = []
         for ticker, market in self.oracle.markets.items():
@@ -88,7 +91,8 @@ class Desk:
             for o, t in self.ended_us.items()
             if orders[o].reason != "cancelled" and not orders[o].arrival_us < t == closes[o]
         }
-        for t in sorted(ends | {fill["fill_us"] for fill in self.oracle.fills}):
+        cuts = {t for order in orders for t, _ in order.cuts}
+        for t in sorted(ends | cuts | {fill["fill_us"] for fill in self.oracle.fills}):
             last = max(last, t + self.feeds_us[t % len(self.feeds_us)])
             heard[t] = last
         return heard
@@ -106,6 +110,7 @@ class Desk:
             if self.oracle.orders[o].reason != "cancelled"
         }
         fills = {fill["fill_us"] for fill in self.oracle.fills if fill["ticker"] == ticker}
+        fills |= {t for o in of_us for t, _ in self.oracle.orders[o].cuts}
         own, age_us = self.heard_own(), self.oracle.max_age_us
         rows = sorted(self.heard_rows(ticker).values())
         aged = {
@@ -216,7 +221,8 @@ class Desk:
             order = self.working.get((ticker, way))
             got = sum(fill["count_centi"] for fill in fills if order and fill["order_id"] == order.order_id)
             told[f"my_{name}_cc"] = order.yes_limit if order else 0
-            told[f"my_{name}_centi"] = order.count - got if order else 0
+            lost = lost_by(order, t, heard) if order else 0
+            told[f"my_{name}_centi"] = order.count - got - lost if order else 0
         return told
 
     def want(self, ticker: str, t: int, way: int, price_cc: int, count: int) -> None:
@@ -262,3 +268,16 @@ class Desk:
         self.oracle.orders.append(order)
         if count:
             self.working[ticker, way] = order
+
+
+def lost_by(order: Order, t: int, heard: dict[int, int]) -> int:
+    """Return what is known by t that an order lost for want of cash.
+
+    What it loses before the last loss was heard of is heard of together with the next.
+    """
+    told, pending, heard_us = 0, 0, 0
+    for at_us, count in order.cuts:
+        if heard_us <= at_us:
+            told, pending = told + pending, 0
+        pending, heard_us = pending + count, heard[at_us]
+    return told + (pending if heard_us <= t else 0)
