@@ -111,9 +111,10 @@ def compare(
 
     An account's fills count where the run has the market and data of that time, and a run's fills in markets
     that were open at some moment between the account's first and last fill (or `start` and `end`); `left_out`
-    says what does not. The account's contracts came to what the run's did: the payout, or the mark; where the
-    run did not trade, to what `lake` says was paid; where nobody knows, the market is left out. At equal
-    prices, the cause "fee" is what the fee model got wrong.
+    says what does not. The account's contracts came to the run's payout or, of what is still held, to the
+    last bid that the run knows of the side that the account holds; where the run holds and was paid nothing,
+    to what `lake` says was paid; where nobody knows, the market is left out. At equal prices, the cause "fee"
+    is what the fee model got wrong.
 
     Args:
         run: of `bt.run`, or a folder that `Run.save` or `tapehouse backtest run` wrote.

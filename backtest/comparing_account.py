@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final, cast
 import polars as pl
 
 from backtest.account_fills import AccountFill, fill_files, read_fills
-from backtest.comparing_contracts import FILLS, WORTHS, Ledger
+from backtest.comparing_contracts import FILLS, WORTHS, Ledger, position_centi
 from backtest.engine import opened
 from backtest.errors import PlanError
 from backtest.lifecycle import payouts
 from backtest.report_numbers import several
 from backtest.results import Run
+from exchange.units import DOLLAR_CC
 from warehouse.storage import collected
 from warehouse.tables import MARKETS
 
@@ -116,13 +117,14 @@ def _paid(lake: "Lake | None", traded: pl.Series, known: pl.Series) -> pl.DataFr
     states = cast("Lake", opened(lake)).scan(MARKETS).filter(pl.col("ticker").is_in(names))
     told = collected(states, MARKETS.name).sort("ticker", "observed_ts", maintain_order=True)
     last = payouts(told, timedelta(0)).group_by("ticker").agg(pl.col("value_cc").sort_by("number").last())
-    return last.select(pl.lit(0).alias("row"), "ticker", worth_cc="value_cc").cast(WORTHS)
+    value = pl.col("value_cc")
+    worths = last.select("ticker", row=0, yes_worth_cc=value, no_worth_cc=DOLLAR_CC - value)
+    return worths.select(list(WORTHS)).cast(WORTHS)
 
 
 def _unknown(fills: pl.DataFrame, worths: pl.DataFrame) -> pl.Series:
     """Return the markets of which something is left, of the fills that count, and nobody knows its worth."""
-    signed = pl.when(pl.col("outcome") == "yes").then("count_centi").otherwise(-pl.col("count_centi"))
-    counted = fills.filter(pl.col("reason").is_null()).group_by("ticker").agg(position_centi=signed.sum())
+    counted = fills.filter(pl.col("reason").is_null()).group_by("ticker").agg(position_centi=position_centi())
     held = counted.filter(pl.col("position_centi") != 0)
     return held.join(worths, on="ticker", how="anti")["ticker"]
 

@@ -30,7 +30,10 @@ FILLS: Final = pl.Schema(
         "fee_micros": pl.Int64(),
     }
 )
-WORTHS: Final = pl.Schema({"row": pl.Int64(), "ticker": pl.String(), "worth_cc": pl.Int64()})
+# What a YES comes to while one is held, and a NO: what they pay, or the bid of each.
+WORTHS: Final = pl.Schema(
+    {"row": pl.Int64(), "ticker": pl.String(), "yes_worth_cc": pl.Int64(), "no_worth_cc": pl.Int64()}
+)
 _KEYS: Final = ("row", "ticker", "outcome")
 _MARKET: Final = ("row", "ticker")
 _TOLD: Final = ("fill_id", "ts", "price_cc", "fee_micros")
@@ -39,7 +42,7 @@ _NO_WORTH_CC: Final = DOLLAR_CC // 2  # where only pairs of YES and NO are left,
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What one side did: `fills` (FILLS and a fill_id), and what a YES came to in `worths` (WORTHS).
+    """What one side did: `fills` (FILLS and a fill_id), and what markets came to in `worths` (WORTHS).
 
     A market without a worth is one in which nothing is left: what was acquired of YES was of NO, too.
     """
@@ -52,7 +55,30 @@ def pnl(ledger: Ledger) -> pl.DataFrame:
     """Return row and pnl_micros: what the contracts are worth, less price and fee."""
     worth = pl.col("worth_cc").fill_null(_NO_WORTH_CC)
     gain = pl.col("count_centi") * (_of_outcome(worth) - pl.col("price_cc")) - pl.col("fee_micros")
-    return ledger.fills.join(ledger.worths, on=_MARKET, how="left").group_by("row").agg(pnl_micros=gain.sum())
+    valued = ledger.fills.join(_of_a_yes(ledger), on=_MARKET, how="left")
+    return valued.group_by("row").agg(pnl_micros=gain.sum())
+
+
+def _of_a_yes(ledger: Ledger) -> pl.DataFrame:
+    """Return row, ticker and worth_cc: what a YES came to for what is left, a NO being worth $1 less.
+
+    That is the bid of YES where YES is left, and $1 less the bid of NO where NO is. Of a market with nothing
+    left there is one only if it paid.
+    """
+    held = ledger.fills.group_by(_MARKET).agg(position_centi=position_centi())
+    yes_cc, other_cc, left = (
+        pl.col("yes_worth_cc"),
+        DOLLAR_CC - pl.col("no_worth_cc"),
+        pl.col("position_centi"),
+    )
+    worth = pl.when(left > 0).then(yes_cc).when((left < 0) | (yes_cc == other_cc)).then(other_cc)
+    valued = ledger.worths.join(held, on=_MARKET, how="left")
+    return valued.select(*_MARKET, worth_cc=worth).drop_nulls("worth_cc")
+
+
+def position_centi() -> pl.Expr:
+    """Sum fills to what is left of them: above 0 of YES, below 0 of NO."""
+    return pl.when(pl.col("outcome") == "yes").then("count_centi").otherwise(-pl.col("count_centi")).sum()
 
 
 def met(run: Ledger, other: Ledger) -> pl.DataFrame:
@@ -73,7 +99,7 @@ def met(run: Ledger, other: Ledger) -> pl.DataFrame:
     )
     for name, fills in sides.items():
         stretches = _beside(stretches, fills, name)
-    worths = run.worths.join(other.worths, on=_MARKET, how="full", coalesce=True, suffix="_of_other")
+    worths = _of_a_yes(run).join(_of_a_yes(other), on=_MARKET, how="full", coalesce=True, suffix="_of_other")
     one, two = pl.col("worth_cc"), pl.col("worth_cc_of_other")
     both = worths.select(*_MARKET, run_worth_cc=pl.coalesce(one, two), other_worth_cc=pl.coalesce(two, one))
     rows = stretches.join(both, on=_MARKET, how="left").with_columns(

@@ -113,11 +113,13 @@ def ledger_of(run: Run, rows: pl.DataFrame) -> Ledger:
         price_cc=pl.when(is_yes).then(price).otherwise(DOLLAR_CC - price),
     )
     paid = rows_of(run.settlements, rows).group_by("row", "ticker", maintain_order=True)
-    mark = pl.col("mark_cc")
+    is_of_yes = pl.col("position_centi") > 0
     marked = rows_of(run.positions, rows).with_columns(
-        worth_cc=pl.when(pl.col("position_centi") > 0).then(mark).otherwise(DOLLAR_CC - mark)
+        yes_worth_cc=pl.when(is_of_yes).then("mark_cc").otherwise("other_mark_cc"),
+        no_worth_cc=pl.when(is_of_yes).then("other_mark_cc").otherwise("mark_cc"),
     )
-    last = paid.agg(worth_cc=pl.col("value_cc").last())  # of several, the last corrects those before
+    value = pl.col("value_cc").last()  # of several, the last corrects those before
+    last = paid.agg(yes_worth_cc=value, no_worth_cc=DOLLAR_CC - value)
     ledger = Ledger(
         fills.select(*(pl.col(name).cast(kind) for name, kind in FILLS.items()), "fill_id"),
         pl.concat([each.select(list(WORTHS)).cast(WORTHS) for each in (last, marked)]),

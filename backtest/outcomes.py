@@ -57,7 +57,7 @@ class Outcome:
     fills: Records
     settled: Records
     equity: Records
-    held: pl.DataFrame  # market, position_centi, cost_micros, mark_cc, marked_micros
+    held: pl.DataFrame  # market, position_centi, cost_micros, mark_cc, other_mark_cc, marked_micros
     purse: Records
     cash_micros: int
 
@@ -192,13 +192,15 @@ def _dollar_days(purse: np.void) -> float:
 def _held(markets: Records, tape: Tape) -> pl.DataFrame:
     market = np.flatnonzero(markets["position"])
     position, last = markets["position"][market], tape.tops[tape.offsets[market + 1] - 1]
-    bid = np.where(position > 0, last["bid_cc"], DOLLAR_CC - last["ask_cc"]).astype(np.int64)
+    yes_cc, no_cc = last["bid_cc"].astype(np.int64), DOLLAR_CC - last["ask_cc"].astype(np.int64)
+    bid = np.where(position > 0, yes_cc, no_cc)
     return pl.DataFrame(
         {
             "market": market.astype(np.int64),
             "position_centi": position,
             "cost_micros": markets["spent"][market],
             "mark_cc": bid,
+            "other_mark_cc": np.where(position > 0, no_cc, yes_cc),
             "marked_micros": np.abs(position) * bid,
         }
     )

@@ -133,12 +133,12 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "position_centi": pl.Int64(),
             "cost_micros": pl.Int64(),  # purchases + fees - sales of the market
             "mark_cc": pl.Int64(),  # last known bid of the side held; 0 when there was none
+            "other_mark_cc": pl.Int64(),  # that of the other side
             "marked_micros": pl.Int64(),
             "pnl_micros": pl.Int64(),  # marked - cost
         }
     ),
-    # Of plans with a column `basket`, one row per known_ts and basket. Contracts are taken as held to
-    # the end: until their payout or, where nothing paid, marked at the last known bid of their side.
+    # One row per known_ts and basket. Contracts are held to their payout, or marked at their side's last bid.
     "baskets": pl.Schema(
         {
             "decision_ts": TIME,

@@ -156,6 +156,7 @@ def _one(params: dict[str, Any], n_events: int, rng: random.Random, edge: float)
         )
         if is_last:
             held = {"position_centi": count, "cost_micros": value + fee, "mark_cc": price - 100}
+            held |= {"other_mark_cc": 10_000 - price}
             mark = count * (price - 100)
             rows["positions"].append(
                 params | names(event) | held | {"marked_micros": mark, "pnl_micros": mark - value - fee}

@@ -13,7 +13,7 @@ import backtest as bt
 from backtest.errors import PlanError
 from backtest.results import Run
 from exchange.units import format_cc, format_centi, format_micros, format_ts
-from tests.backtest.test_laws import EVERY, SEEDS, a_world
+from tests.backtest.test_laws import EVERY, SEEDS, a_world, swapped
 from tests.backtest.test_laws import run as run_world
 from tests.backtest.worlds import MemoryLake, a_lake, a_market, a_quote, at, replayed, settled
 
@@ -181,6 +181,52 @@ def test_a_lake_knows_what_a_run_held_between_start_and_end(tmp_path: Path) -> N
     ]
     found = bt.compare(run, lake=LAKE, **arguments)  # type: ignore[arg-type]  # a lake in memory
     assert (causes(found), found.left_out.height) == ({"only in run": 5_100_000 + 175_000}, 0)
+
+
+@pytest.mark.parametrize(("ask_cc", "no_bid_micros"), [(4_400, 560_000), (9_000, 100_000), (None, 0)])
+def test_what_is_still_held_is_worth_the_bid_of_its_side(
+    ask_cc: int | None, no_bid_micros: int, tmp_path: Path
+) -> None:
+    """The run holds 10 NO of .60, worth $1 less the last ask; the account 10 YES of .42, worth .40.
+
+    Nobody asks: nobody bids for NO, and the account's YES are worth no more for that.
+    """
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_000, 4_200), a_quote(100, 4_000, ask_cc)])
+    found = bt.compare(
+        replayed(lake, (1, "A", bt.buy_no(10))), fills=a_file(tmp_path, (2, "A", "yes", 1_000, 4_200, 0))
+    )
+    run_micros = 10 * (no_bid_micros - 600_000) - 168_000  # .07 x .6 x .4 x 10 of fee
+    assert found.summary.select("run_pnl_micros", "other_pnl_micros").row(0) == (run_micros, -200_000)
+    assert causes(found) == {"only in run": -run_micros, "only in other": -200_000}
+
+
+def test_contracts_of_both_are_marked_for_what_each_side_has_left(tmp_path: Path) -> None:
+    """Both bought 10 YES at .42; the run then 20 NO at .60, so that 10 NO are left to it, worth .56 each.
+
+    Ten of its NO made pairs with its YES. So a YES of the run is worth .44, and the account's .40: 10 x -.04.
+    Only the run lost 20 x .04 with NO, and paid .336 for that.
+    """
+    lake = a_lake(markets=[a_market()], quotes=[a_quote(0, 4_000, 4_200), a_quote(100, 4_000, 4_400)])
+    run = replayed(lake, (1, "A", bt.buy_yes(10)), (5, "A", bt.buy_no(20)))
+    found = bt.compare(run, fills=a_file(tmp_path, (2, "A", "yes", 1_000, 4_200, 170_600)))
+    assert causes(found) == {"payout": -400_000, "only in run": 800_000 + 336_000}
+    pnl = found.summary.select("run_pnl_micros", "other_pnl_micros", "difference_micros").row(0)
+    assert pnl == (-600_000 - 170_600 - 336_000, -200_000 - 170_600, 736_000)
+
+
+@settings(max_examples=15)
+@given(SEEDS, EVERY)
+def test_an_account_earns_what_a_run_would_that_did_the_same(seed: int, fills: str) -> None:
+    """Every order of the run for the other side, where the run has something in the same markets."""
+    rows, plan = a_world(Random(seed), fills)
+    swapped_plan = [(at_s, ticker, swapped(order)) for at_s, ticker, order in plan]
+    one, two = (run_world(rows, each, fills=fills) for each in (plan, swapped_plan))
+    if two.fills.is_empty() or not set(two.fills["ticker"]) <= set(one.fills["ticker"]):
+        return
+    with TemporaryDirectory() as folder:
+        found = bt.compare(one, fills=a_file(Path(folder), *own_fills(two)))
+    if "account" not in found.left_out["who"]:
+        assert found.summary["other_pnl_micros"].to_list() == two.summary["pnl_micros"].to_list()
 
 
 def test_what_was_closed_needs_no_worth(tmp_path: Path) -> None:

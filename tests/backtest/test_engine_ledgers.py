@@ -229,13 +229,12 @@ def test_what_never_settles_stays_open_at_the_bid() -> None:
     )
     run = replayed(lake, (1, "A", bt.buy_yes(10)))
     assert run.settlements.is_empty()
-    assert run.positions.select("position_centi", "cost_micros", "mark_cc", "marked_micros").rows() == [
-        (1_000, 5_175_000, 4_200, 4_200_000)
-    ]
+    names = ("position_centi", "cost_micros", "mark_cc", "other_mark_cc", "marked_micros")
+    assert run.positions.select(names).rows() == [(1_000, 5_175_000, 4_200, 5_200, 4_200_000)]
     assert run.summary["marked_end_micros"].to_list() == [1_000_000_000 - 5_175_000 + 4_200_000]
     assert run.equity["marked_micros"].to_list()[-1] == run.summary["marked_end_micros"][0]
     short = replayed(lake, (1, "A", bt.buy_no(10)))
-    assert short.positions["mark_cc"].to_list() == [5_200]
+    assert short.positions.select("mark_cc", "other_mark_cc").rows() == [(5_200, 4_200)]
 
 
 def test_a_result_without_a_time_is_paid_after_an_assumed_delay() -> None:

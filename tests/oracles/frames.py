@@ -174,7 +174,8 @@ def positions(run: Oracle) -> list[Row]:
     told = []
     for ticker, market in sorted(run.markets.items()):
         if market.position:
-            mark = market.mark[0] if market.position > 0 else 10_000 - market.mark[1]
+            bids = (market.mark[0], 10_000 - market.mark[1])
+            mark, other_mark = bids if market.position > 0 else bids[::-1]
             worth = abs(market.position) * mark
             told.append(
                 {
@@ -182,6 +183,7 @@ def positions(run: Oracle) -> list[Row]:
                     "position_centi": market.position,
                     "cost_micros": market.spent,
                     "mark_cc": mark,
+                    "other_mark_cc": other_mark,
                     "marked_micros": worth,
                     "pnl_micros": worth - market.spent,
                 }
