@@ -66,8 +66,9 @@ def score_forecast(
 ) -> ForecastScores:
     """Score a forecast by what its markets paid, and beside it the market's own middle at the same instants.
 
-    The middle is that of the last quote known at a probability's known_ts. Both are scored on the same rows:
-    where the market had no middle, or the outcome is not known, neither is, and `left_out` says how often.
+    The middle is that of the latest quote known at a probability's known_ts, whichever recorder told it.
+    Both are scored on the same rows: where the market had no middle, or the outcome is not known, neither is,
+    and `left_out` says how often.
 
     Reliability is of these rows, too: where a market has both sides it is still in doubt, so that what a
     forecast calls unlikely comes to pass more often here than in all of its rows.
@@ -138,6 +139,8 @@ def _with_middle(told: pl.DataFrame, lake: "Lake", limit_us: int | None) -> pl.D
     )
     ended = ends(lake, quotes).with_columns(known_ts="event_ts")
     shown = collected(pl.concat([quotes, ended]), "quotes").sort("ticker", "known_ts", maintain_order=True)
+    # Of several recorders, one may tell an older quote after another has told a newer one.
+    shown = shown.filter(pl.col("event_ts") == pl.col("event_ts").cum_max().over("ticker"))
     met = told.sort("ticker", "known_ts").join_asof(
         shown, on="known_ts", by="ticker", strategy="backward", check_sortedness=False
     )

@@ -136,6 +136,25 @@ def test_only_what_was_known_counts(tmp_path: Path) -> None:
     assert now.summary["market"][0] == pytest.approx(0.3**2)
 
 
+def test_an_older_quote_that_arrives_later_replaces_no_newer_one(tmp_path: Path) -> None:
+    """Of minute 3 the quick recorder says .60/.62; what the slow one tells of minute 0, at minute 5, is over.
+
+    Until minute 3 there is a quote of minute 0 alone. A paid 1: the market's middle of .61 misses by .39.
+    """
+    quick, slow = ({"session": session} for session in ("quick", "slow"))
+    lake = a_lake(
+        tmp_path,
+        [
+            *(a_quote(0, 4_000, 4_200, A) | quick, a_quote(3, 6_000, 6_200, A) | quick),
+            a_quote(0, 4_000, 4_200, A) | slow | {"received_ts": at(5)},
+        ],
+        MARKETS,
+    )
+    early, late = (bt.score_forecast(a_forecast((A, minute, 0.61)), lake).summary for minute in (2, 6))
+    assert early["market"][0] == pytest.approx(0.59**2)
+    assert late["market"][0] == pytest.approx(0.39**2)
+
+
 def test_what_cannot_be_scored_is_counted_and_left_out_of_both(tmp_path: Path) -> None:
     """Each for its first reason; of E the lake has no listing, F is open, G was decided at no known value."""
     names = [f"KXT-3-{letter}" for letter in "EFGHIJKLM"]

@@ -25,10 +25,10 @@ def joined(
     for row in forecast:
         states, at_us = markets.get(row["ticker"], []), to_us(row["known_ts"])
         paid = payouts(states)
-        # A quote is known when it was received, and stands in the order in which quotes became known.
+        # A quote is known when it was received; of those known, the latest counts, whoever was last to tell.
         shown = [each for each in quotes if each["ticker"] == row["ticker"]]
         shown = [each for each in shown if to_us(each["received_ts"]) <= at_us]
-        last = max(shown, key=lambda each: (each["received_ts"], each["event_ts"]), default=None)
+        last = max(shown, key=lambda each: (each["event_ts"], each["received_ts"]), default=None)
         has_bid = last is not None and bool(last["bid_cc"]) and last["bid_size_centi"] != 0
         has_ask = last is not None and last["ask_cc"] not in (None, 10_000) and last["ask_size_centi"] != 0
         reason = None
