@@ -40,11 +40,15 @@ def markets(lake: "Lake", asof: Moment | None) -> pl.LazyFrame:
 
 
 def with_series(lake: "Lake", markets: pl.LazyFrame) -> pl.LazyFrame:
-    """Fill in `series_ticker` from the event, where the market's own row lacks it; sorted by ticker."""
-    told = listing(lake).lazy().select("ticker", pl.col("series_ticker").alias("_told"))
-    told = told.unique("ticker", keep="any")
+    """Fill in `series_ticker` from the event, where the market's own row lacks it; sorted by ticker.
+
+    Another state of the market tells it, too, if that names the same event.
+    """
+    key = ["ticker", "event_ticker"]
+    told = listing(lake).lazy().select(*key, _told="series_ticker").drop_nulls()
+    told = told.sort(*key, "_told").unique(key, keep="first")
     return (
-        markets.join(told, on="ticker", how="left", maintain_order="left")
+        markets.join(told, on=key, how="left", maintain_order="left")
         .with_columns(pl.coalesce("series_ticker", "_told").alias("series_ticker"))
         .drop("_told")
         .sort("ticker")

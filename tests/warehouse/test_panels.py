@@ -61,6 +61,37 @@ def test_of_several_series_or_events_a_market_is_of_any(tmp_path: Path) -> None:
         lake.trades(event=["KXA", "KXB"])
 
 
+@pytest.mark.parametrize("names", [("KA", "KB"), ("KB", "KA")])
+def test_a_market_whose_event_changed_is_of_the_series_of_its_last_event(
+    names: tuple[str, str], tmp_path: Path
+) -> None:
+    """M was of E-1 until a second before noon; as it was known then, it is of the first series."""
+    lake = Lake(tmp_path)
+    events = [an_event(f"E-{number}", series_ticker=name) for number, name in enumerate(names, 1)]
+    states = [
+        a_market("M", event_ticker=event, series_ticker=None, observed_ts=at(seconds))
+        for event, seconds in (("E-1", -100), ("E-2", -1))
+    ]
+    lake.commit(EVENTS, frame(EVENTS, *events))
+    lake.commit(MARKETS, frame(MARKETS, *states))
+    for each, event, series in (
+        (lake.markets(), "E-2", names[1]),
+        (lake.markets(asof=at(-2)), "E-1", names[0]),
+    ):
+        assert each.select("event_ticker", "series_ticker").collect().rows() == [(event, series)]
+
+
+def test_a_series_that_only_an_earlier_state_told_is_kept(tmp_path: Path) -> None:
+    """Of E-1 nobody has a row; the last state of M names it without a series."""
+    lake = Lake(tmp_path)
+    states = [
+        a_market("M", event_ticker="E-1", series_ticker=series, observed_ts=at(seconds))
+        for series, seconds in (("KA", -100), (None, -1))
+    ]
+    lake.commit(MARKETS, frame(MARKETS, *states))
+    assert lake.markets().collect()["series_ticker"].to_list() == ["KA"]
+
+
 def test_intervals_are_half_open(tmp_path: Path) -> None:
     """[0 s, 2 s) has the trades of 0 s and 1 s; dates are UTC midnights."""
     lake = a_lake(tmp_path)
