@@ -48,7 +48,7 @@ def tops(
 
 def _closes() -> list[pl.Expr]:
     told = {
-        "session": pl.format(f"{FROM_CANDLES}_{{}}", "period_s"),
+        "session": pl.lit(f"{FROM_CANDLES}_") + pl.col("period_s").cast(pl.String),
         "bid_cc": pl.col("yes_bid_close_cc"),
         "ask_cc": pl.col("yes_ask_close_cc"),
         "last_price_cc": pl.coalesce("price_close_cc", "price_previous_cc"),

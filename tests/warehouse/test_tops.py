@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
+
 from tests.warehouse.rows import a_candle, a_quote, at, frame
 from warehouse import Lake
 from warehouse.tables import CANDLES, QUOTES
@@ -30,6 +32,17 @@ def test_of_candles_the_shortest_speak(tmp_path: Path) -> None:
     bars = [a_candle(end_ts=at(), period_s=3_600), a_candle(end_ts=at(-60), period_s=60)]
     lake.commit(CANDLES, frame(CANDLES, *bars))
     assert lake.quotes().collect()["session"].to_list() == ["candles_60"]
+
+
+def test_the_sessions_of_candles_of_several_lengths_can_be_read(tmp_path: Path) -> None:
+    """Five bars of three lengths on five days, one of them silent: polars once panicked on their names."""
+    lake = Lake(tmp_path)
+    bars = ((60, -51.2), (86_400, -32), (3_600, -6), (3_600, 27), (3_600, 45))
+    candles = [a_candle(period_s=length, end_ts=at(hour * 3_600)) for length, hour in bars]
+    lake.commit(QUOTES, frame(QUOTES, a_quote(-49.93 * 3_600)))
+    lake.commit(CANDLES, frame(CANDLES, *candles))
+    shown = lake.quotes(ticker="KXA-1").filter(pl.col("source") == "candles").collect()
+    assert shown["session"].to_list() == ["candles_60", *["candles_3600"] * 3]
 
 
 def test_a_lake_without_either_has_no_quotes(tmp_path: Path) -> None:
