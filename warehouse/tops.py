@@ -1,7 +1,7 @@
 """Tops of book from the best source there is: recorded quotes, else the closes of candles.
 
-A candle's close is left out where a quote of its own period was recorded, and where a shorter candle of the
-market's day speaks. `source` says which it was.
+A candle's close is left out where a recording of its market was going on (`warehouse.recorded`), and where
+within its period the close of a shorter candle is there instead. `source` says which it was.
 """
 
 from collections.abc import Collection
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from warehouse.tables import CANDLES, QUOTES
+from warehouse.recorded import spans, stops
+from warehouse.tables import BOOK_GAPS, CANDLES, QUOTES
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
@@ -29,21 +30,39 @@ def tops(
 
     The close of a candle is the quote at its end: known then, without sizes, in session `candles_<seconds>`.
     """
-    recorded, bars = lake.scan(QUOTES, dates=dates), lake.scan(CANDLES, dates=dates)
-    if tickers is not None:
-        recorded, bars = (rows.filter(pl.col("ticker").is_in(list(tickers))) for rows in (recorded, bars))
-    if lake.version(CANDLES) is None:
+    wanted = pl.lit(value=True) if tickers is None else pl.col("ticker").is_in(list(tickers))
+    recorded = lake.scan(QUOTES, dates=dates).filter(wanted)
+    candles = lake.files(CANDLES)
+    if candles is None or candles.between(*dates).files.is_empty():
         return recorded
-    bars = bars.rename({"end_ts": "event_ts"})
-    is_shortest = pl.col("period_s") == pl.col("period_s").min().over("ticker", pl.col("event_ts").dt.date())
-    seen = recorded.select("ticker", "event_ts", seen_ts="event_ts").sort("event_ts")
-    closes = (
-        bars.filter(is_shortest)
-        .sort("event_ts")
-        .join_asof(seen, on="event_ts", by="ticker", check_sortedness=False)
-        .filter((pl.col("seen_ts") > pl.col("event_ts") - _PERIOD).not_().fill_null(value=True))
-    )
+    bars = lake.scan(CANDLES, dates=dates).filter(wanted).rename({"end_ts": "event_ts"}).sort("event_ts")
+    # Recordings may have begun before the dates asked for, and go on after them.
+    recordings = spans(lake.scan(QUOTES).filter(wanted), stops(lake.scan(BOOK_GAPS)))
+    closes = _shortest(_unrecorded(bars, recordings))
     return pl.concat([recorded, closes.select(_closes())])
+
+
+def _unrecorded(bars: pl.LazyFrame, recordings: pl.LazyFrame) -> pl.LazyFrame:
+    """Leave out bars that ended while a recording of their market was going on."""
+    begun = recordings.sort("first_ts").select(
+        "ticker", event_ts="first_ts", until_ts=pl.col("until_ts").cum_max().over("ticker")
+    )
+    is_recorded = pl.col("until_ts") >= pl.col("event_ts")
+    return bars.join_asof(begun, on="event_ts", by="ticker", check_sortedness=False).filter(_not(is_recorded))
+
+
+def _shortest(bars: pl.LazyFrame) -> pl.LazyFrame:
+    """Leave out bars in whose period a shorter one of their market ended."""
+    lengths = bars.select(longer_s="period_s").unique()
+    shorter = bars.join(lengths, how="cross").filter(pl.col("period_s") < pl.col("longer_s"))
+    told = shorter.select("ticker", "event_ts", period_s="longer_s", shorter_ts="event_ts").sort("event_ts")
+    is_told = pl.col("shorter_ts") > pl.col("event_ts") - _PERIOD
+    by = ["ticker", "period_s"]
+    return bars.join_asof(told, on="event_ts", by=by, check_sortedness=False).filter(_not(is_told))
+
+
+def _not(is_so: pl.Expr) -> pl.Expr:
+    return is_so.not_().fill_null(value=True)
 
 
 def _closes() -> list[pl.Expr]:

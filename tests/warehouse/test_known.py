@@ -94,7 +94,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def test_readers_of_tapes_give_what_they_give_of_the_whole_until_then(
     lake: Lake, name: str, seconds: float
 ) -> None:
-    """Of whatever they choose among, too: the hour of candles stays silent where a minute will come."""
+    """Of whatever they choose among, too: the hour of candles speaks, for the minute came after it."""
     for asked in ({}, {"series": "KX"}, {"ticker": "KXA-1", "start": at(-45), "end": at(45)}):
         whole = getattr(lake, name)(**asked).filter(pl.col("known_ts") <= at(seconds)).collect()
         assert getattr(lake.known_by(at(seconds)), name)(**asked).collect().equals(whole)

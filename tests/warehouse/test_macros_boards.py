@@ -8,7 +8,7 @@ from statistics import mean
 import pytest
 
 from tests.warehouse.catalogs import Row, asked, lake_of, opened
-from tests.warehouse.rows import a_gap, a_market, a_quote, a_trade, an_event, at
+from tests.warehouse.rows import a_candle, a_gap, a_market, a_quote, a_trade, an_event, at
 from warehouse import Lake
 
 SPREAD = (
@@ -53,6 +53,18 @@ def test_a_spread_counts_for_as_long_as_it_stood(tmp_path: Path) -> None:
     }
     (whole,) = spreads(lake, None)
     assert (whole["mean_spread"], whole["quoted_share"]) == (Decimal("0.07625"), 0.8)  # 6.1 / 80
+
+
+def test_a_candle_that_ended_within_a_recording_counts_in_no_spread(tmp_path: Path) -> None:
+    """.05 from 0 s to 120 s, as recorded; .02 from the minute's close after that to the market's at 240 s."""
+    bars = [
+        a_candle(period_s=60, end_ts=at(end), yes_bid_close_cc=5_000, yes_ask_close_cc=5_200)
+        for end in (60, 180)
+    ]
+    quotes = [a_quote(0), a_quote(120)]
+    lake = lake_of(tmp_path, quotes=quotes, candles=bars, markets=[a_market(close_ts=at(240))])
+    (whole,) = spreads(lake, None)
+    assert (whole["mean_spread"], whole["n_quotes"]) == (Decimal("0.0425"), 3)  # (180 * .05 + 60 * .02) / 240
 
 
 def test_without_a_close_a_spread_is_known_until_the_last_quote(tmp_path: Path) -> None:

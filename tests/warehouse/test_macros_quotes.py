@@ -88,18 +88,49 @@ def test_the_end_of_one_recording_blinds_nobody_while_another_goes_on(tmp_path: 
 
 
 def test_candles_speak_where_nobody_recorded(tmp_path: Path) -> None:
-    """The minute's close at 60 s, not the hour's; none at 120 s: a quote of that minute was recorded."""
+    """The minute's close at 60 s, not the hour's. At 120 s nobody knew that the recording would go on."""
     bars = [
         a_candle(period_s=60, end_ts=at(60), yes_bid_close_cc=2_000, yes_ask_close_cc=2_200),
         a_candle(period_s=60, end_ts=at(120), yes_bid_close_cc=9_000, yes_ask_close_cc=9_200),
         a_candle(period_s=3_600, end_ts=at(60), yes_bid_close_cc=100, yes_ask_close_cc=200),
     ]
-    lake = lake_of(tmp_path, candles=bars, quotes=[a_quote(90)])
-    assert implied(lake, 59, 60, 90, 120) == [
+    lake = lake_of(tmp_path, candles=bars, quotes=[a_quote(90), a_quote(150)])
+    assert implied(lake, 59, 60, 90, 119, 120, 150) == [
         (None, None, None),
         (0.21, "mid", at(60)),
         (0.475, "mid", at(90)),
         (0.475, "mid", at(90)),
+        (0.91, "mid", at(120)),
+        (0.475, "mid", at(150)),
+    ]
+
+
+@pytest.mark.parametrize("ends", [[], [a_gap(9, cause="session_end", to_seq=None, from_ts=at(300))]])
+def test_a_candle_that_ended_after_the_recording_speaks(tmp_path: Path, ends: list[Row]) -> None:
+    """Quotes until 12:05, whether or not the end is on record; the hour's close at 13:00 is .60 x .62."""
+    bar = a_candle(end_ts=at(3_600), yes_bid_close_cc=6_000, yes_ask_close_cc=6_200)
+    given = {"book_gaps": ends} if ends else {}
+    lake = lake_of(tmp_path, quotes=[a_quote(0), a_quote(300)], candles=[bar], **given)
+    assert implied(lake, 300, 3_600, 5_400) == [
+        (0.475, "mid", at(300)),
+        (0.61, "mid", at(3_600)),
+        (0.61, "mid", at(3_600)),
+    ]
+
+
+def test_minutes_of_the_evening_silence_no_hour_of_the_day(tmp_path: Path) -> None:
+    """Hours to 11:00 at .20 x .22 and to 12:00 at .50 x .52; the minute of 20:00 is the first."""
+    bars = [
+        a_candle(end_ts=at(-3_600), yes_bid_close_cc=2_000, yes_ask_close_cc=2_200),
+        a_candle(end_ts=at(0), yes_bid_close_cc=5_000, yes_ask_close_cc=5_200),
+        a_candle(end_ts=at(28_800), period_s=60, yes_bid_close_cc=7_000, yes_ask_close_cc=7_200),
+        a_candle(end_ts=at(28_800), yes_bid_close_cc=100, yes_ask_close_cc=200),
+    ]
+    lake = lake_of(tmp_path, candles=bars)
+    assert implied(lake, -1, 30, 28_800) == [
+        (0.21, "mid", at(-3_600)),
+        (0.51, "mid", at(0)),
+        (0.71, "mid", at(28_800)),
     ]
 
 

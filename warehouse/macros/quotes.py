@@ -20,8 +20,10 @@ IMPLIED_PROBABILITY: Final = Macro(
     parameters="ticker, ts",
     sentence=(
         f"What one market's prices said of YES at ts, as known then: {IMPLIED_RULE}. One row. Quotes are "
-        "recorded ones, or closes of candles where nobody recorded; a quote holds until the next one, or "
-        "until nobody records the market any more. Block trades do not count."
+        "recorded ones, or closes of candles where nobody recorded, as known then (a recording lasts from "
+        "its first quote to its end in book_gaps, else to its last quote), the shorter of those that end "
+        "within one another; a quote holds until the next one, or until nobody records the market any more. "
+        "Block trades do not count."
     ),
     sql=f"""
     with {given("ticker, ts")}, asked as (

@@ -10,10 +10,7 @@ from warehouse.tops import FROM_CANDLES
 # How candles' closes are named beside the sessions of recorders, as in warehouse.tops.
 _SESSION: Final = f"concat('{FROM_CANDLES}_', c.period_s)"
 _KNOWN: Final = "greatest(q.event_ts, q.received_ts)"
-_LAST_SEEN: Final = (
-    "max(case when u.period_s is null then u.event_ts end) over (partition by u.ticker order by u.event_ts "
-    "range between unbounded preceding and current row)"
-)
+_PERIOD: Final = "range between to_seconds(u.period_s) - interval 1 microsecond preceding and current row"
 
 
 def _side(price: str, size: str | None = None) -> str:
@@ -28,16 +25,17 @@ def _tops() -> str:
     out is what would have come out then.
 
     `tops` has ticker, known_ts, event_ts, session, bid_cc, ask_cc, last_cc, source. Recorded quotes; closes
-    of the shortest candles of a market's day, where no quote of their period was recorded; and an empty
-    quote (both null) where a recording ended and no other one of the market goes on. A side without size, or
-    at $0 or $1, is null.
+    of candles that ended outside of every recording of the market (one whose end is not known by then ends
+    with its last quote), less those in whose period a shorter one of them ended; and an empty quote (both
+    null) where a recording ended and no other one of the market goes on. A side without size, or at $0 or
+    $1, is null.
     """
     return f"""
     recorded as (
         select q.ticker, q.session, q.event_ts, {_KNOWN} as known_ts,
             {_side("q.bid_cc", "q.bid_size_centi")} as bid_cc,
             {_side("q.ask_cc", "q.ask_size_centi")} as ask_cc,
-            q.last_price_cc as last_cc, q.source, cast(null as integer) as period_s
+            q.last_price_cc as last_cc, q.source
         from raw.quotes q join asked a on a.ticker = q.ticker
         where {_KNOWN} <= a.at_ts and q.date <= {utc_date("a.at_ts")}
     ), bars as (
@@ -46,24 +44,30 @@ def _tops() -> str:
             coalesce(c.price_close_cc, c.price_previous_cc) as last_cc, '{FROM_CANDLES}' as source, c.period_s
         from raw.candles c join asked a on a.ticker = c.ticker
         where c.end_ts <= a.at_ts and c.date <= {utc_date("a.at_ts")}
-        qualify c.period_s = min(c.period_s) over (partition by c.ticker, c.date)
-    ), shown as (
-        select * from (select * from recorded union all select * from bars) u
-        qualify u.period_s is null
-            or coalesce({_LAST_SEEN} <= u.event_ts - to_seconds(u.period_s), true)
     ), stops as (
         select g.session, g.ticker, max(g.from_ts) as from_ts
         from (select b.session, unnest(b.tickers) as ticker, b.from_ts from raw.book_gaps b
             where b.cause not in {BREAKS}) g join asked a on a.ticker = g.ticker
-        where g.from_ts < a.at_ts
+        where g.from_ts <= a.at_ts
         group by g.session, g.ticker
     ), spans as (
-        select r.ticker, r.session, a.at_ts, min(r.known_ts) as first_ts,
+        select r.ticker, r.session, a.at_ts, min(r.known_ts) as first_ts, min(r.event_ts) as begin_ts,
+            greatest(max(s.from_ts), max(r.event_ts)) as until_ts,
             case when count(s.from_ts) > 0 then greatest(max(s.from_ts), max(r.known_ts))
                 + interval 1 microsecond end as end_ts
         from recorded r join asked a on a.ticker = r.ticker
         left join stops s on s.session = r.session and s.ticker = r.ticker
         group by r.ticker, r.session, a.at_ts
+    ), begun as (
+        select p.ticker, p.begin_ts,
+            max(p.until_ts) over (partition by p.ticker order by p.begin_ts) as until_ts
+        from spans p
+    ), shown as (
+        select u.* exclude (period_s) from (
+            select b.* from bars b asof left join begun n on n.ticker = b.ticker and n.begin_ts <= b.event_ts
+            where coalesce(n.until_ts < b.event_ts, true)) u
+        qualify u.period_s = min(u.period_s) over (partition by u.ticker order by u.event_ts {_PERIOD})
+        union all select * from recorded
     ), ends as (
         select e.ticker, e.session, e.end_ts as known_ts from spans e
         where e.end_ts <= e.at_ts and not exists (
