@@ -7,6 +7,7 @@ from typing import Any, Final
 import polars as pl
 
 from backtest.comparing_sides import ROW
+from backtest.parameters import as_whole
 from backtest.results import Run, as_text
 
 MANIFEST: Final = pl.Schema({"name": pl.String(), "run": pl.String(), "other": pl.String()})
@@ -28,7 +29,7 @@ def differing(run: Run, other: Run, rows: Sequence[pl.DataFrame]) -> pl.DataFram
 def _chosen(told: Mapping[str, Any], rows: pl.DataFrame) -> dict[str, Any]:
     config = {name: value for name, value in told.get("config", {}).items() if name != "params"}
     row = rows.row(0, named=True) if rows.height == 1 else {}  # several are the same on both sides
-    return {**told, "config": config, "params": {name: row[name] for name in row if name != ROW}}
+    return {**told, "config": config, "params": {name: as_whole(row[name]) for name in row if name != ROW}}
 
 
 def _flat(told: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

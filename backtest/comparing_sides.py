@@ -8,6 +8,7 @@ import polars as pl
 
 from backtest.comparing_contracts import FILLS, WORTHS, Ledger, pnl
 from backtest.errors import PlanError
+from backtest.parameters import as_whole
 from backtest.results import Run, as_text
 from backtest.saved import MANIFEST, run_of
 from exchange.errors import BadInput
@@ -61,13 +62,7 @@ def chosen(sides: Sequence[Run], params: Mapping[str, Any]) -> list[pl.DataFrame
 
 def _key(row: Mapping[str, Any]) -> str:
     """Return what equal settings share, in whatever order the names were given; 1 and 1.0 are equal."""
-    return repr(sorted((name, _number(value)) for name, value in row.items()))
-
-
-def _number(value: object) -> object:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return value
-    return float(value) if float(value) == value else value
+    return repr(sorted((name, as_whole(value)) for name, value in row.items()))
 
 
 def _setting(row: Mapping[str, Any]) -> str:

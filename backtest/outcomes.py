@@ -22,6 +22,7 @@ from backtest.kernels.arrays import (
     World,
 )
 from backtest.kernels.tops import add_worth
+from backtest.parameters import as_whole
 from backtest.plan import Wanted
 from backtest.tape import Tape
 
@@ -172,8 +173,9 @@ def n_settled_markets(outcome: Outcome) -> int:
 
 
 def _digest(asked: Wanted, hashes: U64) -> bytes:
-    """Return the SHA-256 of everything that was wanted, whatever code or notebook wanted it."""
-    digest = hashlib.sha256(repr((asked.params, asked.tickers)).encode())
+    """Return the SHA-256 of everything that was wanted, whatever code or notebook wanted it; 1.0 is 1."""
+    params = {name: as_whole(value) for name, value in asked.params.items()}
+    digest = hashlib.sha256(repr((params, asked.tickers)).encode())
     digest.update(hashes.data)
     return digest.digest()
 

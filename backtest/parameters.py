@@ -99,3 +99,8 @@ def bound(values: Mapping[str, object]) -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
+
+
+def as_whole(value: object) -> object:
+    """Return a setting's value, a whole number as an int: a float that equals one is the same setting."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,5 +1,6 @@
 """Why two runs differ: contracts met one by one, and causes that add up to the micro-dollar."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 
 import backtest as bt
 from backtest.errors import PlanError
+from backtest.parameters import as_whole
 from backtest.report_numbers import MINUS
 from backtest.results import Run
 from exchange.errors import BadInput
@@ -197,6 +199,19 @@ def test_whole_numbers_meet_floats_that_are_equal_and_truths_do_not() -> None:
     )
     with pytest.raises(PlanError, match="2 and 2 parameter rows: choose one"):
         bt.compare(truths, whole)
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0], [2.0]])
+def test_settings_that_are_equal_are_the_same_in_manifests(values: list[float]) -> None:
+    """Whole numbers as ints and as floats want the same orders; .5 and "1" are settings of their own."""
+    ints, floats = (
+        replayed(LAKE, (1, "A", bt.buy_yes(bt.param("n"))), params={"n": each})
+        for each in ([int(value) for value in values], values)
+    )
+    assert bt.compare(ints, floats).manifest.is_empty()
+    assert ints.manifest["orders"] == floats.manifest["orders"]
+    assert [as_whole(each) for each in (1.0, 0.5, "1.0", True, math.inf)] == [1, 0.5, "1.0", True, math.inf]
+    assert [type(as_whole(each)) for each in (-0.0, True, 2.0**60)] == [int, bool, int]
 
 
 def test_names_of_parameters_have_no_order() -> None:
