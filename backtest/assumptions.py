@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from backtest.baskets import LEGS
-from backtest.kernels.arrays import NEVER, NO_CASH, TRADED
+from backtest.kernels.arrays import NEVER, TRADED
 from backtest.report_numbers import several
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _silent(tape: "Tape", done: "Sequence[Outcome]") -> int:
 
 def _dry(done: "Sequence[Outcome]") -> str:
     """Return what to know of purses that could not pay for many orders; "" if all could."""
-    counts = [(int((each.orders["reason"] == NO_CASH).sum()), len(each.orders["reason"])) for each in done]
+    counts = [(each.n_no_cash, len(each.orders["reason"])) for each in done]
     dry = [(short, n) for short, n in counts if short and short >= DRY_MIN * n]
     if not dry:
         return ""

@@ -12,6 +12,7 @@ from backtest.kernels.arrays import (
     DOLLAR_CC,
     FILLED,
     MOVE,
+    NO_CASH,
     PAUSED,
     SERIES_CAP,
     TOO_LARGE,
@@ -66,6 +67,11 @@ class Outcome:
     def n_unsized(self) -> int:
         """Count fills against quotes without a size."""
         return int((self.fills["evidence"] == UNSIZED).sum())
+
+    @property
+    def n_no_cash(self) -> int:
+        """Count orders that the purse did not pay for, or not for all of."""
+        return int((self.orders["reason"] == NO_CASH).sum())
 
 
 def outcome_of(
@@ -130,6 +136,7 @@ def line(outcome: Outcome, row: int) -> dict[str, float]:
         "payouts_micros": int(outcome.settled["payout_micros"].sum()),
         "n_orders": len(placed["reason"]) - n_cancels,
         "n_rejected": int((are_refused(outcome) & (placed["filled"] == 0)).sum()),
+        "n_no_cash": outcome.n_no_cash,
         "n_fills": len(filled),
         "filled_centi": int(filled["count_centi"].sum()),
         "n_markets": n_filled_markets(outcome),

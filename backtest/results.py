@@ -31,6 +31,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "filled_centi": pl.Int64(),
             "n_orders": pl.Int64(),  # cancels not counted
             "n_rejected": pl.Int64(),
+            "n_no_cash": pl.Int64(),  # orders that the purse did not pay for, or not for all of
             "n_markets": pl.Int64(),  # markets with at least one fill
             "n_settled": pl.Int64(),  # of these
             "n_open": pl.Int64(),  # positions that nothing closed or settled
@@ -176,8 +177,7 @@ SCHEMAS: Final[dict[str, pl.Schema]] = {
             "ts": TIME,
             "cash_micros": pl.Int64(),
             "marked_micros": pl.Int64(),  # cash + positions at the bid
-            # Paid for what is held + reserved by orders that wait - returned; not below 0.
-            "locked_micros": pl.Int64(),
+            "locked_micros": pl.Int64(),  # paid for what is held + reserved by orders - returned; at least 0
             "returned_micros": pl.Int64(),  # by netting, at our disposal besides cash, which may be below 0
         }
     ),

@@ -52,6 +52,17 @@ def test_rungs_stand_together_for_each_parameter() -> None:
     ]
 
 
+def test_an_empty_purse_shows_on_the_rung_where_it_is_empty() -> None:
+    """$1.20: at the middle 3 contracts of .5175 with the fee are $1.5525: 2.31, and then not one more.
+
+    At the touch there are 2 for $1.1347 and then none: no purse would pay for more. $100 is enough for all.
+    """
+    twice = a_plan((1, "A", bt.buy_yes(3)), (2, "A", bt.buy_yes(1)))
+    for cash, expected in ((1.2, [(2, 1, 231), (0, 0, 200)]), (100, [(0, 0, 400), (0, 0, 200)])):
+        told = bt.ladder(twice, LAKE, latency="1s", rungs=("mid", "touch"), cash=cash)
+        assert told.select("n_no_cash", "n_rejected", "filled_centi").rows() == expected
+
+
 def test_a_rung_without_data_says_so() -> None:
     quoted = a_lake(markets=[settled(pays_cc=0)], quotes=[a_quote(0, 4_500, 5_500)])
     told = bt.ladder(BUY, quoted, latency="1s", rungs=("touch", "book"))

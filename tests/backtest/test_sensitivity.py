@@ -198,6 +198,13 @@ def test_a_size_is_that_of_a_plan_with_other_counts() -> None:
     assert tiny.select("value", "n_orders", "n_rejected").rows() == [("1x", 1, 0), ("0.25x", 1, 1)]
 
 
+def test_a_purse_too_small_for_twice_as_much_is_told() -> None:
+    """$2 pays for 3 at .55, but of 6 for 3.52: $1.936 and a fee of .0610. Nothing is rejected."""
+    told = bt.sensitivity(BUY, a_world(), fills="touch", vary={"size": [1, 2]}, cash=2)
+    columns = ("value", "n_no_cash", "n_rejected", "filled_centi")
+    assert told.select(columns).rows() == [("1x", 0, 0, 300), ("2x", 1, 0, 352)]
+
+
 def test_too_many_contracts_stay_too_many_and_unusable_ones_are_refused() -> None:
     count = pl.when(pl.col("ticker") == "A").then(pl.lit(40e6))
     huge = pl.LazyFrame({"ticker": ["A"], "known_ts": [at(1)]}).select(

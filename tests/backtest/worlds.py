@@ -231,6 +231,7 @@ def assert_conserved(run: Run) -> None:
         assert row["n_settled"] == paid["ticker"].n_unique()
         assert row["n_markets"] == fills["ticker"].n_unique()
         assert row["n_rejected"] == orders.filter(pl.col("status") == "rejected").height
+        assert row["n_no_cash"] == orders.filter(pl.col("reason") == "no cash").height
         assert row["n_orders"] == orders.filter(pl.col("action") != "cancel").height
 
 
