@@ -8,7 +8,7 @@ import polars as pl
 
 import backtest as bt
 from backtest import edges
-from backtest.strategies.looking import looked_at
+from backtest.strategies.looking import looked_at, newest
 from exchange.units import DOLLAR_CC
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def plan(
     Returns:
         ticker, known_ts, intent: a row without an intent for each market that was looked at, then the orders.
     """
-    quotes = lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end)
+    quotes = newest(lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end))
     told = forecast.select("ticker", "known_ts", "prob")
     if start is not None:
         told = told.filter(pl.col("known_ts") >= start)

@@ -8,7 +8,7 @@ import polars as pl
 
 import backtest as bt
 from backtest.strategies import ends
-from backtest.strategies.looking import looked_at
+from backtest.strategies.looking import looked_at, newest
 from exchange.units import DOLLAR_CC
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def plan(
         ticker, known_ts, intent: a row without an intent for each market that was looked at, then one for
         each quote with `enter_minutes` or less to go.
     """
-    quotes = lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end)
+    quotes = newest(lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end))
     left_us = (pl.col("end_ts") - pl.col("known_ts")).dt.total_microseconds()
     signals = (
         ends.with_ends(quotes, lake)

@@ -8,7 +8,7 @@ import polars as pl
 
 import backtest as bt
 from backtest import edges
-from backtest.strategies.looking import looked_at
+from backtest.strategies.looking import looked_at, newest
 from exchange.units import DOLLAR_CC
 from warehouse.asof import first_seen
 from warehouse.tables import EVENTS, MARKETS
@@ -57,7 +57,7 @@ def plan(
         ticker, known_ts, intent, basket: a row without an intent for each market that was looked at, then the
         first legs, then the second ones. It takes time and memory for the quotes of every pair.
     """
-    asked = lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end)
+    asked = newest(lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end))
     quotes = asked.select("ticker", "known_ts", "bid_cc", "ask_cc").collect()
     signals = _signals(quotes, pairs(lake, quotes.lazy().select("ticker").unique()).collect())
     count, first_cc, second_cc = bt.param("count"), pl.col("first_cc"), pl.col("second_cc")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 import backtest as bt
+from backtest.strategies.looking import newest
 from exchange.units import DOLLAR_CC
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def plan(
         ticker, known_ts, intent; sorted by (ticker, known_ts), one row per two-sided quote.
     """
     quotes = (
-        lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end)
+        newest(lake.quotes(series=series, event=event, ticker=ticker, start=start, end=end))
         .drop_nulls(["bid_cc", "ask_cc"])
         .select("ticker", "known_ts", "bid_cc", "ask_cc", mid_cc=(pl.col("bid_cc") + pl.col("ask_cc")) / 2)
         .collect()  # once: all that follows depends on parameters

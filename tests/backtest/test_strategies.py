@@ -47,6 +47,17 @@ def test_favourites_are_bought_once_in_the_last_hour_at_the_ask(tmp_path: Path) 
     assert intents("favourite_longshot", lake) == [("KXT-1-A", 70.0, "buy", "yes", 9_200)]
 
 
+def test_an_older_quote_that_arrives_later_is_no_news(tmp_path: Path) -> None:
+    """The ask was .92 at minute 62 and .72 at 65; that a slower recorder tells of 62 at 70 buys no favourite.
+
+    Who thinks .80 at minute 75 buys at .72, and no NO at $1 less the bid of minute 62, of .90.
+    """
+    late = a_quote(62, 9_000, 9_200) | {"session": "slow", "received_ts": at(70)}
+    lake = a_lake(tmp_path, [a_quote(65, 7_000, 7_200), late], [a_market()])
+    assert intents("favourite_longshot", lake) == []
+    assert edge(lake, (75, 0.8)) == [("KXT-1-A", 75.0, "buy", "yes", 7_200)]
+
+
 def test_the_no_of_a_longshot_is_bought(tmp_path: Path) -> None:
     """A YES bid of 5 cents sells NO at 95."""
     lake = a_lake(tmp_path, [a_quote(70, 500, 700), a_quote(75, 1_500, 1_600)], [a_market()])
