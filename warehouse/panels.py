@@ -100,7 +100,7 @@ def quotes(
 ) -> pl.LazyFrame:
     """Return tops of book known in `[start, end)`, sorted by (ticker, known_ts), then as the table declares.
 
-    Recorded quotes, and the closes of candles on days of a market that nobody recorded; see warehouse.tops.
+    Recorded quotes, and the closes of candles while nobody recorded a market; see warehouse.tops.
 
     Columns: ticker, known_ts, bid_cc, bid_size_centi, ask_cc, ask_size_centi, last_price_cc, quote_age
     (known_ts minus event_ts: how old the quote was when it became known), source, session.
