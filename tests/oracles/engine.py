@@ -717,7 +717,7 @@ def quote_instants(
     for row in sorted(rows, key=lambda each: (each["event_ts"], each["received_ts"], each["session"])):
         t = to_us(row["event_ts"])
         sizes = row["bid_size_centi"], row["ask_size_centi"]
-        told = ("quote", row["bid_cc"], sizes[0], row["ask_cc"], sizes[1])
+        told: tuple[Any, ...] = ("quote", row["bid_cc"], sizes[0], row["ask_cc"], sizes[1])
         if is_middle:
             told = (
                 "middle",

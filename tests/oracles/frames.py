@@ -16,8 +16,10 @@ from tests.oracles.rules import paid_values
 Row = dict[str, Any]
 HORIZONS_S = (0, 5, 60, 600)
 # Reasons for which nobody takes an order in, in the words of docs/fills.md.
-REFUSED = ("unknown market", "zero count", "too large", "not open", "closed", "no limit price")
-REFUSED += ("off-grid limit", "book unknown", "nothing held", "event cap", "series cap", "post only")
+REFUSED = frozenset(
+    {"unknown market", "zero count", "too large", "not open", "closed", "no limit price", "off-grid limit"}
+    | {"book unknown", "nothing held", "event cap", "series cap", "post only"}
+)
 
 
 def home(run: Oracle, ticker: str) -> Row:
@@ -57,7 +59,7 @@ def status(order: Order) -> str:
         return "filled" if order.filled == order.count else "partial"
     has_waited = order.is_resting and order.expiry_us > order.arrival_us
     is_late = order.reason in ("no cash", "paused") and has_waited
-    return "rejected" if order.reason in (*REFUSED, "no cash", "paused") and not is_late else "unfilled"
+    return "rejected" if order.reason in {*REFUSED, "no cash", "paused"} and not is_late else "unfilled"
 
 
 def fills(run: Oracle) -> list[Row]:
@@ -90,7 +92,8 @@ def markouts(run: Oracle) -> list[Row]:
     for fill in fills(run):
         way = 1 if fill["action"] == "buy" else -1
         middles = [middle(run, fill["ticker"], fill["fill_us"] + after * 1_000_000) for after in HORIZONS_S]
-        now, *later = (None if each is None else own(each, fill["side"]) for each in middles)
+        sided: list[Any] = [None if each is None else own(each, fill["side"]) for each in middles]
+        now, later = sided[0], sided[1:]
         told.append(
             {
                 **{name: fill[name] for name in ("fill_id", *home(run, fill["ticker"]), "fill_us")},

@@ -209,7 +209,7 @@ def by_the_book(lake: Lake, ticker: str, at_ts: datetime) -> tuple[float | None,
         others = [span for name, span in spans.items() if name != session]
         if end and not any(start <= end and (stop is None or stop > end) for start, stop in others):
             rows.append({"known_ts": end, "session": session, "bid_cc": None, "ask_cc": None})
-    rows = sorted((row for row in rows if row["known_ts"] <= at_ts), key=lambda row: row["known_ts"])
+    rows = sorted((row for row in rows if row["known_ts"] <= at_ts), key=happened)
     trades = lake.scan(TRADES).filter(pl.col("ticker") == ticker, ~pl.col("is_block_trade"))
     printed = trades.sort("event_ts", "trade_id").collect()["yes_price_cc"].to_list()
     if rows:
@@ -218,6 +218,12 @@ def by_the_book(lake: Lake, ticker: str, at_ts: datetime) -> tuple[float | None,
             return (bid + ask) / 20_000, "mid"
     told = printed or [row["last_price_cc"] for row in rows if row.get("last_price_cc") is not None]
     return (told[-1] / 10_000, "last") if told else (None, None)
+
+
+def happened(row: Row) -> tuple[datetime, datetime, str]:
+    """Say when what a row tells happened; of two recorders one may tell it later."""
+    age = row.get("quote_age") or timedelta(0)
+    return row["known_ts"] - age, row["known_ts"], row["session"]
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])

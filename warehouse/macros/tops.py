@@ -88,14 +88,15 @@ def _latest() -> str:
     """Return CTEs that end in `top`: for each asked market the quote that stood at `at_ts`, if any did.
 
     `top` has ticker, bid_cc, ask_cc, quote_ts (when the quote became known), last_cc (the last price that
-    any quote had told), told_ts (when). Markets of which nothing was known have no row.
+    any quote had told), told_ts (when). Markets of which nothing was known have no row. What happened last
+    counts: of two recorders one may tell something older later.
     """
-    order = "(t.known_ts, t.event_ts, t.session)"
+    order = "(t.event_ts, t.known_ts, t.session)"
     quote = "struct_pack(bid_cc := t.bid_cc, ask_cc := t.ask_cc, known_ts := t.known_ts)"
     return f"""{TOPS}, newest as (
         select t.ticker, arg_max({quote}, {order}) as quote,
             arg_max(t.last_cc, {order}) filter (where t.last_cc is not null) as last_cc,
-            max(t.known_ts) filter (where t.last_cc is not null) as told_ts
+            arg_max(t.known_ts, {order}) filter (where t.last_cc is not null) as told_ts
         from tops t
         group by t.ticker
     ), top as (
