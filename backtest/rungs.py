@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from backtest.by_setting import refuse_taken
 from backtest.engine import LakeReader, opened, run
 from backtest.errors import PlanError, kind_of
 from backtest.holdouts import Holdout
@@ -50,10 +51,7 @@ def ladder(
         raise PlanError(f"{' and '.join(taken)}: a ladder has them in rungs, such as {RUNGS[-1]!r}")
     params = arguments.get("params")
     own = plan.policy.params if isinstance(plan, Quoting) else getattr(params, "columns", params) or ()
-    if taken := sorted({"rung", "known_share"}.intersection(own)):
-        raise PlanError(
-            f"a parameter cannot be called {', '.join(taken)}: ladders have a column of that name"
-        )
+    refuse_taken(own, ("rung", "known_share"), "ladders")
     if not isinstance(rungs, list | tuple):
         raise PlanError(f"rungs is {kind_of(rungs)}: give a list, such as ['touch', 'book']")
     if unknown := [each for each in rungs if each not in (*RUNGS, TRADES)]:

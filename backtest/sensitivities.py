@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from backtest.by_setting import refuse_taken
 from backtest.engine import LakeReader, opened, run
 from backtest.errors import PlanError
 from backtest.holdouts import Holdout
@@ -157,7 +158,4 @@ def _refuse(plan: PlanOf | Quoting, arguments: Mapping[str, Any]) -> None:
     if isinstance(held, Holdout) and held.note is not None:
         raise PlanError("a holdout is opened for one run: choose the assumptions, and give it to bt.run")
     names = plan.policy.params if isinstance(plan, Quoting) else getattr(params, "columns", params) or ()
-    if taken := sorted(set(_OWN).intersection(names)):
-        raise PlanError(
-            f"a parameter cannot be called {', '.join(taken)}: sensitivities have a column of that name"
-        )
+    refuse_taken(names, _OWN, "sensitivities")
