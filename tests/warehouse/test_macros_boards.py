@@ -22,6 +22,18 @@ def spreads(lake: Lake, every: str | None) -> list[Row]:
         return asked(connection, SPREAD, at(0), every)
 
 
+def test_an_older_quote_that_is_told_later_is_counted_and_shows_nothing(tmp_path: Path) -> None:
+    """.05 for 30 s, .20 for 20 s: (1.5 + 4) / 50 = .11; another recorder tells at 40 s what was at 10 s."""
+    quotes = [
+        a_quote(0),
+        a_quote(30, bid_cc=4_000, ask_cc=6_000),
+        a_quote(10, session="late", received_ts=at(40), bid_cc=1_000, ask_cc=9_000),
+        a_quote(50),
+    ]
+    (row,) = spreads(lake_of(tmp_path, quotes=quotes), "1 day")
+    assert (float(row["mean_spread"]), float(row["max_spread"]), row["n_quotes"]) == (0.11, 0.2, 4)
+
+
 def test_a_spread_counts_for_as_long_as_it_stood(tmp_path: Path) -> None:
     """.05 for 30 s, .20 for 20 s, no ask for 20 s, .02 for 30 s till the close: (1.5 + 4) / 50 = .11; .02."""
     quotes = [

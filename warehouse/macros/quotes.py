@@ -52,18 +52,24 @@ def _mean_over_time(column: str) -> str:
     return f"sum(cast({column} as hugeint) * m.for_us) / nullif({_QUOTED_US}, 0)"
 
 
-# Every quote stands until the next one; the bars' own starts cut what stands across them.
+# Every quote stands until the next one; the bars' own starts cut what stands across them. A quote that was
+# told after one that happened later is counted and shows nothing: of two recorders one may be late.
 _SPREAD: Final = f"""
     with {given("ticker, every")}, asked as (
         select given._ticker as ticker, {_EVER} as at_ts from given
     ), {TOPS}, closing as (
         select epoch_us(m.close_ts) as close_us
         from {latest(MARKETS)} m join given on given._ticker = m.ticker
+    ), told as (
+        select t.*, coalesce(t.event_ts >= max(t.event_ts) over (order by t.known_ts
+            range between unbounded preceding and interval 1 microsecond preceding), true) as is_news
+        from tops t
     ), quoted as (
         select epoch_us(t.known_ts) as at_us,
-            arg_max(struct_pack(bid_cc := t.bid_cc, ask_cc := t.ask_cc), (t.event_ts, t.session)) as quote,
+            arg_max(struct_pack(bid_cc := t.bid_cc, ask_cc := t.ask_cc), (t.event_ts, t.session))
+                filter (where t.is_news) as quote,
             count(*) filter (where t.source <> 'session_end') as n_quotes
-        from tops t
+        from told t
         where epoch_us(t.known_ts) < coalesce((select c.close_us from closing c), 9000000000000000000)
         group by t.known_ts
     ), whole as (
